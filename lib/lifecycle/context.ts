@@ -1,0 +1,44 @@
+import type { Clock } from '../clock/index.ts';
+import type { Settings } from '../config/index.ts';
+import type { Coord } from '../coord/index.ts';
+import type { HttpListener } from '../http/index.ts';
+import type { Logger } from '../logger/index.ts';
+import type { Metrics } from '../metrics/index.ts';
+import type { Rpc } from '../rpc/index.ts';
+import type { Sql } from '../sql/index.ts';
+
+/** The listeners a process may have; with `--one` `web` and `live` are the same listener. */
+export type ListenerName = 'web' | 'live' | 'admin';
+
+/** What a role is given by the process that runs it. Nothing else is global. */
+export interface Context {
+  /** Unique per process start, for members and leases: `media-3f9a`. */
+  readonly processId: string;
+  /** Name in the placement table: `media`, `front`. */
+  readonly processName: string;
+  /** Checked static settings; each service reads its own section in its `config.ts`. */
+  readonly settings: Settings;
+  readonly secrets: Secrets;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly rpc: Rpc;
+  readonly sql: Sql;
+  readonly coord: Coord;
+  /** Listens on first use; a taken port is the coded error PORT_TAKEN. */
+  listener(name: ListenerName): Promise<HttpListener>;
+}
+
+/** Secrets of one installation, from the data folder or `*_FILE` settings. Never logged. */
+export interface Secrets {
+  /** Bearer token of the first operator (`admin.token`). */
+  readonly operatorToken: string;
+  /** Shared by all processes of an installation; authenticates their calls to each other. */
+  readonly clusterToken: string;
+}
+
+/** A role of a service: started once by its process, closed once, in reverse order. */
+export interface Role {
+  readonly name: string;
+  start(context: Context): Promise<AsyncDisposable>;
+}

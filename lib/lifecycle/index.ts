@@ -1,0 +1,1 @@
+export type { Context, ListenerName, Role, Secrets } from './context.ts';

@@ -1,0 +1,47 @@
+import type {
+  DescMethodServerStreaming,
+  DescMethodUnary,
+  DescService,
+  MessageInitShape,
+  MessageShape,
+} from '@bufbuild/protobuf';
+
+/** What a handler knows of its call. */
+export interface CallContext {
+  /** Aborted when the caller cancels, its deadline passes or the transport closes. */
+  readonly signal: AbortSignal;
+  /** W3C traceparent of the caller, when it sent one. */
+  readonly traceparent: string | undefined;
+}
+
+export interface CallOptions {
+  /** Time limit of the whole call; the service's default (5 s) otherwise. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+  readonly traceparent?: string;
+}
+
+/** Handlers of a service by method name; server streaming methods answer an async iterable. */
+export type Handlers<Service extends DescService> = {
+  [Name in keyof Service['method']]: Service['method'][Name] extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageShape<I>, call: CallContext) => Promise<MessageInitShape<O>>
+    : Service['method'][Name] extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageShape<I>, call: CallContext) => AsyncIterable<MessageInitShape<O>>
+      : never;
+};
+
+/** The typed client of a service, whatever the transport. Errors are CodedErrors with the callee's code. */
+export type Client<Service extends DescService> = {
+  [Name in keyof Service['method']]: Service['method'][Name] extends DescMethodUnary<infer I, infer O>
+    ? (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>>
+    : Service['method'][Name] extends DescMethodServerStreaming<infer I, infer O>
+      ? (request: MessageInitShape<I>, options?: CallOptions) => AsyncIterable<MessageShape<O>>
+      : never;
+};
+
+/** How roles call each other; in process when the callee runs here, gRPC to a member otherwise. */
+export interface Rpc {
+  /** Offers a service to this process and, through coord membership, to all others. */
+  serve<Service extends DescService>(service: Service, handlers: Handlers<Service>): Promise<AsyncDisposable>;
+  client<Service extends DescService>(service: Service): Client<Service>;
+}

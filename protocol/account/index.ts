@@ -1,0 +1,1 @@
+export * from '../generated/gala/account/v1/account_pb.js';

@@ -1,0 +1,72 @@
+/**
+ * Every error code that crosses a process boundary, with its HTTP and gRPC status (grpc.io status codes).
+ * Codes are for good: a code is never renamed or given another meaning.
+ */
+const entry = (http: number, grpc: number, message: string) => ({ http, grpc, message }) as const;
+
+const invalidArgument = 3;
+const deadlineExceeded = 4;
+const notFound = 5;
+const alreadyExists = 6;
+const permissionDenied = 7;
+const resourceExhausted = 8;
+const failedPrecondition = 9;
+const aborted = 10;
+const unimplemented = 12;
+const internal = 13;
+const unavailable = 14;
+const unauthenticated = 16;
+
+/** What any call may answer. */
+export const commonErrors = {
+  INVALID_REQUEST: entry(400, invalidArgument, 'the request is not valid'),
+  UNAUTHENTICATED: entry(401, unauthenticated, 'sign in, or send a valid token'),
+  FORBIDDEN: entry(403, permissionDenied, 'your roles do not allow this'),
+  CSRF_MISMATCH: entry(403, permissionDenied, 'the header X-Gala-Csrf does not match the session'),
+  NOT_FOUND: entry(404, notFound, 'nothing is here'),
+  METHOD_NOT_ALLOWED: entry(405, unimplemented, 'the path does not take this method'),
+  BODY_TOO_LARGE: entry(413, resourceExhausted, 'the body is too large'),
+  RATE_LIMITED: entry(429, resourceExhausted, 'too many requests'),
+  INTERNAL: entry(500, internal, 'something broke on our side'),
+  UNAVAILABLE: entry(503, unavailable, 'a part that this needs is not reachable'),
+  DEADLINE_EXCEEDED: entry(504, deadlineExceeded, 'the call took too long'),
+} as const;
+
+export const accountErrors = {
+  NAME_TAKEN: entry(409, alreadyExists, 'the name is taken'),
+  NAME_INVALID: entry(400, invalidArgument, 'a name is 3 to 32 letters, digits, dots, dashes or underscores'),
+  PASSWORD_WEAK: entry(400, invalidArgument, 'a password has 10 to 256 characters'),
+  CREDENTIALS_WRONG: entry(401, unauthenticated, 'name or password is wrong'),
+  TOO_MANY_TRIES: entry(429, resourceExhausted, 'too many failed tries, wait'),
+  USER_UNKNOWN: entry(404, notFound, 'no such user'),
+  TOKEN_UNKNOWN: entry(404, notFound, 'no such API token'),
+  TOO_MANY_TOKENS: entry(409, failedPrecondition, 'a user keeps at most 50 API tokens'),
+  ISSUER_UNKNOWN: entry(401, unauthenticated, 'the issuer of this token is not a partner'),
+  ISSUER_TOKEN_INVALID: entry(401, unauthenticated, 'the partner token is not valid'),
+  USERS_EXHAUSTED: entry(507, resourceExhausted, 'the region has no user numbers left'),
+} as const;
+
+export const roomErrors = {
+  HOST_UNKNOWN: entry(404, notFound, 'no such host'),
+  HOST_EXISTS: entry(409, alreadyExists, 'the user is a host already'),
+  ROOM_UNKNOWN: entry(404, notFound, 'no such room'),
+  ROOM_ENDED: entry(409, failedPrecondition, 'the room has ended'),
+  ROOM_LIVE: entry(409, failedPrecondition, 'the host has a room on air'),
+  ROOM_PRIVATE: entry(403, permissionDenied, 'the room is private'),
+  SESSIONS_EXHAUSTED: entry(507, resourceExhausted, 'the host has used up all sessions'),
+  TOO_MANY_ROOMS: entry(429, resourceExhausted, 'too many rooms begun in a short time'),
+  STREAM_KEY_WRONG: entry(403, permissionDenied, 'the stream key is unknown or no longer valid'),
+  STREAM_STALE: entry(409, aborted, 'a newer publisher has taken over'),
+} as const;
+
+export const edgeErrors = {
+  STREAM_UNKNOWN: entry(404, notFound, 'the room is not on air here'),
+  PLAY_SIGNATURE_WRONG: entry(403, permissionDenied, 'the play URL is not signed, or has expired'),
+  TOO_MANY_VIEWERS: entry(503, resourceExhausted, 'this edge is full'),
+  LATENCY_INVALID: entry(400, invalidArgument, 'latency is realtime, low or economy'),
+} as const;
+
+export const protocolErrors = { ...commonErrors, ...accountErrors, ...roomErrors, ...edgeErrors } as const;
+
+export type CommonErrorCode = keyof typeof commonErrors;
+export type ProtocolErrorCode = keyof typeof protocolErrors;

@@ -1,0 +1,13 @@
+import type { z } from 'zod';
+import type * as shape from './schemas.ts';
+
+export * as schemas from './schemas.ts';
+export * from './operations.ts';
+
+export type Room = z.infer<typeof shape.room>;
+export type Host = z.infer<typeof shape.host>;
+export type PlayUrl = z.infer<typeof shape.playUrl>;
+export type Principal = z.infer<typeof shape.principal>;
+export type Session = z.infer<typeof shape.session>;
+export type EnterAnswer = z.infer<typeof shape.enterAnswer>;
+export type ErrorBody = z.infer<typeof shape.errorBody>;

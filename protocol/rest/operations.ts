@@ -1,0 +1,219 @@
+import { z } from 'zod';
+import * as shape from './schemas.ts';
+
+/** Who may call: anyone, anyone signed in, hosts (on what is theirs), or operators. */
+export type Access = 'anyone' | 'user' | 'host' | 'operator';
+
+export interface Operation {
+  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
+  /** Path under the base path, with `{parameter}` segments. */
+  readonly path: string;
+  readonly summary: string;
+  readonly access: Access;
+  /** Scope that an API token needs for it; none: API tokens cannot call it unless unscoped. */
+  readonly scope?: z.infer<typeof shape.scope>;
+  readonly query?: z.ZodObject;
+  readonly body?: z.ZodObject;
+  /** Status of success. */
+  readonly status: 200 | 201 | 204;
+  readonly response?: z.ZodType;
+}
+
+/** Every operation of `/v1`: the gateway serves this table, the OpenAPI document and the SDK's types come from it. */
+export const operations = {
+  signIn: {
+    method: 'POST',
+    path: '/v1/sessions',
+    summary: 'Sign in by name and password; sets the session cookie',
+    access: 'anyone',
+    body: z.object({ name: z.string().max(64), password: z.string().max(256) }),
+    status: 201,
+    response: shape.session,
+  },
+  signInPartner: {
+    method: 'POST',
+    path: '/v1/sessions/partner',
+    summary: "Sign in by a partner issuer's JWT; sets the session cookie",
+    access: 'anyone',
+    body: z.object({ jwt: z.string().max(8192) }),
+    status: 201,
+    response: shape.session,
+  },
+  getSession: {
+    method: 'GET',
+    path: '/v1/sessions/current',
+    summary: 'Who is signed in',
+    access: 'user',
+    status: 200,
+    response: shape.session,
+  },
+  signOut: {
+    method: 'DELETE',
+    path: '/v1/sessions/current',
+    summary: 'Sign out; the session ends everywhere',
+    access: 'user',
+    status: 204,
+  },
+  setPassword: {
+    method: 'PUT',
+    path: '/v1/users/me/password',
+    summary: 'Change the own password; ends all other sessions',
+    access: 'user',
+    body: z.object({ password: shape.password }),
+    status: 204,
+  },
+  createHost: {
+    method: 'POST',
+    path: '/v1/hosts',
+    summary: 'Make a user who may broadcast; the stream key is shown once',
+    access: 'operator',
+    scope: 'hosts:write',
+    body: z.object({
+      name: shape.hostName,
+      password: shape.password.optional(),
+      title: shape.title.optional(),
+    }),
+    status: 201,
+    response: z.object({ host: shape.host, streamKey: z.string(), publish: shape.publishTarget }),
+  },
+  getMyHost: {
+    method: 'GET',
+    path: '/v1/hosts/me',
+    summary: 'The own host profile, its present room and where to publish',
+    access: 'host',
+    scope: 'rooms:read',
+    status: 200,
+    response: z.object({ host: shape.host, room: shape.room.optional(), publish: shape.publishTarget }),
+  },
+  updateMyHost: {
+    method: 'PATCH',
+    path: '/v1/hosts/me',
+    summary: 'Change the title or who may watch',
+    access: 'host',
+    scope: 'hosts:write',
+    body: z.object({ title: shape.title.optional(), visibility: shape.visibility.optional() }),
+    status: 200,
+    response: z.object({ host: shape.host }),
+  },
+  rotateStreamKey: {
+    method: 'POST',
+    path: '/v1/hosts/me/stream-key',
+    summary: 'Make a new stream key, shown once; the old one stops working',
+    access: 'host',
+    scope: 'hosts:write',
+    status: 201,
+    response: z.object({ streamKey: z.string(), publish: shape.publishTarget }),
+  },
+  createRoom: {
+    method: 'POST',
+    path: '/v1/rooms',
+    summary: "Schedule the host's next room",
+    access: 'host',
+    scope: 'rooms:write',
+    body: z.object({ title: shape.title.optional(), visibility: shape.visibility.optional() }),
+    status: 201,
+    response: z.object({ room: shape.room }),
+  },
+  listLiveRooms: {
+    method: 'GET',
+    path: '/v1/rooms',
+    summary: 'Public rooms that are live or held, most viewers first',
+    access: 'anyone',
+    query: z.object({
+      limit: z.coerce.number().int().min(1).max(100).default(50),
+      cursor: z.string().max(256).default(''),
+    }),
+    status: 200,
+    response: z.object({
+      rooms: z.array(shape.room),
+      total: z.number().int(),
+      nextCursor: z.string().optional(),
+    }),
+  },
+  getRoom: {
+    method: 'GET',
+    path: '/v1/rooms/{roomId}',
+    summary: 'One room',
+    access: 'anyone',
+    status: 200,
+    response: z.object({ room: shape.room }),
+  },
+  enterRoom: {
+    method: 'GET',
+    path: '/v1/rooms/{roomRef}/enter',
+    summary:
+      'Everything a viewer needs to watch; `roomRef` is a room id or `@name` for the present room of a host',
+    access: 'anyone',
+    status: 200,
+    response: shape.enterAnswer,
+  },
+  endRoom: {
+    method: 'POST',
+    path: '/v1/rooms/{roomId}/end',
+    summary: 'End a room now: its publisher is closed, its viewers see the end',
+    access: 'host',
+    scope: 'rooms:write',
+    body: z.object({ reason: z.string().max(120).optional() }),
+    status: 200,
+    response: z.object({ room: shape.room }),
+  },
+  createApiToken: {
+    method: 'POST',
+    path: '/v1/api-tokens',
+    summary: 'Make an API token for the own user; it is shown once',
+    access: 'user',
+    scope: 'tokens:write',
+    body: z.object({
+      name: z.string().min(1).max(64),
+      scopes: z.array(shape.scope).max(16),
+      expiresAtMs: shape.timeMs.optional(),
+    }),
+    status: 201,
+    response: z.object({ apiToken: shape.apiToken, token: z.string() }),
+  },
+  listApiTokens: {
+    method: 'GET',
+    path: '/v1/api-tokens',
+    summary: 'The own API tokens, without their secrets',
+    access: 'user',
+    scope: 'tokens:write',
+    status: 200,
+    response: z.object({ apiTokens: z.array(shape.apiToken) }),
+  },
+  revokeApiToken: {
+    method: 'DELETE',
+    path: '/v1/api-tokens/{tokenId}',
+    summary: 'Revoke an API token',
+    access: 'user',
+    scope: 'tokens:write',
+    status: 204,
+  },
+  putIssuer: {
+    method: 'PUT',
+    path: '/v1/issuers',
+    summary: 'Trust the JWTs of a partner issuer, or replace its keys',
+    access: 'operator',
+    body: shape.issuer,
+    status: 204,
+  },
+  listIssuers: {
+    method: 'GET',
+    path: '/v1/issuers',
+    summary: 'Trusted partner issuers',
+    access: 'operator',
+    status: 200,
+    response: z.object({ issuers: z.array(shape.issuer) }),
+  },
+} as const satisfies Record<string, Operation>;
+
+export type OperationName = keyof typeof operations;
+type Table = typeof operations;
+export type BodyOf<Name extends OperationName> = Table[Name] extends { body: z.ZodType }
+  ? z.input<Table[Name]['body']>
+  : undefined;
+export type QueryOf<Name extends OperationName> = Table[Name] extends { query: z.ZodType }
+  ? z.input<Table[Name]['query']>
+  : undefined;
+export type ResponseOf<Name extends OperationName> = Table[Name] extends { response: z.ZodType }
+  ? z.output<Table[Name]['response']>
+  : undefined;

@@ -1,0 +1,102 @@
+import { z } from 'zod';
+import { roomIdMax, userIdMax } from '../ids/index.ts';
+
+/** The JSON shapes of `/v1`. Times are milliseconds since 1970; ids are decimal numbers below 2^53. */
+export const userId = z.number().int().min(0).max(userIdMax).meta({ id: 'UserId' });
+export const roomId = z.number().int().min(1).max(roomIdMax).meta({ id: 'RoomId' });
+export const timeMs = z.number().int().min(0);
+
+export const hostName = z
+  .string()
+  .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{2,31}$/)
+  .describe('3 to 32 letters, digits, dots, dashes or underscores; unique without regard to case');
+export const title = z.string().max(120);
+export const password = z.string().min(10).max(256);
+export const visibility = z.enum(['public', 'private']);
+export const roomState = z.enum(['created', 'live', 'hold', 'ended']);
+export const role = z.enum(['viewer', 'host', 'moderator', 'operator']);
+
+export const errorBody = z
+  .object({
+    error: z.object({
+      code: z.string().describe('one of the codes in docs/errors.md'),
+      message: z.string(),
+      detail: z.string().optional(),
+    }),
+  })
+  .meta({ id: 'Error' });
+
+export const principal = z
+  .object({ userId, name: z.string(), roles: z.array(role), scopes: z.array(z.string()) })
+  .meta({ id: 'Principal' });
+
+export const session = z
+  .object({
+    principal,
+    csrfToken: z.string().describe('send it as X-Gala-Csrf with every change made on a session cookie'),
+    expiresAtMs: timeMs.optional(),
+  })
+  .meta({ id: 'Session' });
+
+export const host = z
+  .object({
+    hostId: userId,
+    name: z.string(),
+    title: z.string(),
+    visibility,
+    createdAtMs: timeMs,
+    sessionCount: z.number().int(),
+  })
+  .meta({ id: 'Host' });
+
+export const room = z
+  .object({
+    roomId,
+    hostId: userId,
+    hostName: z.string(),
+    title: z.string(),
+    state: roomState,
+    visibility,
+    viewers: z.number().int(),
+    createdAtMs: timeMs,
+    startedAtMs: timeMs.optional(),
+    endedAtMs: timeMs.optional(),
+    endReason: z.string().optional(),
+  })
+  .meta({ id: 'Room' });
+
+export const playUrl = z
+  .object({
+    protocol: z.enum(['ws-flv', 'http-flv']),
+    url: z.url(),
+    expiresAtMs: timeMs.optional().describe('present when the URL is signed'),
+  })
+  .meta({ id: 'PlayUrl' });
+
+export const enterAnswer = z
+  .object({ room, host, play: z.array(playUrl).describe('in the order to try') })
+  .meta({ id: 'Enter' });
+
+export const publishTarget = z
+  .object({ rtmpUrl: z.string().describe('server field of OBS; the stream key goes apart') })
+  .meta({ id: 'PublishTarget' });
+
+export const apiToken = z
+  .object({
+    tokenId: z.string(),
+    name: z.string(),
+    scopes: z.array(z.string()),
+    createdAtMs: timeMs,
+    expiresAtMs: timeMs.optional(),
+  })
+  .meta({ id: 'ApiToken' });
+
+export const scope = z.enum(['rooms:read', 'rooms:write', 'hosts:write', 'tokens:write']);
+export const issuer = z
+  .object({
+    issuer: z.string().min(1).max(256),
+    audience: z.string().min(1).max(256),
+    jwks: z.string().max(65_536),
+  })
+  .meta({ id: 'Issuer' });
+export const empty = z.object({});
