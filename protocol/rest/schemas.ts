@@ -100,3 +100,16 @@ export const issuer = z
   })
   .meta({ id: 'Issuer' });
 export const empty = z.object({});
+
+/** What a `{parameter}` of a path may be, by its name; the text is percent-decoded before. */
+export const pathParameters = {
+  roomId: z
+    .string()
+    .regex(/^[1-9][0-9]{0,15}$/)
+    .describe('a room id'),
+  roomRef: z
+    .string()
+    .regex(/^(@[A-Za-z0-9][A-Za-z0-9._-]{2,31}|[1-9][0-9]{0,15})$/)
+    .describe('a room id, or `@name` for the present room of a host'),
+  tokenId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+};
