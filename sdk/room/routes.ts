@@ -1,0 +1,32 @@
+import type { OperationName, operations } from '@gala/protocol/rest';
+
+/** Method and path of every operation, checked by the compiler against the REST table. */
+type Routes = {
+  readonly [Name in OperationName]: {
+    readonly method: (typeof operations)[Name]['method'];
+    readonly path: (typeof operations)[Name]['path'];
+  };
+};
+
+/** The part of `protocol/rest` that is needed at run time: without it the schemas would come along. */
+export const routes: Routes = {
+  signIn: { method: 'POST', path: '/v1/sessions' },
+  signInPartner: { method: 'POST', path: '/v1/sessions/partner' },
+  getSession: { method: 'GET', path: '/v1/sessions/current' },
+  signOut: { method: 'DELETE', path: '/v1/sessions/current' },
+  setPassword: { method: 'PUT', path: '/v1/users/me/password' },
+  createHost: { method: 'POST', path: '/v1/hosts' },
+  getMyHost: { method: 'GET', path: '/v1/hosts/me' },
+  updateMyHost: { method: 'PATCH', path: '/v1/hosts/me' },
+  rotateStreamKey: { method: 'POST', path: '/v1/hosts/me/stream-key' },
+  createRoom: { method: 'POST', path: '/v1/rooms' },
+  listLiveRooms: { method: 'GET', path: '/v1/rooms' },
+  getRoom: { method: 'GET', path: '/v1/rooms/{roomId}' },
+  enterRoom: { method: 'GET', path: '/v1/rooms/{roomRef}/enter' },
+  endRoom: { method: 'POST', path: '/v1/rooms/{roomId}/end' },
+  createApiToken: { method: 'POST', path: '/v1/api-tokens' },
+  listApiTokens: { method: 'GET', path: '/v1/api-tokens' },
+  revokeApiToken: { method: 'DELETE', path: '/v1/api-tokens/{tokenId}' },
+  putIssuer: { method: 'PUT', path: '/v1/issuers' },
+  listIssuers: { method: 'GET', path: '/v1/issuers' },
+};
