@@ -1,0 +1,54 @@
+import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+
+const SCENARIOS = ['test/{scenario,fault}/**/*.test.ts'];
+const SOAKS = ['**/*.{soak,fuzz}.test.ts'];
+const OUTSIDE = ['**/node_modules/**', '**/dist/**', 'data/**'];
+const soak = Boolean(process.env['GALA_SOAK']);
+
+/** Fast tests share their worker's modules; scenarios own the machine while they run. */
+const everyday: TestProjectInlineConfiguration[] = [
+  {
+    test: {
+      name: 'unit',
+      include: ['{protocol,media,lib,media-io,sdk,services,web,cli,bench,test}/**/*.test.ts'],
+      exclude: [...OUTSIDE, ...SCENARIOS, '**/*.soak.test.ts'],
+      pool: 'threads',
+      isolate: false,
+      testTimeout: 10_000,
+    },
+  },
+  {
+    test: {
+      name: 'scenario',
+      include: SCENARIOS,
+      exclude: [...OUTSIDE, '**/*.soak.test.ts'],
+      pool: 'forks',
+      fileParallelism: false,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
+    },
+  },
+];
+
+/** Everything that waits or searches for long: the files made for it, and the fuzzers with more inputs. */
+const long: TestProjectInlineConfiguration[] = [
+  {
+    test: {
+      name: 'soak',
+      include: SOAKS,
+      exclude: OUTSIDE,
+      pool: 'forks',
+      fileParallelism: false,
+      testTimeout: 3_600_000,
+      hookTimeout: 120_000,
+    },
+  },
+];
+
+export default defineConfig({
+  test: {
+    allowOnly: false,
+    reporters: ['default', './test/reporter.ts'],
+    projects: soak ? long : everyday,
+  },
+});
