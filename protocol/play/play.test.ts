@@ -1,4 +1,4 @@
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { playLeewayMs, playQuery, playSignature, verifyPlay, type PlayKey } from './index.ts';
 

@@ -1,0 +1,63 @@
+import { verifyPlay } from '@gala/protocol/play';
+import { schemas, type Room } from '@gala/protocol/rest';
+import { expect, test } from 'vitest';
+import type { Page } from './page.ts';
+import { playUrls, publishUrl } from './play.ts';
+
+const room = { roomId: 1_048_577, state: 'live', visibility: 'public' } as Room;
+const page: Page = { scheme: 'http', host: 'gala.test:8080', hostname: 'gala.test' };
+const securePage: Page = { ...page, scheme: 'https' };
+const addresses = { liveUrl: undefined, livePort: 8081, rtmpUrl: undefined, rtmpPort: 1935 };
+const urls = (options: Partial<Parameters<typeof playUrls>[0]>) =>
+  playUrls({ room, page, addresses, ...options }).map((play) => schemas.playUrl.parse(play).url);
+
+test('WS-FLV goes before HTTP-FLV, on the host name of the page', () => {
+  expect(playUrls({ room, page, addresses }).map((play) => play.protocol)).toEqual(['ws-flv', 'http-flv']);
+  expect(urls({})).toEqual([
+    'ws://gala.test:8081/live/1048577.flv',
+    'http://gala.test:8081/live/1048577.flv',
+  ]);
+});
+
+test('the scheme follows the page', () => {
+  expect(urls({ page: securePage })[0]).toBe('wss://gala.test:8081/live/1048577.flv');
+  const configured = { ...addresses, liveUrl: 'http://edge.test/media/' };
+  expect(urls({ addresses: configured })[1]).toBe('http://edge.test/media/live/1048577.flv');
+  expect(urls({ addresses: configured, page: securePage })).toEqual([
+    'wss://edge.test/media/live/1048577.flv',
+    'https://edge.test/media/live/1048577.flv',
+  ]);
+});
+
+test('a secure edge is not downgraded for a plain page', () => {
+  expect(urls({ addresses: { ...addresses, liveUrl: 'https://edge.test' } })[0]).toMatch(/^wss:/);
+});
+
+test('IPv6 hosts keep their brackets', () => {
+  expect(urls({ page: { scheme: 'http', host: '[::1]:8080', hostname: '[::1]' } })[1]).toBe(
+    'http://[::1]:8081/live/1048577.flv',
+  );
+});
+
+test('a grant signs both URLs so that an edge admits them', () => {
+  const key = { kid: 'k1', secret: Buffer.alloc(32, 1) };
+  const grant = { key, expiresAtMs: 1_800_000_000_000 };
+  for (const { url, expiresAtMs } of playUrls({ room, page, addresses, grant })) {
+    const query = new URL(url).searchParams;
+    expect(verifyPlay({ roomId: room.roomId, query, keys: [key], nowMs: grant.expiresAtMs - 1 })).toBe(true);
+    expect(expiresAtMs).toBe(grant.expiresAtMs);
+  }
+});
+
+test('a room that is not on air has nothing to play', () => {
+  const counts = (['created', 'live', 'hold', 'ended'] as const).map(
+    (state) => urls({ room: { ...room, state } }).length,
+  );
+  expect(counts).toEqual([0, 2, 2, 0]);
+});
+
+test('the publish address names the port only where it is unusual', () => {
+  expect(publishUrl(page, addresses)).toBe('rtmp://gala.test/live');
+  expect(publishUrl(page, { ...addresses, rtmpPort: 2935 })).toBe('rtmp://gala.test:2935/live');
+  expect(publishUrl(page, { ...addresses, rtmpUrl: 'rtmps://in.test/live' })).toBe('rtmps://in.test/live');
+});

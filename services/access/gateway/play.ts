@@ -1,0 +1,50 @@
+import { playQuery, type PlayKey } from '@gala/protocol/play';
+import type { PlayUrl, Room } from '@gala/protocol/rest';
+import type { Page } from './page.ts';
+
+/** Public addresses of the edges, as far as they are configured. */
+export interface LiveAddresses {
+  /** Base of `/live/<roomId>.flv`; by default the host name of the page with `livePort`. */
+  readonly liveUrl: string | undefined;
+  readonly livePort: number;
+  /** Server field of OBS; by default the host name of the page with `rtmpPort`. */
+  readonly rtmpUrl: string | undefined;
+  readonly rtmpPort: number;
+}
+
+export interface PlayOptions {
+  readonly room: Room;
+  readonly page: Page;
+  readonly addresses: LiveAddresses;
+  /** Signs the URLs of a private room until `expiresAtMs`. */
+  readonly grant?: { readonly key: PlayKey; readonly expiresAtMs: number };
+}
+
+/**
+ * Where to play, in the order to try: WS-FLV first, since browsers open six HTTP/1.1 connections an origin
+ * and a seventh HTTP-FLV tab would hang. A room that is not on air has none.
+ */
+export function playUrls({ room, page, addresses, grant }: PlayOptions): PlayUrl[] {
+  if (room.state !== 'live' && room.state !== 'hold') return [];
+  const http = new URL(`${liveBase(page, addresses)}/live/${room.roomId}.flv`);
+  if (grant) http.search = playQuery({ roomId: room.roomId, ...grant });
+  const ws = http.href.replace(/^http/, 'ws');
+  const expiry = grant && { expiresAtMs: grant.expiresAtMs };
+  return [
+    { protocol: 'ws-flv', url: ws, ...expiry },
+    { protocol: 'http-flv', url: http.href, ...expiry },
+  ];
+}
+
+/** Where to publish: `rtmp://<host>/live`, with the port when it is not 1935. */
+export function publishUrl(page: Page, { rtmpUrl, rtmpPort }: LiveAddresses): string {
+  if (rtmpUrl) return rtmpUrl;
+  return `rtmp://${page.hostname}${rtmpPort === 1935 ? '' : `:${rtmpPort}`}/live`;
+}
+
+/** A page loaded by HTTPS gets HTTPS media, since browsers refuse anything else there. */
+function liveBase(page: Page, { liveUrl, livePort }: LiveAddresses): string {
+  if (!liveUrl) return `${page.scheme}://${page.hostname}:${livePort}`;
+  const base = liveUrl.replace(/\/+$/, '');
+  return page.scheme === 'https' ? base.replace(/^http:/, 'https:') : base;
+}
