@@ -93,23 +93,27 @@ test('references and AMF3 values are refused by name', () => {
   }
 });
 
-test('fuzz: noise and damaged messages throw nothing but MediaError', () => {
-  const damaged = fc
-    .tuple(fc.array(value, { minLength: 1, maxLength: 3 }), fc.nat(), fc.nat(255))
-    .map(([values, at, byte]) => {
-      const bytes = encodeAmf0(...values);
-      bytes[at % bytes.length] = byte;
-      return bytes.subarray(0, bytes.length - (at % 3));
-    });
-  const noise = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
-  fc.assert(
-    fc.property(fc.oneof(noise, damaged), (bytes) => {
-      try {
-        decodeAmf0(bytes);
-      } catch (error) {
-        expect(error).toBeInstanceOf(MediaError);
-      }
-    }),
-    { numRuns: fuzzRuns },
-  );
-}, fuzzTimeoutMs);
+test(
+  'fuzz: noise and damaged messages throw nothing but MediaError',
+  () => {
+    const damaged = fc
+      .tuple(fc.array(value, { minLength: 1, maxLength: 3 }), fc.nat(), fc.nat(255))
+      .map(([values, at, byte]) => {
+        const bytes = encodeAmf0(...values);
+        bytes[at % bytes.length] = byte;
+        return bytes.subarray(0, bytes.length - (at % 3));
+      });
+    const noise = fc.uint8Array({ maxLength: 200 }).map((bytes) => Buffer.from(bytes));
+    fc.assert(
+      fc.property(fc.oneof(noise, damaged), (bytes) => {
+        try {
+          decodeAmf0(bytes);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MediaError);
+        }
+      }),
+      { numRuns: fuzzRuns },
+    );
+  },
+  fuzzTimeoutMs,
+);

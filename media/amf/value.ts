@@ -4,7 +4,16 @@ export interface AmfObject {
 }
 
 /** What AMF0 can carry. Typed objects and ECMA arrays decode to plain objects, XML to a string. */
-export type AmfValue = number | boolean | string | null | undefined | Date | AmfObject | EcmaArray | AmfValue[];
+export type AmfValue =
+  | number
+  | boolean
+  | string
+  | null
+  | undefined
+  | Date
+  | AmfObject
+  | EcmaArray
+  | AmfValue[];
 
 /** Marks an object that is to be encoded as an ECMA array, the form `onMetaData` has. */
 export class EcmaArray {

@@ -11,12 +11,12 @@ const TRAILER_BYTES = 4;
 export function* splitAggregate(aggregate: RtmpMessage): Generator<RtmpMessage> {
   const { payload } = aggregate;
   let firstMs: number | undefined;
-  for (let offset = 0; offset < payload.length; ) {
+  for (let offset = 0; offset < payload.length;) {
     if (payload.length - offset < TAG_HEADER_BYTES) throw new MediaError('RTMP_MESSAGE_INVALID', 'aggregate');
     const start = offset + TAG_HEADER_BYTES;
     const end = start + payload.readUIntBE(offset + 1, 3);
     if (end > payload.length) throw new MediaError('RTMP_MESSAGE_INVALID', 'aggregate');
-    const timestampMs = payload.readUIntBE(offset + 4, 3) + (payload[offset + 7]) * 2 ** 24;
+    const timestampMs = payload.readUIntBE(offset + 4, 3) + payload[offset + 7] * 2 ** 24;
     firstMs ??= timestampMs;
     yield {
       chunkStreamId: aggregate.chunkStreamId,

@@ -29,7 +29,7 @@ export function readBasicHeader(input: Buffer, offset: number): BasicHeader | un
   if (left < 2 + form) return undefined;
   const second = input[offset + 1];
   if (form === 0) return { format, chunkStreamId: 64 + second, sizeBytes: 2 };
-  return { format, chunkStreamId: 64 + second + (input[offset + 2]) * 256, sizeBytes: 3 };
+  return { format, chunkStreamId: 64 + second + input[offset + 2] * 256, sizeBytes: 3 };
 }
 
 /**

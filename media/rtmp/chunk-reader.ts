@@ -50,7 +50,9 @@ export class ChunkReader {
   append(bytes: Buffer): void {
     // What is left over is at most a header, except when the owner stopped calling `next`.
     this.#input =
-      this.#offset === this.#input.length ? bytes : Buffer.concat([this.#input.subarray(this.#offset), bytes]);
+      this.#offset === this.#input.length
+        ? bytes
+        : Buffer.concat([this.#input.subarray(this.#offset), bytes]);
     this.#offset = 0;
   }
 
@@ -88,7 +90,8 @@ export class ChunkReader {
   }
 
   #remember(stream: ChunkStream): void {
-    if (this.#streams.size >= this.#limits.chunkStreamsMax) throw new MediaError('RTMP_CHUNK_STREAMS_TOO_MANY');
+    if (this.#streams.size >= this.#limits.chunkStreamsMax)
+      throw new MediaError('RTMP_CHUNK_STREAMS_TOO_MANY');
     this.#streams.set(stream.id, stream);
   }
 
@@ -145,7 +148,8 @@ export class ChunkReader {
   }
 
   #startPartial(stream: ChunkStream): PartialBytes {
-    if (this.#partialMessages >= this.#limits.partialMessagesMax) throw new MediaError('RTMP_PARTIAL_TOO_MANY');
+    if (this.#partialMessages >= this.#limits.partialMessagesMax)
+      throw new MediaError('RTMP_PARTIAL_TOO_MANY');
     const partial = new PartialBytes(stream.lengthBytes, this.#input.length - this.#offset);
     stream.partial = partial;
     this.#partialMessages += 1;

@@ -49,7 +49,7 @@ function encode(message: RtmpMessage, chunkBytes: number, deltaMs: number | unde
   target[offset + 6] = message.typeId;
   if (deltaMs === undefined) target.writeUInt32LE(message.streamId, offset + 7);
   offset += headerBytes;
-  for (let start = 0; ; ) {
+  for (let start = 0; ;) {
     if (extendedBytes > 0) offset = target.writeUInt32BE(timestampMs, offset);
     const end = Math.min(start + chunkBytes, payload.length);
     offset += payload.copy(target, offset, start, end);

@@ -51,7 +51,13 @@ export interface ServerSessionOptions {
 
 /** How far a session has come; the owner sets its time limits by it. */
 export type ServerSessionStage =
-  'handshake' | 'command' | 'connected' | 'deciding' | 'publishing' | 'playing' | 'closed';
+  | 'handshake'
+  | 'command'
+  | 'connected'
+  | 'deciding'
+  | 'publishing'
+  | 'playing'
+  | 'closed';
 
 type Role = 'publish' | 'play';
 
@@ -290,7 +296,11 @@ export class ServerSession {
 
   #onFcPublish(command: RtmpCommand): void {
     this.#result(command);
-    const status = { level: 'status', code: 'NetStream.Publish.Start', description: asString(command.args[0]) };
+    const status = {
+      level: 'status',
+      code: 'NetStream.Publish.Start',
+      description: asString(command.args[0]),
+    };
     this.#link.send(commandMessage(0, 'onFCPublish', { args: [status] }));
   }
 
@@ -345,7 +355,8 @@ export class ServerSession {
   }
 
   #requireConnect(command: RtmpCommand): ConnectRequest {
-    if (this.#connect === undefined) throw new MediaError('RTMP_COMMAND_ORDER', `${command.name} before connect`);
+    if (this.#connect === undefined)
+      throw new MediaError('RTMP_COMMAND_ORDER', `${command.name} before connect`);
     return this.#connect;
   }
 

@@ -18,7 +18,8 @@ export interface RtmpUrl {
 export function parseRtmpUrl(text: string): RtmpUrl {
   const url = URL.parse(text);
   const defaultPort = url === null ? undefined : DEFAULT_PORTS[url.protocol];
-  if (url === null || defaultPort === undefined || url.hostname === '') throw new MediaError('RTMP_URL_INVALID');
+  if (url === null || defaultPort === undefined || url.hostname === '')
+    throw new MediaError('RTMP_URL_INVALID');
   const [app = '', ...rest] = url.pathname.split('/').filter((part) => part !== '');
   if (app === '') throw new MediaError('RTMP_URL_INVALID', 'no application');
   const name = rest.join('/');
