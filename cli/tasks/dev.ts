@@ -1,0 +1,12 @@
+// `npm run dev [-- <options of gala up>]`: starts again when a source changes, and builds the pages as they change.
+import { build } from 'vite';
+import { ROOT, run } from './command.ts';
+
+const watcher = await build({ root: `${ROOT}/web`, logLevel: 'warn', build: { watch: {} } });
+process.exitCode = await run(process.execPath, [
+  '--watch',
+  `${ROOT}/cli/gala.ts`,
+  'up',
+  ...process.argv.slice(2),
+]);
+if ('close' in watcher) await watcher.close();
