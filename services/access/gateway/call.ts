@@ -50,12 +50,12 @@ export interface Call<Name extends OperationName = OperationName> {
   readonly rpc: CallOptions;
 }
 
-export interface Reply<Name extends OperationName = OperationName> {
-  readonly body: ResponseOf<Name>;
+export interface Reply<Body = unknown> {
+  readonly body: Body;
   readonly setCookie?: string;
   /** `no-store` otherwise. */
   readonly cacheControl?: string;
 }
 
-export type Handler<Name extends OperationName> = (call: Call<Name>) => Promise<Reply<Name>>;
+export type Handler<Name extends OperationName> = (call: Call<Name>) => Promise<Reply<ResponseOf<Name>>>;
 export type Handlers = { readonly [Name in OperationName]: Handler<Name> };

@@ -7,7 +7,7 @@ import { playUrls, publishUrl } from './play.ts';
 const room = { roomId: 1_048_577, state: 'live', visibility: 'public' } as Room;
 const page: Page = { scheme: 'http', host: 'gala.test:8080', hostname: 'gala.test' };
 const securePage: Page = { ...page, scheme: 'https' };
-const addresses = { liveUrl: undefined, livePort: 8081, rtmpUrl: undefined, rtmpPort: 1935 };
+const addresses = { livePort: 8081, rtmpPort: 1935 };
 const urls = (options: Partial<Parameters<typeof playUrls>[0]>) =>
   playUrls({ room, page, addresses, ...options }).map((play) => schemas.playUrl.parse(play).url);
 

@@ -5,10 +5,10 @@ import type { Page } from './page.ts';
 /** Public addresses of the edges, as far as they are configured. */
 export interface LiveAddresses {
   /** Base of `/live/<roomId>.flv`; by default the host name of the page with `livePort`. */
-  readonly liveUrl: string | undefined;
+  readonly liveUrl?: string | undefined;
   readonly livePort: number;
   /** Server field of OBS; by default the host name of the page with `rtmpPort`. */
-  readonly rtmpUrl: string | undefined;
+  readonly rtmpUrl?: string | undefined;
   readonly rtmpPort: number;
 }
 

@@ -1,0 +1,78 @@
+import { CodedError, hasCode } from '@gala/lib/error';
+import { protocolErrors } from '@gala/protocol/errors';
+import { hostOfRoom, parseId, roomIdMax } from '@gala/protocol/ids';
+import type { EnterAnswer, Host, Room } from '@gala/protocol/rest';
+import { checkMayWatch } from './access.ts';
+import type { Call, Reply } from './call.ts';
+import { restHost, restRoom } from './conversions.ts';
+import type { Parts } from './parts.ts';
+import { playUrls, type PlayOptions } from './play.ts';
+
+type EnterCall = Pick<Call<'enterRoom'>, 'params' | 'visitor' | 'page' | 'rpc'>;
+
+/**
+ * Everything a viewer needs, in one answer: the room, its host and where to play. An ended room answers
+ * with nothing to play. HOST_UNKNOWN for a name that is no host's, ROOM_UNKNOWN for a host who never began
+ * a room, ROOM_PRIVATE for strangers to a private one.
+ */
+export async function enterRoom(parts: Parts, call: EnterCall): Promise<Reply<EnterAnswer>> {
+  const { room, host } = await roomAndHost(parts, call);
+  if (room.visibility === 'private') checkMayWatch(await call.visitor(), room);
+  const grant = await playGrant(parts, call, room);
+  const play = playUrls({ room, page: call.page, addresses: parts.config, ...(grant && { grant }) });
+  return { body: { room, host, play } };
+}
+
+/** The room of a path parameter; ROOM_UNKNOWN for a number that is no room id. */
+export function roomIdOf(text: string): number {
+  const roomId = parseId(text, roomIdMax);
+  if (roomId === undefined) throw new CodedError(protocolErrors, 'ROOM_UNKNOWN');
+  return roomId;
+}
+
+async function roomAndHost(parts: Parts, call: EnterCall): Promise<{ room: Room; host: Host }> {
+  const { roomRef } = call.params;
+  if (roomRef.startsWith('@')) return presentRoom(parts, call, roomRef.slice(1));
+  const roomId = roomIdOf(roomRef);
+  const [{ room }, { host }] = await Promise.all([
+    parts.room.getRoom({ roomId: BigInt(roomId) }, call.rpc),
+    parts.room.getHost({ hostId: BigInt(hostOfRoom(roomId)) }, call.rpc),
+  ]).catch(hostOfUnknownRoom);
+  if (!room || !host) throw new CodedError(protocolErrors, 'ROOM_UNKNOWN');
+  return { room: restRoom(room), host: restHost(host) };
+}
+
+/** The host is computed from the room id: where he is unknown, so is the room. */
+function hostOfUnknownRoom(error: unknown): never {
+  throw hasCode(error, 'HOST_UNKNOWN') ? new CodedError(protocolErrors, 'ROOM_UNKNOWN') : error;
+}
+
+async function presentRoom(parts: Parts, call: EnterCall, name: string): Promise<{ room: Room; host: Host }> {
+  const hostId = await hostIdOfName(parts, call, name);
+  const [{ room }, { host }] = await Promise.all([
+    parts.room.getPresentRoom({ hostId }, call.rpc),
+    parts.room.getHost({ hostId }, call.rpc),
+  ]);
+  if (!host) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
+  if (!room) throw new CodedError(protocolErrors, 'ROOM_UNKNOWN', { detail: 'the host never began one' });
+  return { room: restRoom(room), host: restHost(host) };
+}
+
+async function hostIdOfName(parts: Parts, call: EnterCall, name: string): Promise<bigint> {
+  try {
+    const { user } = await parts.account.findUser({ name }, call.rpc);
+    if (user) return user.userId;
+  } catch (error) {
+    if (!hasCode(error, 'USER_UNKNOWN')) throw error;
+  }
+  throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
+}
+
+/** The newest signing key for a private room on air; public rooms play without a signature. */
+async function playGrant(parts: Parts, call: EnterCall, room: Room): Promise<PlayOptions['grant']> {
+  if (room.visibility === 'public' || room.state === 'ended') return undefined;
+  const { keys } = await parts.account.signingKeys({}, call.rpc);
+  const key = keys.at(0);
+  if (!key) throw new CodedError(protocolErrors, 'UNAVAILABLE', { detail: 'no key signs play URLs' });
+  return { key, expiresAtMs: parts.clock.nowMs() + parts.config.playTtlMs };
+}

@@ -1,0 +1,59 @@
+import type { Logger } from '@gala/lib/logger';
+import type { Metrics } from '@gala/lib/metrics';
+
+export type Events = ReturnType<typeof createEvents>;
+
+const names = [
+  'signedIn',
+  'signInRefused',
+  'hostCreated',
+  'hostRepaired',
+  'streamKeyRotated',
+  'roomEnded',
+  'apiTokenCreated',
+  'apiTokenRevoked',
+  'issuerPut',
+  'rateLimited',
+  'requestFailed',
+] as const;
+
+/**
+ * What happens at the door, one function each: a line and a counter. Single requests are no events;
+ * refusals by a limit are counted only, since a line each would be the next thing to limit.
+ */
+export function createEvents(logger: Logger, metrics: Metrics) {
+  const counters = metrics.counters('gateway', names);
+  const count = (name: (typeof names)[number], fields: object, text: string): void => {
+    counters[name]++;
+    logger.info(fields, text);
+  };
+  return {
+    signedIn: (fields: { userId: number; address: string }) => count('signedIn', fields, 'signed in'),
+    signInRefused: (fields: { code: string; address: string }) =>
+      count('signInRefused', fields, 'sign-in refused'),
+    hostCreated: (fields: HostFields) => count('hostCreated', fields, 'host created'),
+    hostRepaired: (fields: HostFields) => count('hostRepaired', fields, 'half-made host completed'),
+    streamKeyRotated: (fields: { hostId: number }) => count('streamKeyRotated', fields, 'stream key rotated'),
+    roomEnded: (fields: { roomId: number; by: number }) =>
+      count('roomEnded', fields, 'room ended by request'),
+    apiTokenCreated: (fields: TokenFields) => count('apiTokenCreated', fields, 'API token created'),
+    apiTokenRevoked: (fields: TokenFields) => count('apiTokenRevoked', fields, 'API token revoked'),
+    issuerPut: (fields: { issuer: string; by: number }) => count('issuerPut', fields, 'partner issuer put'),
+    rateLimited: (): void => void counters.rateLimited++,
+    requestFailed: (fields: { operation: string; error: unknown }): void => {
+      counters.requestFailed++;
+      logger.error(fields, 'request failed');
+    },
+  };
+}
+
+interface HostFields {
+  readonly hostId: number;
+  /** User id of the operator; 0 for the operator token. */
+  readonly by: number;
+}
+
+interface TokenFields {
+  readonly userId: number;
+  readonly tokenId: string;
+}

@@ -1,0 +1,214 @@
+import { CodedError, hasCode } from '@gala/lib/error';
+import type { SignInResponse } from '@gala/protocol/account';
+import { protocolErrors } from '@gala/protocol/errors';
+import type { OperationName, Principal, Room, Session } from '@gala/protocol/rest';
+import type { Room as RpcRoom } from '@gala/protocol/room';
+import { checkGrantedScopes, checkMayWatch, checkOwnRoom, ownUserId } from './access.ts';
+import type { Call, Caller, Handlers, Reply } from './call.ts';
+import { restApiToken, restHost, restIssuer, restRoom, rpcVisibility } from './conversions.ts';
+import { enterRoom, roomIdOf } from './enter.ts';
+import { createHost } from './host.ts';
+import { isSameOrigin } from './page.ts';
+import type { Parts } from './parts.ts';
+import { publishUrl } from './play.ts';
+import { setCookie } from './session.ts';
+
+type HandlersOf<Name extends OperationName> = Pick<Handlers, Name>;
+
+/** Operation → domain calls. What reaches a handler has the shapes of the table and passed the access rules. */
+export function createHandlers(parts: Parts): Handlers {
+  return {
+    ...sessionHandlers(parts),
+    ...hostHandlers(parts),
+    ...roomHandlers(parts),
+    ...tokenHandlers(parts),
+    ...issuerHandlers(parts),
+  };
+}
+
+function sessionHandlers(
+  parts: Parts,
+): HandlersOf<'signIn' | 'signInPartner' | 'getSession' | 'signOut' | 'setPassword'> {
+  const { account, config } = parts;
+  return {
+    signIn: (call) =>
+      signedIn(parts, call, () =>
+        account.signIn({ ...call.body, remoteAddress: call.clientAddress }, call.rpc),
+      ),
+    signInPartner: (call) =>
+      signedIn(parts, call, () => account.signInPartner({ jwt: call.body.jwt }, call.rpc)),
+    getSession: async (call) => {
+      const caller = await call.caller();
+      return { body: { principal: principalOf(caller), csrfToken: caller.csrfToken } };
+    },
+    signOut: async (call) => {
+      const { credentials } = await call.caller();
+      await account.signOut({ sessionToken: credentials.token }, call.rpc);
+      return {
+        body: undefined,
+        setCookie: setCookie(config.cookie, { token: '', maxAgeSeconds: 0, page: call.page }),
+      };
+    },
+    setPassword: async (call) => {
+      const userId = ownUserId(await call.caller());
+      await account.setPassword({ userId: BigInt(userId), password: call.body.password }, call.rpc);
+      return { body: undefined };
+    },
+  };
+}
+
+function hostHandlers(
+  parts: Parts,
+): HandlersOf<'createHost' | 'getMyHost' | 'updateMyHost' | 'rotateStreamKey'> {
+  const { room, config, events } = parts;
+  return {
+    createHost: (call) => createHost(parts, call),
+    getMyHost: async (call) => {
+      const hostId = BigInt(ownUserId(await call.caller()));
+      const [{ host }, present] = await Promise.all([
+        room.getHost({ hostId }, call.rpc),
+        room.getPresentRoom({ hostId }, call.rpc),
+      ]);
+      if (!host) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
+      const publish = { rtmpUrl: publishUrl(call.page, config) };
+      return {
+        body: { host: restHost(host), ...(present.room && { room: restRoom(present.room) }), publish },
+      };
+    },
+    updateMyHost: async (call) => {
+      const { title, visibility } = call.body;
+      const hostId = BigInt(ownUserId(await call.caller()));
+      const changes = {
+        ...(title !== undefined && { title }),
+        ...(visibility && { visibility: rpcVisibility(visibility) }),
+      };
+      const { host } = await room.updateHost({ hostId, ...changes }, call.rpc);
+      if (!host) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
+      return { body: { host: restHost(host) } };
+    },
+    rotateStreamKey: async (call) => {
+      const hostId = ownUserId(await call.caller());
+      const { streamKey } = await room.rotateStreamKey({ hostId: BigInt(hostId) }, call.rpc);
+      events.streamKeyRotated({ hostId });
+      return { body: { streamKey, publish: { rtmpUrl: publishUrl(call.page, config) } } };
+    },
+  };
+}
+
+function roomHandlers(
+  parts: Parts,
+): HandlersOf<'createRoom' | 'listLiveRooms' | 'getRoom' | 'enterRoom' | 'endRoom'> {
+  const { room: service, events } = parts;
+  return {
+    createRoom: async (call) => {
+      const hostId = BigInt(ownUserId(await call.caller()));
+      const { title = '' } = call.body;
+      const visibility = rpcVisibility(call.body.visibility);
+      const { room } = await service.createRoom({ hostId, title, visibility }, call.rpc);
+      return { body: { room: answered(room) } };
+    },
+    listLiveRooms: async (call) => {
+      const { rooms, total, nextCursor } = await service.listLive(call.query, call.rpc);
+      const body = { rooms: rooms.map(restRoom), total, ...(nextCursor && { nextCursor }) };
+      return { body, cacheControl: 'public, max-age=1' };
+    },
+    getRoom: async (call) => {
+      const roomId = BigInt(roomIdOf(call.params.roomId));
+      const room = answered((await service.getRoom({ roomId }, call.rpc)).room);
+      if (room.visibility === 'private') checkMayWatch(await call.visitor(), room);
+      return { body: { room } };
+    },
+    enterRoom: (call) => enterRoom(parts, call),
+    endRoom: async (call) => {
+      const roomId = roomIdOf(call.params.roomId);
+      const caller = await call.caller();
+      checkOwnRoom(caller, roomId);
+      const { reason = '' } = call.body;
+      const { room } = await service.endRoom({ roomId: BigInt(roomId), reason }, call.rpc);
+      events.roomEnded({ roomId, by: caller.userId });
+      return { body: { room: answered(room) } };
+    },
+  };
+}
+
+function tokenHandlers(parts: Parts): HandlersOf<'createApiToken' | 'listApiTokens' | 'revokeApiToken'> {
+  const { account, events } = parts;
+  return {
+    createApiToken: async (call) => {
+      const caller = await call.caller();
+      const userId = ownUserId(caller);
+      const { name, scopes, expiresAtMs = 0 } = call.body;
+      checkGrantedScopes(caller, scopes);
+      const answer = await account.createApiToken(
+        { userId: BigInt(userId), name, scopes, expiresAtMs: BigInt(expiresAtMs) },
+        call.rpc,
+      );
+      if (!answer.apiToken) throw new TypeError('the account service answered no token');
+      events.apiTokenCreated({ userId, tokenId: answer.apiToken.tokenId });
+      return { body: { apiToken: restApiToken(answer.apiToken), token: answer.token } };
+    },
+    listApiTokens: async (call) => {
+      const userId = BigInt(ownUserId(await call.caller()));
+      const { apiTokens } = await account.listApiTokens({ userId }, call.rpc);
+      return { body: { apiTokens: apiTokens.map(restApiToken) } };
+    },
+    revokeApiToken: async (call) => {
+      const userId = ownUserId(await call.caller());
+      const { tokenId } = call.params;
+      await account.revokeApiToken({ userId: BigInt(userId), tokenId }, call.rpc);
+      events.apiTokenRevoked({ userId, tokenId });
+      return { body: undefined };
+    },
+  };
+}
+
+function issuerHandlers({ account, events }: Parts): HandlersOf<'putIssuer' | 'listIssuers'> {
+  return {
+    putIssuer: async (call) => {
+      const { userId: by } = await call.caller();
+      await account.putIssuer({ issuer: call.body }, call.rpc);
+      events.issuerPut({ issuer: call.body.issuer, by });
+      return { body: undefined };
+    },
+    listIssuers: async (call) => {
+      const { issuers } = await account.listIssuers({}, call.rpc);
+      return { body: { issuers: issuers.map(restIssuer) } };
+    },
+  };
+}
+
+type SignInCall = Pick<Call, 'request' | 'page' | 'clientAddress'>;
+
+/** Signs in unless another site's page asks for it, and sets the cookie. */
+async function signedIn(
+  parts: Parts,
+  { request, page, clientAddress: address }: SignInCall,
+  signIn: () => Promise<SignInResponse>,
+): Promise<Reply<Session>> {
+  if (!isSameOrigin(request, page)) {
+    throw new CodedError(protocolErrors, 'FORBIDDEN', { detail: 'sign-in from another site' });
+  }
+  const { principal, sessionToken, expiresAtMs } = await signIn().catch((error: unknown) => {
+    if (hasCode(error)) parts.events.signInRefused({ code: error.code, address });
+    throw error;
+  });
+  if (!principal) throw new TypeError('the account service answered no principal');
+  const userId = Number(principal.userId);
+  parts.events.signedIn({ userId, address });
+  const maxAgeSeconds = (Number(expiresAtMs) - parts.clock.nowMs()) / 1000;
+  const body = {
+    principal: principalOf({ ...principal, userId }),
+    csrfToken: principal.csrfToken,
+    expiresAtMs: Number(expiresAtMs),
+  };
+  return { body, setCookie: setCookie(parts.config.cookie, { token: sessionToken, maxAgeSeconds, page }) };
+}
+
+function principalOf({ userId, name, roles, scopes }: Omit<Caller, 'credentials' | 'csrfToken'>): Principal {
+  return { userId, name, roles: roles as Principal['roles'], scopes: [...scopes] };
+}
+
+function answered(room: RpcRoom | undefined): Room {
+  if (!room) throw new CodedError(protocolErrors, 'ROOM_UNKNOWN');
+  return restRoom(room);
+}
