@@ -50,8 +50,6 @@ export class LoadingCache<Key, Value> {
   readonly #loads = new Map<Key, Promise<Value>>();
   readonly #counters: LoadingCacheCounters;
   #failedAtMs = -Infinity;
-  /** Grows with every deletion, so that a load begun before it is not kept after it. */
-  #generation = 0;
 
   constructor(options: LoadingCacheOptions<Value>) {
     this.#options = options;
@@ -73,14 +71,12 @@ export class LoadingCache<Key, Value> {
   }
 
   delete(key: Key): void {
-    this.#generation++;
     this.#entries.delete(key);
     this.#loads.delete(key);
   }
 
   /** Drops every value that matches; walks all entries, so it is for rare changes. */
   deleteWhere(matches: (value: Value, key: Key) => boolean): void {
-    this.#generation++;
     this.#loads.clear();
     for (const [key, entry] of this.#entries) if (matches(entry.value, key)) this.#entries.delete(key);
   }
@@ -103,21 +99,22 @@ export class LoadingCache<Key, Value> {
       return Promise.reject(new CodedError(cacheErrors, 'CACHE_BUSY'));
     }
     this.#counters.loads++;
-    const loading = this.#loadAndKeep(key, load).finally(() => {
-      if (this.#loads.get(key) === loading) this.#loads.delete(key);
+    const loading: Promise<Value> = this.#measured(load).then(({ value, loadedAtMs }) => {
+      // A deletion takes the load off the list: what was read before it must not be kept after it.
+      const isKept = this.#options.isKept?.(value) ?? true;
+      if (isKept && this.#loads.get(key) === loading) this.#keep(key, { value, loadedAtMs });
+      return value;
     });
     this.#loads.set(key, loading);
-    return loading;
+    return loading.finally(() => {
+      if (this.#loads.get(key) === loading) this.#loads.delete(key);
+    });
   }
 
-  async #loadAndKeep(key: Key, load: () => Promise<Value>): Promise<Value> {
-    const generation = this.#generation;
+  async #measured(load: () => Promise<Value>): Promise<Entry<Value>> {
     const loadedAtMs = this.#options.clock.monotonicMs();
     try {
-      const value = await load();
-      const isKept = this.#options.isKept?.(value) ?? true;
-      if (isKept && generation === this.#generation) this.#keep(key, { value, loadedAtMs });
-      return value;
+      return { value: await load(), loadedAtMs };
     } catch (error) {
       this.#counters.loadFailures++;
       this.#failedAtMs = this.#options.clock.monotonicMs();
