@@ -1,5 +1,5 @@
 import type { Kysely } from 'kysely';
-import type { Pool, PoolClient } from 'pg';
+import type { Client, Pool, PoolClient } from 'pg';
 
 /** Logical shards of a region; they map to databases in the watched record `sql/shard-map`. */
 export const logicalShardCount = 1024;
@@ -7,8 +7,11 @@ export const logicalShardCount = 1024;
 /** One physical database: a pool from the process's budget and typed queries over it. */
 export interface Database<Tables = unknown> {
   readonly name: string;
+  /** Promises only; `int8` comes as a number. Errors: DATABASE_UNAVAILABLE, DATABASE_BUSY, STATEMENT_TIMEOUT. */
   readonly pool: Pool;
   readonly kysely: Kysely<Tables>;
+  /** A connection outside the pool, for LISTEN and COPY; the caller ends it. */
+  openClient(): Promise<Client>;
 }
 
 export interface Sql {

@@ -1,0 +1,52 @@
+import { Client, escapeIdentifier } from 'pg';
+import { CodedError } from '../error/index.ts';
+import { sqlErrors } from './errors.ts';
+
+/** The databases of an installation: one for what is not sharded, and one for each physical shard. */
+export interface DatabaseUrls {
+  readonly core: string;
+  readonly shards: readonly string[];
+}
+
+/** Names of the databases that are made on the first start. */
+export const coreDatabaseName = 'gala_core';
+export const shardDatabaseNames: readonly string[] = ['gala_s0', 'gala_s1'];
+
+const duplicateDatabase = '42P04';
+
+/** The same databases on one server: `urlOf` gives the URL of a database by its name. */
+export function databaseUrls(urlOf: (database: string) => string): DatabaseUrls {
+  return { core: urlOf(coreDatabaseName), shards: shardDatabaseNames.map(urlOf) };
+}
+
+/** `url` with another database name; all else (host, user, sslmode) stays. */
+export function withDatabase(url: string, database: string): string {
+  const changed = new URL(url);
+  changed.pathname = `/${database}`;
+  return changed.href;
+}
+
+/** Creates the databases that are missing, through a connection to any database of the server. */
+export async function ensureDatabases(adminUrl: string, names: readonly string[]): Promise<void> {
+  const client = new Client({ connectionString: adminUrl, connectionTimeoutMillis: 5000 });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    for (const name of names) await ensureDatabase(client, name);
+  } catch (cause) {
+    if (cause instanceof CodedError) throw cause;
+    throw new CodedError(sqlErrors, 'DATABASE_UNAVAILABLE', { detail: (cause as Error).message, cause });
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}
+
+/** `template0` alone allows an encoding other than the server's default. */
+async function ensureDatabase(client: Client, name: string): Promise<void> {
+  const { rowCount } = await client.query('select 1 from pg_database where datname = $1', [name]);
+  if (rowCount) return;
+  const statement = `create database ${escapeIdentifier(name)} encoding 'UTF8' template template0`;
+  await client.query(statement).catch((error: { code?: string }) => {
+    if (error.code !== duplicateDatabase) throw error;
+  });
+}
