@@ -39,12 +39,13 @@ export function runTool(tool: string, args: readonly string[], options?: Command
 
 /** Path of the script of a command: `vitest`, or `typescript/tsc` when package and command differ in name. */
 export function toolScript(tool: string): string {
-  const [name = tool, command = name] = tool.split('/');
+  const [, name = tool, command = name.split('/').at(-1)] =
+    /^((?:@[^/]+\/)?[^/]+)(?:\/(.+))?$/.exec(tool) ?? [];
   const folder = join(ROOT, 'node_modules', name);
   const { bin } = JSON.parse(readFileSync(join(folder, 'package.json'), 'utf8')) as {
     bin: Readonly<Record<string, string>>;
   };
-  const script = bin[command];
+  const script = command && bin[command];
   if (!script) throw new Error(`${name} has no command ${command}`);
   return join(folder, script);
 }
