@@ -151,6 +151,7 @@ const proofs: Readonly<Record<string, Proof>> = {
     lawful: {
       'lib/c/index.ts': `function short(this: C, a: 1, b: 2, c: 3) {${'\n'.repeat(69)}}`,
       'lib/d/d.test.ts': `describe('a list', () => {${'\n'.repeat(80)}test('one', () => {});\n});`,
+      'lib/e/e.test.ts': `test.each(rows)('%s', (_, input, key, found) => {});`,
     },
   },
   'names are kebab-case and say something': {
