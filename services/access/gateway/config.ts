@@ -3,7 +3,8 @@ import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { SessionCookie } from './session.ts';
 
-const port = z.int().min(1).max(65_535);
+/** 0 stands for a port that tests let the system choose. */
+const port = z.int().min(0).max(65_535);
 const limit = (perSecond: number, burst: number) =>
   z
     .object({
@@ -36,10 +37,10 @@ export const gatewaySection = section(
       .describe('address where encoders publish; otherwise the host name of the page with rtmpPort'),
     rtmpPort: port.default(1935).describe('RTMP port as encoders see it'),
     trustedProxies: z
-      .array(z.union([z.ipv4(), z.ipv6(), z.cidrv4(), z.cidrv6()]))
+      .array(z.string())
       .max(256)
       .default([])
-      .describe('addresses or networks whose X-Forwarded-* headers are believed'),
+      .describe('addresses or networks whose X-Forwarded-* headers are believed, by edges too'),
     cookieName: z
       .string()
       .regex(/^[A-Za-z0-9_-]{1,64}$/)

@@ -14,12 +14,13 @@ const names = [
   'apiTokenRevoked',
   'issuerPut',
   'rateLimited',
+  'partUnavailable',
   'requestFailed',
 ] as const;
 
 /**
  * What happens at the door, one function each: a line and a counter. Single requests are no events;
- * refusals by a limit are counted only, since a line each would be the next thing to limit.
+ * refusals by a limit and calls of a part that is away are counted only: a line each would be the next flood.
  */
 export function createEvents(logger: Logger, metrics: Metrics) {
   const counters = metrics.counters('gateway', names);
@@ -40,6 +41,7 @@ export function createEvents(logger: Logger, metrics: Metrics) {
     apiTokenRevoked: (fields: TokenFields) => count('apiTokenRevoked', fields, 'API token revoked'),
     issuerPut: (fields: { issuer: string; by: number }) => count('issuerPut', fields, 'partner issuer put'),
     rateLimited: (): void => void counters.rateLimited++,
+    partUnavailable: (): void => void counters.partUnavailable++,
     requestFailed: (fields: { operation: string; error: unknown }): void => {
       counters.requestFailed++;
       logger.error(fields, 'request failed');

@@ -10,7 +10,7 @@ interface Described {
   security: object[];
 }
 
-const document = openApiDocument({ operations, serverUrl: '/', version: '0.0.0' });
+const document = openApiDocument({ operations, serverUrl: '/', cookieName: 'gala_session' });
 const paths = document.paths as Record<string, Record<string, Described>>;
 
 /** Every `$ref` of the document, wherever it stands. */

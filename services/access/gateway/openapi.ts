@@ -1,3 +1,6 @@
+import { CodedError } from '@gala/lib/error';
+import { respondJson, type RequestHandler } from '@gala/lib/http';
+import { protocolErrors } from '@gala/protocol/errors';
 import { schemas, type Operation } from '@gala/protocol/rest';
 import { z } from 'zod';
 
@@ -7,14 +10,17 @@ export interface OpenApiOptions {
   readonly operations: Readonly<Record<string, Operation>>;
   /** Where the paths of the table begin, for `servers`: the base path, or `/`. */
   readonly serverUrl: string;
-  readonly version: string;
+  readonly cookieName: string;
 }
+
+/** Of the interface, not of the software: `/v1` only ever grows. */
+const interfaceVersion = '1.0.0';
 
 /**
  * The OpenAPI 3.1 document of an operations table. Schemas with `.meta({ id })` become components;
  * answers stay open objects, since a field more is no breaking change.
  */
-export function openApiDocument({ operations, serverUrl, version }: OpenApiOptions): Json {
+export function openApiDocument({ operations, serverUrl, cookieName }: OpenApiOptions): Json {
   const components: Record<string, Json> = {};
   const paths: Record<string, Json> = {};
   for (const [name, operation] of Object.entries(operations)) {
@@ -25,22 +31,35 @@ export function openApiDocument({ operations, serverUrl, version }: OpenApiOptio
   return {
     openapi: '3.1.0',
     jsonSchemaDialect: 'https://json-schema.org/draft/2020-12/schema',
-    info: { title: 'Gala', version, license: { name: 'Apache-2.0', identifier: 'Apache-2.0' } },
+    info: {
+      title: 'Gala',
+      version: interfaceVersion,
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
     servers: [{ url: serverUrl }],
     paths,
-    components: { schemas: components, securitySchemes },
+    components: { schemas: components, securitySchemes: securitySchemes(cookieName) },
   };
 }
 
-const securitySchemes = {
-  bearer: { type: 'http', scheme: 'bearer', description: 'An API token, or the operator token' },
-  session: {
-    type: 'apiKey',
-    in: 'cookie',
-    name: 'gala_session',
-    description: 'The session of a browser; changes repeat its csrfToken in the header X-Gala-Csrf',
-  },
-};
+/** Serves the document to pages of any origin. */
+export function openApiHandler(document: Json): RequestHandler {
+  const headers = { 'Access-Control-Allow-Origin': '*', 'Cache-Control': 'public, max-age=60' };
+  return (request, response) => {
+    if (request.method === 'GET' || request.method === 'HEAD')
+      return respondJson(response, document, { headers });
+    response.setHeader('Allow', 'GET, HEAD');
+    throw new CodedError(protocolErrors, 'METHOD_NOT_ALLOWED');
+  };
+}
+
+function securitySchemes(cookieName: string): Json {
+  const description = 'The session of a browser; changes repeat its csrfToken in the header X-Gala-Csrf';
+  return {
+    bearer: { type: 'http', scheme: 'bearer', description: 'An API token, or the operator token' },
+    session: { type: 'apiKey', in: 'cookie', name: cookieName, description },
+  };
+}
 
 function describe(name: string, operation: Operation, components: Record<string, Json>): Json {
   return {

@@ -53,7 +53,9 @@ test('a change on a cookie repeats the CSRF token', () => {
   for (const headers of [{}, { 'x-gala-csrf': '' }, { 'x-gala-csrf': 'other' }, { 'x-gala-csrf': 'c5rf2' }]) {
     expect(() => checkCsrf(request(headers), caller('cookie')), JSON.stringify(headers)).toThrow(refusal);
   }
-  expect(() => checkCsrf(request({ 'x-gala-csrf': '' }), caller('cookie', '')), 'no token at all').toThrow(refusal);
+  expect(() => checkCsrf(request({ 'x-gala-csrf': '' }), caller('cookie', '')), 'no token at all').toThrow(
+    refusal,
+  );
 });
 
 test('reads and bearer tokens need none', () => {

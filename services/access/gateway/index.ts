@@ -1,0 +1,66 @@
+import type { HttpListener } from '@gala/lib/http';
+import type { Context, Role } from '@gala/lib/lifecycle';
+import { AccountService } from '@gala/protocol/account';
+import { operations, type OperationName } from '@gala/protocol/rest';
+import { RoomService } from '@gala/protocol/room';
+import { Api } from './api.ts';
+import { readConfig } from './config.ts';
+import { createEvents } from './events.ts';
+import { Limits } from './limits.ts';
+import { openApiDocument, openApiHandler } from './openapi.ts';
+import type { Parts } from './parts.ts';
+import { Router } from './router.ts';
+import { createHandlers } from './routes.ts';
+import { Web } from './web.ts';
+
+export { gatewaySection } from './config.ts';
+
+/** HTTP front door: REST `/v1`, its OpenAPI document and the web pages, on the listener `web`. */
+export const role: Role = { name: 'gateway', start };
+
+async function start(context: Context): Promise<AsyncDisposable> {
+  const listener = await context.listener('web');
+  const config = readConfig(context.settings);
+  const parts: Parts = {
+    account: context.rpc.client(AccountService),
+    room: context.rpc.client(RoomService),
+    config,
+    clock: context.clock,
+    events: createEvents(context.logger, context.metrics),
+  };
+  const web = new Web(config);
+  if (!(await web.isBuilt()))
+    context.logger.warn({ folder: config.webFolder }, 'the web pages are not built');
+  const unmounts = [
+    listener.mount(`${config.basePath}/v1/openapi.json`, openApi(parts)),
+    listener.mount(`${config.basePath}/v1`, createApi(context, parts, listener).handle),
+    listener.mount(`${config.basePath}/`, web.handle),
+  ];
+  return {
+    [Symbol.asyncDispose]: async () => {
+      for (const unmount of unmounts.reverse()) unmount();
+    },
+  };
+}
+
+function createApi(context: Context, parts: Parts, listener: HttpListener): Api {
+  const limits = new Limits(parts.config.limits, parts.clock);
+  limits.register(context.metrics);
+  const seconds = context.metrics.histogram(
+    'gala_gateway_request_seconds',
+    'time to answer a request of /v1',
+  );
+  return new Api({
+    parts,
+    handlers: createHandlers(parts),
+    router: new Router<OperationName>(operations),
+    limits,
+    listener,
+    observeSeconds: (value) => seconds.observe(value),
+  });
+}
+
+function openApi({ config }: Parts) {
+  const { basePath, cookie } = config;
+  return openApiHandler(openApiDocument({ operations, serverUrl: basePath || '/', cookieName: cookie.name }));
+}
