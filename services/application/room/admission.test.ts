@@ -1,0 +1,96 @@
+import { sessionCount, shardOfUser, splitRoomId } from '@gala/protocol/ids';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { findHost, saveHost } from './store/hosts.ts';
+import { makeHost, publish, startTestRooms, type TestRooms } from './testing.ts';
+
+let world: TestRooms;
+beforeAll(async () => {
+  world = await startTestRooms({ beginsPerHourMax: 3 });
+});
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+test('the first publish begins session 1, live under epoch 1', async () => {
+  const { hostId, streamKey } = await makeHost(world);
+  const room = await publish(world, streamKey);
+  expect(room).toMatchObject({ hostId, state: 'live', epoch: 1, edgeId: 'media-a', title: 'a show' });
+  expect(room.startedAtMs).toBe(world.clock.nowMs());
+  expect(splitRoomId(room.roomId)).toEqual({ hostId, session: 1 });
+});
+
+test('20 publishers of one key at once share one room and get 20 epochs', async () => {
+  const { streamKey } = await makeHost(world);
+  const edges = Array.from({ length: 20 }, (_, index) => `media-${index}`);
+  const rooms = await Promise.all(edges.map((edgeId) => publish(world, streamKey, edgeId)));
+  expect(new Set(rooms.map(({ roomId }) => roomId)).size).toBe(1);
+  const epochs = rooms.map(({ epoch }) => epoch).sort((a, b) => a - b);
+  expect(epochs).toEqual(edges.map((_, index) => index + 1));
+  const newest = rooms.find(({ epoch }) => epoch === 20);
+  expect(await world.rooms.get(rooms[0].roomId)).toMatchObject({ epoch: 20, edgeId: newest?.edgeId });
+});
+
+test('a publisher who comes back within the hold resumes the room, one who comes later begins the next', async () => {
+  const { hostId, streamKey } = await makeHost(world);
+  const first = await publish(world, streamKey);
+  const held = { ...first, reportSequence: 1, event: 'held', reason: '' } as const;
+  await world.rooms.report(held);
+  world.clock.advance(world.config.holdMs - 1);
+  const resumed = await publish(world, streamKey, 'media-b');
+  expect(resumed).toMatchObject({ roomId: first.roomId, state: 'live', epoch: 2, heldAtMs: 0 });
+  expect(resumed.startedAtMs).toBe(first.startedAtMs);
+
+  await world.rooms.report({ ...held, epoch: 2, edgeId: 'media-b' });
+  world.clock.advance(world.config.holdMs);
+  const next = await publish(world, streamKey);
+  expect(splitRoomId(next.roomId)).toEqual({ hostId, session: 2 });
+  const ended = await world.rooms.get(first.roomId);
+  expect(ended).toMatchObject({ state: 'ended', endReason: 'hold_expired' });
+});
+
+test('a scheduled room is the one that begins', async () => {
+  const { hostId, streamKey } = await makeHost(world);
+  const scheduled = await world.rooms.schedule({ hostId, title: 'gala night', visibility: 'private' });
+  expect(scheduled).toMatchObject({ state: 'created', epoch: 0 });
+  const room = await publish(world, streamKey);
+  const { roomId } = scheduled;
+  expect(room).toMatchObject({ roomId, state: 'live', title: 'gala night', visibility: 'private' });
+});
+
+test('wrong, foreign, malformed and rotated keys are refused alike', async () => {
+  const { streamKey } = await makeHost(world);
+  const other = await makeHost(world);
+  const secret = streamKey.split('.')[1];
+  const wrong = ['', 'nonsense', `${other.hostId}.${secret}`, `${2 ** 27}.${secret}`, `${streamKey}x`];
+  for (const key of wrong) {
+    await expect(publish(world, key)).rejects.toMatchObject({ code: 'STREAM_KEY_WRONG' });
+  }
+  const rotated = await world.hosts.rotateStreamKey(other.hostId);
+  await expect(publish(world, other.streamKey)).rejects.toMatchObject({ code: 'STREAM_KEY_WRONG' });
+  expect(await publish(world, rotated.streamKey)).toMatchObject({ hostId: other.hostId, state: 'live' });
+});
+
+test('a host begins only so many rooms an hour', async () => {
+  const { streamKey } = await makeHost(world);
+  for (let begun = 0; begun < 3; begun++) {
+    const { roomId } = await publish(world, streamKey);
+    await world.rooms.end(roomId, '');
+    world.clock.advance(1000);
+  }
+  const refusal = { code: 'TOO_MANY_ROOMS', retryAfterSeconds: 3597 };
+  await expect(publish(world, streamKey)).rejects.toMatchObject(refusal);
+  world.clock.advance(3_597_000);
+  expect(await publish(world, streamKey)).toMatchObject({ state: 'live' });
+});
+
+test('a host whose sessions are used up gets a coded refusal', async () => {
+  const { hostId, streamKey } = await makeHost(world);
+  await world.sql.tx(shardOfUser(hostId), async (client) => {
+    const host = await findHost(client, hostId);
+    await saveHost(client, { ...host!, sessionCount: sessionCount - 2 });
+  });
+  const last = await publish(world, streamKey);
+  expect(splitRoomId(last.roomId).session).toBe(sessionCount - 1);
+  await world.rooms.end(last.roomId, '');
+  await expect(publish(world, streamKey)).rejects.toMatchObject({ code: 'SESSIONS_EXHAUSTED' });
+});

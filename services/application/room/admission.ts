@@ -1,0 +1,111 @@
+import type { Clock } from '@gala/lib/clock';
+import { CodedError, hasCode, invariant } from '@gala/lib/error';
+import type { Sql } from '@gala/lib/sql';
+import { roomErrors } from '@gala/protocol/errors';
+import { shardOfUser } from '@gala/protocol/ids';
+import type { Transaction } from './store/connection.ts';
+import type { RoomConfig } from './config.ts';
+import type { RoomEvents } from './events.ts';
+import { fenceRoom, moveRoom, planRoom, type Host, type Room } from './room.ts';
+import { takeSession } from './sessions.ts';
+import { decide } from './state.ts';
+import { findHost, lockHost } from './store/hosts.ts';
+import { insertRoom, lockPresentRoom, saveRooms } from './store/rooms.ts';
+import { matchesStreamKey, parseStreamKey, type StreamKey } from './stream-key.ts';
+
+export interface AdmissionParts {
+  readonly sql: Sql;
+  readonly clock: Clock;
+  readonly config: RoomConfig;
+  readonly events: RoomEvents;
+}
+
+export interface PublishAsked {
+  readonly streamKey: string;
+  readonly edgeId: string;
+  readonly remoteAddress: string;
+}
+
+interface Admitted {
+  /** The room that the publisher joins; absent when a new one begins. */
+  readonly before: Room | undefined;
+  readonly after: Room;
+  /** A held room found past its time, ended on the way. */
+  readonly expired: readonly [before: Room, after: Room] | undefined;
+}
+
+/** The publish decision: who may, which room it is, and the epoch that fences all publishers before. */
+export class Admission {
+  readonly #parts: AdmissionParts;
+
+  constructor(parts: AdmissionParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * One transaction on the host's shard; answers the room as it is now, live under its new epoch.
+   * @throws CodedError STREAM_KEY_WRONG, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED
+   */
+  async admit(asked: PublishAsked): Promise<Room> {
+    const { events } = this.#parts;
+    try {
+      const { before, after, expired } = await this.#decided(asked);
+      if (expired) events.roomMoved(...expired, 'admission');
+      events.publishAdmitted(after, before, asked.remoteAddress);
+      return after;
+    } catch (error) {
+      const code = hasCode(error) ? error.code : 'INTERNAL';
+      events.publishRefused(code, asked.edgeId, asked.remoteAddress);
+      throw error;
+    }
+  }
+
+  /** The key is checked before anything is locked, so that guessing cannot hold up a host's row. */
+  async #decided({ streamKey, edgeId }: PublishAsked): Promise<Admitted> {
+    const { sql } = this.#parts;
+    const key = parseStreamKey(streamKey);
+    if (!key) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
+    const shard = shardOfUser(key.hostId);
+    checkKey(key, await findHost(sql.shard(shard).pool, key.hostId));
+    return sql.tx(shard, async (client) => {
+      const host = checkKey(key, await lockHost(client, key.hostId));
+      return this.#fenced(client, host, edgeId);
+    });
+  }
+
+  async #fenced(client: Transaction, host: Host, edgeId: string): Promise<Admitted> {
+    const nowMs = this.#parts.clock.nowMs();
+    const present = await lockPresentRoom(client, host.hostId);
+    const expired = present && this.#expired(present, nowMs);
+    if (expired) await saveLocked(client, ...expired);
+    const before = expired ? undefined : present;
+    const room = before ?? (await this.#planned(client, host, nowMs));
+    const after = moveRoom(fenceRoom(room, edgeId, nowMs), decide(room.state, 'admitted'), { nowMs });
+    invariant(after.state === 'live', 'an admitted publisher has a live room');
+    await (before ? saveLocked(client, before, after) : insertRoom(client, after));
+    return { before, after, expired };
+  }
+
+  /** The sweeper may be late; a publisher is not given a room that should have ended. */
+  #expired(room: Room, nowMs: number): readonly [Room, Room] | undefined {
+    if (room.state !== 'hold' || nowMs - room.heldAtMs < this.#parts.config.holdMs) return undefined;
+    return [room, moveRoom(room, decide('hold', 'timedOut'), { nowMs })];
+  }
+
+  async #planned(client: Transaction, host: Host, nowMs: number): Promise<Room> {
+    const { beginsPerHourMax } = this.#parts.config;
+    const session = await takeSession(client, host, { beginsPerHourMax, nowMs });
+    return planRoom(host, { session, title: host.title, visibility: host.visibility, nowMs });
+  }
+}
+
+/** Unknown hosts and wrong secrets get one answer. */
+function checkKey(key: StreamKey, host: Host | undefined): Host {
+  if (host && matchesStreamKey(key, host.streamKeyHash)) return host;
+  throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
+}
+
+async function saveLocked(client: Transaction, before: Room, after: Room): Promise<void> {
+  const saved = await saveRooms(client, [{ before, after }]);
+  invariant(saved.size === 1, 'a locked room does not change under its transaction');
+}

@@ -1,0 +1,28 @@
+import { section, type Settings } from '@gala/lib/config';
+import { z } from 'zod';
+
+const ms = (defaultMs: number, maxMs: number) => z.number().int().min(1).max(maxMs).default(defaultMs);
+
+/** The part `room` of the static settings. */
+export const roomSection = section(
+  'room',
+  z.object({
+    holdMs: ms(30_000, 3_600_000).describe('how long a room waits for its publisher to come back'),
+    beginsPerHourMax: z.number().int().min(1).max(10_000).default(60).describe('rooms a host may begin'),
+    scheduleDaysMax: z.number().int().min(1).max(365).default(30).describe('life of a room never begun'),
+    silentMsMax: ms(10_000, 600_000).describe('a live room that its edge does not name is held after this'),
+    settleMs: ms(3000, 60_000).describe('heart-beats change nothing in a room that changed less ago'),
+    edgeAbsentMs: ms(2000, 60_000).describe('an edge out of the member list this long is lost'),
+    sweepMs: ms(500, 60_000).describe('pause between two sweeps'),
+    liveListTtlMs: ms(500, 60_000).describe('age of a live list'),
+    readTtlMs: ms(500, 60_000).describe('age of a room or host that is read'),
+    staleMsMax: ms(30_000, 600_000).describe('age of answers while a database is down'),
+    cacheEntriesMax: z.number().int().min(16).max(1_000_000).default(10_000),
+  }),
+);
+
+export type RoomConfig = ReturnType<typeof readConfig>;
+
+export function readConfig(settings: Settings) {
+  return settings.get(roomSection);
+}

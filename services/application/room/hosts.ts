@@ -1,0 +1,117 @@
+import type { Clock } from '@gala/lib/clock';
+import { CodedError } from '@gala/lib/error';
+import type { Sql } from '@gala/lib/sql';
+import { commonErrors, roomErrors } from '@gala/protocol/errors';
+import { shardOfUser } from '@gala/protocol/ids';
+import type { Transaction } from './store/connection.ts';
+import type { RoomEvents } from './events.ts';
+import type { Reads } from './reads.ts';
+import type { Host, Visibility } from './room.ts';
+import { insertHost, lockHost, saveHost } from './store/hosts.ts';
+import { lockPresentRoom, saveRooms } from './store/rooms.ts';
+import { createStreamKey } from './stream-key.ts';
+
+const titleCharactersMax = 120;
+const nameCharactersMax = 64;
+
+export interface HostParts {
+  readonly sql: Sql;
+  readonly clock: Clock;
+  readonly events: RoomEvents;
+  readonly reads: Reads;
+}
+
+export interface HostChange {
+  readonly title?: string;
+  readonly visibility?: Visibility;
+}
+
+/** A host with the only copy of the stream key that there will ever be. */
+export interface KeyedHost {
+  readonly host: Host;
+  readonly streamKey: string;
+}
+
+/** Host profiles and their stream keys; a host's id is the id of the user. */
+export class Hosts {
+  readonly #parts: HostParts;
+
+  constructor(parts: HostParts) {
+    this.#parts = parts;
+  }
+
+  /** @throws CodedError HOST_EXISTS, INVALID_REQUEST */
+  async create(asked: { hostId: number; name: string; title: string }): Promise<KeyedHost> {
+    const { hostId, name, title } = asked;
+    if (!name || name.length > nameCharactersMax) throw invalid('name');
+    const key = createStreamKey(hostId);
+    const host: Host = {
+      hostId,
+      name,
+      title: checkTitle(title),
+      visibility: 'public',
+      streamKeyHash: key.hash,
+      streamKeyVersion: 1,
+      sessionCount: 0,
+      createdAtMs: this.#parts.clock.nowMs(),
+    };
+    const isNew = await this.#parts.sql.tx(shardOfUser(hostId), (client) => insertHost(client, host));
+    if (!isNew) throw new CodedError(roomErrors, 'HOST_EXISTS');
+    this.#parts.events.hostCreated(host);
+    this.#parts.reads.forget(host);
+    return { host, streamKey: key.text };
+  }
+
+  /** @throws CodedError HOST_UNKNOWN */
+  async get(hostId: number): Promise<Host> {
+    const host = await this.#parts.reads.host(hostId);
+    if (!host) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
+    return host;
+  }
+
+  /** Changes the profile and the room that has not ended, so that a show on air follows at once. */
+  async update(hostId: number, change: HostChange): Promise<Host> {
+    if (change.title !== undefined) checkTitle(change.title);
+    const changed = await this.#change(hostId, async (client, host) => {
+      const room = await lockPresentRoom(client, hostId);
+      if (room) await saveRooms(client, [{ before: room, after: { ...room, ...change } }]);
+      return { host: { ...host, ...change }, roomId: room?.roomId };
+    });
+    this.#parts.reads.forget({ hostId, roomId: changed.roomId });
+    return changed.host;
+  }
+
+  /** The old key stops working with this; a publisher that is on air goes on until it leaves. */
+  async rotateStreamKey(hostId: number): Promise<KeyedHost> {
+    const key = createStreamKey(hostId);
+    const { host } = await this.#change(hostId, async (_client, host) => ({
+      host: { ...host, streamKeyHash: key.hash, streamKeyVersion: host.streamKeyVersion + 1 },
+    }));
+    this.#parts.events.streamKeyRotated(host);
+    this.#parts.reads.forget({ hostId });
+    return { host, streamKey: key.text };
+  }
+
+  #change<Changed extends { readonly host: Host }>(
+    hostId: number,
+    change: (client: Transaction, host: Host) => Promise<Changed>,
+  ): Promise<Changed> {
+    return this.#parts.sql.tx(shardOfUser(hostId), async (client) => {
+      const host = await lockHost(client, hostId);
+      if (!host) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
+      const changed = await change(client, host);
+      await saveHost(client, changed.host);
+      return changed;
+    });
+  }
+}
+
+/** @throws CodedError INVALID_REQUEST above 120 characters */
+export function checkTitle(title: string): string {
+  if (title.length > titleCharactersMax) throw invalid('title');
+  return title;
+}
+
+function invalid(field: string): CodedError {
+  return new CodedError(commonErrors, 'INVALID_REQUEST', { detail: field });
+}

@@ -1,0 +1,148 @@
+import type { Clock } from '@gala/lib/clock';
+import { CodedError, invariant } from '@gala/lib/error';
+import type { Sql } from '@gala/lib/sql';
+import { roomErrors } from '@gala/protocol/errors';
+import { shardOfRoom, shardOfUser } from '@gala/protocol/ids';
+import type { Transaction } from './store/connection.ts';
+import type { RoomConfig } from './config.ts';
+import type { RoomEvents } from './events.ts';
+import { checkTitle } from './hosts.ts';
+import type { Reads } from './reads.ts';
+import { isOnAir, moveRoom, planRoom, type Room, type Visibility } from './room.ts';
+import { takeSession } from './sessions.ts';
+import { decide, standing, type Fencing, type RoomEvent } from './state.ts';
+import { lockHost } from './store/hosts.ts';
+import { insertRoom, lockPresentRoom, lockRoom, saveRooms } from './store/rooms.ts';
+
+const reasonCharactersMax = 120;
+
+export interface RoomParts {
+  readonly sql: Sql;
+  readonly clock: Clock;
+  readonly config: RoomConfig;
+  readonly events: RoomEvents;
+  readonly reads: Reads;
+}
+
+export interface Schedule {
+  readonly hostId: number;
+  /** Empty: the title of the host. */
+  readonly title: string;
+  readonly visibility: Visibility | undefined;
+}
+
+export type StreamEvent = Extract<RoomEvent, 'started' | 'held' | 'stopped' | 'failed' | 'takenOver'>;
+
+export interface StreamReport extends Fencing {
+  readonly roomId: number;
+  readonly event: StreamEvent;
+  readonly reason: string;
+}
+
+export interface ReportAnswer {
+  readonly order: 'goOn' | 'stop';
+  readonly room: Room | undefined;
+}
+
+/** Rooms from their schedule to their end, but for the publish decision itself. */
+export class Rooms {
+  readonly #parts: RoomParts;
+
+  constructor(parts: RoomParts) {
+    this.#parts = parts;
+  }
+
+  /**
+   * Schedules the host's next room. A host has one: scheduling again rewrites it.
+   * @throws CodedError HOST_UNKNOWN, ROOM_LIVE, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED, INVALID_REQUEST
+   */
+  async schedule(asked: Schedule): Promise<Room> {
+    checkTitle(asked.title);
+    const room = await this.#parts.sql.tx(shardOfUser(asked.hostId), (client) =>
+      this.#scheduleLocked(client, asked),
+    );
+    this.#parts.events.roomScheduled(room);
+    this.#parts.reads.forget(room);
+    return room;
+  }
+
+  /** @throws CodedError ROOM_UNKNOWN */
+  async get(roomId: number): Promise<Room> {
+    const room = await this.#parts.reads.room(roomId);
+    if (!room) throw new CodedError(roomErrors, 'ROOM_UNKNOWN');
+    return room;
+  }
+
+  /** On air or scheduled, else the last one; undefined when the host never had one. */
+  present(hostId: number): Promise<Room | undefined> {
+    return this.#parts.reads.presentRoom(hostId);
+  }
+
+  /**
+   * Ends a room for good; a room that has ended stays as it is. Its edge learns it by its next heart-beat.
+   * @throws CodedError ROOM_UNKNOWN
+   */
+  async end(roomId: number, reason: string): Promise<Room> {
+    const { clock, sql } = this.#parts;
+    const { before, after } = await sql.tx(shardOfRoom(roomId), async (client) => {
+      const before = await lockRoom(client, roomId);
+      if (!before) throw new CodedError(roomErrors, 'ROOM_UNKNOWN');
+      const at = { nowMs: clock.nowMs(), reason: reason.slice(0, reasonCharactersMax) };
+      const after = moveRoom(before, decide(before.state, 'endAsked'), at);
+      return { before, after: await saveLocked(client, before, after) };
+    });
+    this.#moved(before, after, 'asked');
+    return after;
+  }
+
+  /** What came of an admitted publish. The same report told again changes nothing and gets the same order. */
+  async report(report: StreamReport): Promise<ReportAnswer> {
+    const { sql, events } = this.#parts;
+    const told = await sql.tx(shardOfRoom(report.roomId), (client) => this.#reportLocked(client, report));
+    if (told.isStale) events.reportStale(report.roomId, report.epoch, report.edgeId);
+    if (told.before && told.room) this.#moved(told.before, told.room, report.event);
+    return { order: told.order, room: told.room };
+  }
+
+  async #reportLocked(client: Transaction, report: StreamReport) {
+    const before = await lockRoom(client, report.roomId);
+    const isCurrent = before && standing(before, report);
+    if (!before || isCurrent === 'stale') return { order: 'stop', room: before, isStale: true } as const;
+    if (isCurrent === 'repeated') return { order: isOnAir(before) ? 'goOn' : 'stop', room: before } as const;
+    const transition = decide(before.state, report.event);
+    const nowMs = this.#parts.clock.nowMs();
+    const reason = report.reason.slice(0, reasonCharactersMax);
+    const moved = moveRoom(before, transition, { nowMs, reason });
+    const keyFrameAtMs = report.event === 'started' ? before.keyFrameAtMs || nowMs : before.keyFrameAtMs;
+    const after = { ...moved, keyFrameAtMs, reportSequence: report.reportSequence };
+    return { order: transition.order, before, room: await saveLocked(client, before, after) } as const;
+  }
+
+  async #scheduleLocked(client: Transaction, asked: Schedule): Promise<Room> {
+    const host = await lockHost(client, asked.hostId);
+    if (!host) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
+    const title = asked.title || host.title;
+    const visibility = asked.visibility ?? host.visibility;
+    const present = await lockPresentRoom(client, asked.hostId);
+    if (present && isOnAir(present)) throw new CodedError(roomErrors, 'ROOM_LIVE');
+    if (present) return saveLocked(client, present, { ...present, title, visibility });
+    const nowMs = this.#parts.clock.nowMs();
+    const { beginsPerHourMax } = this.#parts.config;
+    const session = await takeSession(client, host, { beginsPerHourMax, nowMs });
+    const room = planRoom(host, { session, title, visibility, nowMs });
+    await insertRoom(client, room);
+    return room;
+  }
+
+  #moved(before: Room, after: Room, cause: string): void {
+    this.#parts.events.roomMoved(before, after, cause);
+    this.#parts.reads.forget(after);
+  }
+}
+
+async function saveLocked(client: Transaction, before: Room, after: Room): Promise<Room> {
+  if (after === before) return before;
+  const saved = await saveRooms(client, [{ before, after }]);
+  invariant(saved.size === 1, 'a locked room does not change under its transaction');
+  return after;
+}

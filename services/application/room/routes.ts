@@ -1,0 +1,223 @@
+import { CodedError, hasCode } from '@gala/lib/error';
+import type { Handlers } from '@gala/lib/rpc';
+import { commonErrors } from '@gala/protocol/errors';
+import { roomIdMax, userIdMax } from '@gala/protocol/ids';
+import * as wire from '@gala/protocol/room';
+import type { Admission } from './admission.ts';
+import type { HeartBeats } from './heart-beats.ts';
+import type { HostChange, Hosts } from './hosts.ts';
+import type { LiveList } from './live-list.ts';
+import type { Host, Room, Visibility } from './room.ts';
+import type { Rooms, StreamEvent } from './rooms.ts';
+import type { RoomState } from './state.ts';
+
+/** Streams that one heart-beat may name; far above what one edge carries. */
+const streamsMax = 20_000;
+const edgeIdCharactersMax = 128;
+
+export interface RoutedParts {
+  readonly hosts: Hosts;
+  readonly rooms: Rooms;
+  readonly admission: Admission;
+  readonly heartBeats: HeartBeats;
+  readonly liveList: LiveList;
+  readonly holdMs: number;
+}
+
+/** Operations of the protocol as calls of the domain; conversions happen here and nowhere else. */
+export function createHandlers(parts: RoutedParts): Handlers<typeof wire.RoomService> {
+  return coded({ ...hostHandlers(parts), ...roomHandlers(parts), ...streamHandlers(parts) });
+}
+
+type HandlersOf<Names extends keyof Handlers<typeof wire.RoomService>> = Pick<
+  Handlers<typeof wire.RoomService>,
+  Names
+>;
+
+function hostHandlers({
+  hosts,
+}: RoutedParts): HandlersOf<'createHost' | 'getHost' | 'updateHost' | 'rotateStreamKey'> {
+  return {
+    createHost: async ({ userId, name, title }) => {
+      const { host, streamKey } = await hosts.create({ hostId: userIdOf(userId), name, title });
+      return { host: wireHost(host), streamKey };
+    },
+    getHost: async ({ hostId }) => ({ host: wireHost(await hosts.get(userIdOf(hostId))) }),
+    updateHost: async ({ hostId, title, visibility }) => {
+      const change: HostChange = {
+        ...(title !== undefined && { title }),
+        ...(visibility && { visibility: visibilityOf(visibility) }),
+      };
+      return { host: wireHost(await hosts.update(userIdOf(hostId), change)) };
+    },
+    rotateStreamKey: async ({ hostId }) => {
+      const { streamKey } = await hosts.rotateStreamKey(userIdOf(hostId));
+      return { streamKey };
+    },
+  };
+}
+
+function roomHandlers({
+  rooms,
+  liveList,
+}: RoutedParts): HandlersOf<'createRoom' | 'getRoom' | 'getPresentRoom' | 'listLive' | 'endRoom'> {
+  return {
+    createRoom: async ({ hostId, title, visibility }) => {
+      const asked = { hostId: userIdOf(hostId), title, visibility: visibilityOf(visibility) };
+      return { room: wireRoom(await rooms.schedule(asked)) };
+    },
+    getRoom: async ({ roomId }) => ({ room: wireRoom(await rooms.get(roomIdOf(roomId))) }),
+    getPresentRoom: async ({ hostId }) => {
+      const room = await rooms.present(userIdOf(hostId));
+      return room ? { room: wireRoom(room) } : {};
+    },
+    listLive: async ({ limit, cursor }) => {
+      const page = await liveList.list({ limit, cursor });
+      return { rooms: page.rooms.map(wireRoom), nextCursor: page.nextCursor, total: page.total };
+    },
+    endRoom: async ({ roomId, reason }) => ({ room: wireRoom(await rooms.end(roomIdOf(roomId), reason)) }),
+  };
+}
+
+function streamHandlers({
+  rooms,
+  admission,
+  heartBeats,
+  holdMs,
+}: RoutedParts): HandlersOf<'admitPublish' | 'reportStream' | 'reportEdge'> {
+  return {
+    admitPublish: async ({ streamKey, edgeId, remoteAddress }) => {
+      const room = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
+      return { room: wireRoom(room), holdMs };
+    },
+    reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason }) => {
+      const answer = await rooms.report({
+        roomId: roomIdOf(roomId),
+        epoch: Number(epoch),
+        reportSequence: sequence,
+        event: streamEventOf(event),
+        edgeId: edgeIdOf(edgeId),
+        reason,
+      });
+      const order = answer.order === 'goOn' ? wire.StreamOrder.GO_ON : wire.StreamOrder.STOP;
+      return answer.room ? { order, room: wireRoom(answer.room) } : { order };
+    },
+    reportEdge: async ({ edgeId, streams }) => {
+      if (streams.length > streamsMax) throw invalid('streams');
+      const known = streams.map(({ roomId, epoch, viewers, held }) => ({
+        roomId: roomIdOf(roomId),
+        epoch: Number(epoch),
+        viewers,
+        held,
+      }));
+      const stops = await heartBeats.report(edgeIdOf(edgeId), known);
+      return { stopRoomIds: stops.map(BigInt) };
+    },
+  };
+}
+
+const outages = [
+  'DATABASE_UNAVAILABLE',
+  'DATABASE_BUSY',
+  'STATEMENT_TIMEOUT',
+  'WRONG_SHARD',
+  'CACHE_BUSY',
+] as const;
+
+/** Callers know the codes of the protocol only: whatever ails the databases is UNAVAILABLE to them. */
+function coded<Table extends object>(handlers: Table): Table {
+  const entries = Object.entries(handlers) as [string, (...args: unknown[]) => Promise<unknown>][];
+  const wrapped = entries.map(([name, handler]) => [
+    name,
+    async (...args: unknown[]) => {
+      try {
+        return await handler(...args);
+      } catch (cause) {
+        if (!hasCode(cause, ...outages)) throw cause;
+        throw new CodedError(commonErrors, 'UNAVAILABLE', { cause, retryAfterSeconds: 1 });
+      }
+    },
+  ]);
+  return Object.fromEntries(wrapped) as Table;
+}
+
+const wireStates: Readonly<Record<RoomState, wire.RoomState>> = {
+  created: wire.RoomState.CREATED,
+  live: wire.RoomState.LIVE,
+  hold: wire.RoomState.HOLD,
+  ended: wire.RoomState.ENDED,
+};
+
+const wireVisibilities: Readonly<Record<Visibility, wire.Visibility>> = {
+  public: wire.Visibility.PUBLIC,
+  private: wire.Visibility.PRIVATE,
+};
+
+const streamEvents: Readonly<Record<wire.StreamEvent, StreamEvent | undefined>> = {
+  [wire.StreamEvent.UNSPECIFIED]: undefined,
+  [wire.StreamEvent.STARTED]: 'started',
+  [wire.StreamEvent.HELD]: 'held',
+  [wire.StreamEvent.STOPPED]: 'stopped',
+  [wire.StreamEvent.FAILED]: 'failed',
+  [wire.StreamEvent.TAKEN_OVER]: 'takenOver',
+};
+
+function wireHost(host: Host) {
+  return {
+    hostId: BigInt(host.hostId),
+    name: host.name,
+    title: host.title,
+    visibility: wireVisibilities[host.visibility],
+    createdAtMs: BigInt(host.createdAtMs),
+    sessionCount: host.sessionCount,
+  };
+}
+
+function wireRoom(room: Room) {
+  return {
+    roomId: BigInt(room.roomId),
+    hostId: BigInt(room.hostId),
+    hostName: room.hostName,
+    title: room.title,
+    state: wireStates[room.state],
+    visibility: wireVisibilities[room.visibility],
+    epoch: BigInt(room.epoch),
+    createdAtMs: BigInt(room.createdAtMs),
+    startedAtMs: BigInt(room.startedAtMs),
+    heldAtMs: BigInt(room.heldAtMs),
+    endedAtMs: BigInt(room.endedAtMs),
+    viewers: room.viewers,
+    endReason: room.endReason,
+    edgeId: room.edgeId,
+  };
+}
+
+function visibilityOf(visibility: wire.Visibility): Visibility | undefined {
+  if (visibility === wire.Visibility.PUBLIC) return 'public';
+  return visibility === wire.Visibility.PRIVATE ? 'private' : undefined;
+}
+
+function streamEventOf(event: wire.StreamEvent): StreamEvent {
+  const known = streamEvents[event];
+  if (!known) throw invalid('event');
+  return known;
+}
+
+function userIdOf(id: bigint): number {
+  if (id < 1n || id > BigInt(userIdMax)) throw invalid('user id');
+  return Number(id);
+}
+
+function roomIdOf(id: bigint): number {
+  if (id < 1n || id > BigInt(roomIdMax)) throw invalid('room id');
+  return Number(id);
+}
+
+function edgeIdOf(edgeId: string): string {
+  if (edgeId === '' || edgeId.length > edgeIdCharactersMax) throw invalid('edge id');
+  return edgeId;
+}
+
+function invalid(detail: string): CodedError {
+  return new CodedError(commonErrors, 'INVALID_REQUEST', { detail });
+}

@@ -1,0 +1,75 @@
+import { shardOfUser } from '@gala/protocol/ids';
+import type { Connection, Transaction } from './connection.ts';
+import type { Host, Visibility } from '../room.ts';
+
+const columns = `host_id, name, title, visibility, stream_key_hash, stream_key_version, session_count, created_at_ms`;
+
+interface HostRow {
+  host_id: number;
+  name: string;
+  title: string;
+  visibility: Visibility;
+  stream_key_hash: Buffer;
+  stream_key_version: number;
+  session_count: number;
+  created_at_ms: number;
+}
+
+export async function findHost(db: Connection, hostId: number): Promise<Host | undefined> {
+  const { rows } = await db.query<HostRow>({
+    name: 'room-find-host',
+    text: `select ${columns} from room_host where shard = $1 and host_id = $2`,
+    values: [shardOfUser(hostId), hostId],
+  });
+  return rows[0] && hostOf(rows[0]);
+}
+
+/** The lock under which a host's rooms begin: one at a time. */
+export async function lockHost(client: Transaction, hostId: number): Promise<Host | undefined> {
+  const { rows } = await client.query<HostRow>({
+    name: 'room-lock-host',
+    text: `select ${columns} from room_host where shard = $1 and host_id = $2 for update`,
+    values: [shardOfUser(hostId), hostId],
+  });
+  return rows[0] && hostOf(rows[0]);
+}
+
+/** False when the host is there already. */
+export async function insertHost(client: Transaction, host: Host): Promise<boolean> {
+  const { rowCount } = await client.query(
+    `insert into room_host (shard, ${columns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+     on conflict do nothing`,
+    [shardOfUser(host.hostId), ...valuesOf(host)],
+  );
+  return rowCount === 1;
+}
+
+/** Writes what of a locked host may change: all but its id and the time it was made. */
+export async function saveHost(client: Transaction, host: Host): Promise<void> {
+  await client.query({
+    name: 'room-save-host',
+    text: `update room_host set name = $3, title = $4, visibility = $5, stream_key_hash = $6,
+             stream_key_version = $7, session_count = $8
+           where shard = $1 and host_id = $2`,
+    values: [shardOfUser(host.hostId), ...valuesOf(host).slice(0, -1)],
+  });
+}
+
+function valuesOf(host: Host): unknown[] {
+  const { hostId, name, title, visibility, streamKeyHash, streamKeyVersion, sessionCount, createdAtMs } =
+    host;
+  return [hostId, name, title, visibility, streamKeyHash, streamKeyVersion, sessionCount, createdAtMs];
+}
+
+function hostOf(row: HostRow): Host {
+  return {
+    hostId: row.host_id,
+    name: row.name,
+    title: row.title,
+    visibility: row.visibility,
+    streamKeyHash: row.stream_key_hash,
+    streamKeyVersion: row.stream_key_version,
+    sessionCount: row.session_count,
+    createdAtMs: row.created_at_ms,
+  };
+}

@@ -1,0 +1,121 @@
+import { shardOfRoom } from '@gala/protocol/ids';
+import type { Connection } from './connection.ts';
+import type { Room } from '../room.ts';
+import { roomColumns, roomOf, roomTables, type RoomRow } from './rooms.ts';
+
+/** Place in the live list: rooms after it have fewer viewers, or as many and a smaller id. */
+export interface ListPlace {
+  readonly viewers: number;
+  readonly roomId: number;
+}
+
+/** Public rooms on air in one database, most viewers first. */
+export async function listLive(db: Connection, after: ListPlace, limit: number): Promise<Room[]> {
+  const { rows } = await db.query<RoomRow>({
+    name: 'room-list-live',
+    text: `select ${roomColumns} from ${roomTables}
+           where room.state in ('live', 'hold') and room.visibility = 'public'
+             and (room.viewers, room.room_id) < ($1, $2)
+           order by room.viewers desc, room.room_id desc limit $3`,
+    values: [after.viewers, after.roomId, limit],
+  });
+  return rows.map(roomOf);
+}
+
+export async function countLive(db: Connection): Promise<number> {
+  const { rows } = await db.query<{ count: number }>({
+    name: 'room-count-live',
+    text: `select count(*)::integer as count from room
+           where state in ('live', 'hold') and visibility = 'public'`,
+  });
+  return rows[0].count;
+}
+
+/** Every room on air that one of these edges owns. */
+export async function listOfEdges(db: Connection, edgeIds: readonly string[]): Promise<Room[]> {
+  const { rows } = await db.query<RoomRow>({
+    name: 'room-list-of-edges',
+    text: `select ${roomColumns} from ${roomTables}
+           where room.state in ('live', 'hold') and room.edge_id = any($1::text[])`,
+    values: [edgeIds],
+  });
+  return rows.map(roomOf);
+}
+
+export interface ViewerCount {
+  readonly roomId: number;
+  readonly epoch: number;
+  readonly viewers: number;
+}
+
+/** Writes viewer counts of one database in one statement; a newer epoch keeps its own. */
+export async function saveViewers(db: Connection, counts: readonly ViewerCount[]): Promise<void> {
+  if (counts.length === 0) return;
+  await db.query({
+    name: 'room-save-viewers',
+    text: `update room set viewers = report.viewers
+           from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::integer[])
+             as report (shard, room_id, epoch, viewers)
+           where room.shard = report.shard and room.room_id = report.room_id
+             and room.epoch = report.epoch and room.state in ('live', 'hold')`,
+    values: [
+      counts.map(({ roomId }) => shardOfRoom(roomId)),
+      counts.map(({ roomId }) => roomId),
+      counts.map(({ epoch }) => epoch),
+      counts.map(({ viewers }) => viewers),
+    ],
+  });
+}
+
+/** Edges that own a room on air. Jumps from edge to edge in the index, so it does not grow with the rooms. */
+export async function listOwningEdges(db: Connection): Promise<string[]> {
+  const { rows } = await db.query<{ edge_id: string }>({
+    name: 'room-list-owning-edges',
+    text: `
+      with recursive owner as (
+        (select edge_id from room where state in ('live', 'hold') order by edge_id limit 1)
+        union all
+        select (select next.edge_id from room next
+                where next.state in ('live', 'hold') and next.edge_id > owner.edge_id
+                order by next.edge_id limit 1)
+        from owner where owner.edge_id is not null
+      )
+      select edge_id from owner where edge_id is not null`,
+  });
+  return rows.map((row) => row.edge_id);
+}
+
+export async function listLiveOfEdges(
+  db: Connection,
+  edgeIds: readonly string[],
+  limit: number,
+): Promise<Room[]> {
+  const { rows } = await db.query<RoomRow>({
+    name: 'room-list-live-of-edges',
+    text: `select ${roomColumns} from ${roomTables}
+           where room.state in ('live', 'hold') and room.state = 'live' and room.edge_id = any($1::text[])
+           limit $2`,
+    values: [edgeIds, limit],
+  });
+  return rows.map(roomOf);
+}
+
+export async function listHeldBefore(db: Connection, beforeMs: number, limit: number): Promise<Room[]> {
+  const { rows } = await db.query<RoomRow>({
+    name: 'room-list-held-before',
+    text: `select ${roomColumns} from ${roomTables}
+           where room.state = 'hold' and room.held_at_ms <= $1 order by room.held_at_ms limit $2`,
+    values: [beforeMs, limit],
+  });
+  return rows.map(roomOf);
+}
+
+export async function listScheduledBefore(db: Connection, beforeMs: number, limit: number): Promise<Room[]> {
+  const { rows } = await db.query<RoomRow>({
+    name: 'room-list-scheduled-before',
+    text: `select ${roomColumns} from ${roomTables}
+           where room.state = 'created' and room.created_at_ms <= $1 order by room.created_at_ms limit $2`,
+    values: [beforeMs, limit],
+  });
+  return rows.map(roomOf);
+}

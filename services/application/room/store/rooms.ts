@@ -1,0 +1,180 @@
+import { composeRoomId, sessionCount, shardOfRoom, shardOfUser } from '@gala/protocol/ids';
+import type { Connection, Transaction } from './connection.ts';
+import type { Room, Visibility } from '../room.ts';
+import type { RoomState } from '../state.ts';
+
+/** Columns of a room with the name of its host; `from` belongs to them. */
+export const roomColumns = `
+  room.room_id, room.host_id, host.name as host_name, room.title, room.visibility, room.state, room.epoch,
+  room.edge_id, room.created_at_ms, room.started_at_ms, room.key_frame_at_ms, room.held_at_ms,
+  room.ended_at_ms, room.changed_at_ms, room.end_reason, room.viewers, room.report_sequence`;
+export const roomTables = `room join room_host host on host.shard = room.shard and host.host_id = room.host_id`;
+
+export interface RoomRow {
+  room_id: number;
+  host_id: number;
+  host_name: string;
+  title: string;
+  visibility: Visibility;
+  state: RoomState;
+  epoch: number;
+  edge_id: string;
+  created_at_ms: number;
+  started_at_ms: number;
+  key_frame_at_ms: number;
+  held_at_ms: number;
+  ended_at_ms: number;
+  changed_at_ms: number;
+  end_reason: string;
+  viewers: number;
+  report_sequence: number;
+}
+
+export async function findRoom(db: Connection, roomId: number): Promise<Room | undefined> {
+  const { rows } = await db.query<RoomRow>({
+    name: 'room-find',
+    text: `select ${roomColumns} from ${roomTables} where room.shard = $1 and room.room_id = $2`,
+    values: [shardOfRoom(roomId), roomId],
+  });
+  return rows[0] && roomOf(rows[0]);
+}
+
+export async function lockRoom(client: Transaction, roomId: number): Promise<Room | undefined> {
+  const { rows } = await client.query<RoomRow>({
+    name: 'room-lock',
+    text: `select ${roomColumns} from ${roomTables}
+           where room.shard = $1 and room.room_id = $2 for update of room`,
+    values: [shardOfRoom(roomId), roomId],
+  });
+  return rows[0] && roomOf(rows[0]);
+}
+
+/** The host's room that has not ended, locked. */
+export async function lockPresentRoom(client: Transaction, hostId: number): Promise<Room | undefined> {
+  const { rows } = await client.query<RoomRow>({
+    name: 'room-lock-present',
+    text: `select ${roomColumns} from ${roomTables}
+           where room.shard = $1 and room.host_id = $2 and room.state <> 'ended' for update of room`,
+    values: [shardOfUser(hostId), hostId],
+  });
+  return rows[0] && roomOf(rows[0]);
+}
+
+/** The host's room that has not ended, else the last one that has. */
+export async function findPresentRoom(db: Connection, hostId: number): Promise<Room | undefined> {
+  const { rows } = await db.query<RoomRow>({
+    name: 'room-find-present',
+    text: `
+      select * from (
+        (select ${roomColumns} from ${roomTables}
+         where room.shard = $1 and room.host_id = $2 and room.state <> 'ended')
+        union all
+        (select ${roomColumns} from ${roomTables}
+         where room.shard = $1 and room.room_id between $3 and $4 order by room.room_id desc limit 1)
+      ) found order by state = 'ended' limit 1`,
+    values: [shardOfUser(hostId), hostId, composeRoomId(hostId, 0), composeRoomId(hostId, sessionCount - 1)],
+  });
+  return rows[0] && roomOf(rows[0]);
+}
+
+export async function insertRoom(client: Transaction, room: Room): Promise<void> {
+  await client.query({
+    name: 'room-insert',
+    text: `
+      insert into room (shard, room_id, host_id, title, visibility, state, epoch, edge_id, created_at_ms,
+        started_at_ms, key_frame_at_ms, held_at_ms, ended_at_ms, changed_at_ms, end_reason, viewers,
+        report_sequence)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+    values: [
+      shardOfRoom(room.roomId),
+      room.roomId,
+      room.hostId,
+      room.title,
+      room.visibility,
+      room.state,
+      room.epoch,
+      room.edgeId,
+      room.createdAtMs,
+      room.startedAtMs,
+      room.keyFrameAtMs,
+      room.heldAtMs,
+      room.endedAtMs,
+      room.changedAtMs,
+      room.endReason,
+      room.viewers,
+      room.reportSequence,
+    ],
+  });
+}
+
+/** A room as it was read and as it shall be; applied only while the row is still what was read. */
+export interface RoomChange {
+  readonly before: Room;
+  readonly after: Room;
+}
+
+type ColumnOfChange = readonly [name: string, type: string, read: (change: RoomChange) => string | number];
+
+const changeColumns: readonly ColumnOfChange[] = [
+  ['shard', 'smallint', ({ after }) => shardOfRoom(after.roomId)],
+  ['room_id', 'bigint', ({ after }) => after.roomId],
+  ['epoch_before', 'bigint', ({ before }) => before.epoch],
+  ['changed_before', 'bigint', ({ before }) => before.changedAtMs],
+  ['title', 'text', ({ after }) => after.title],
+  ['visibility', 'text', ({ after }) => after.visibility],
+  ['state', 'text', ({ after }) => after.state],
+  ['epoch', 'bigint', ({ after }) => after.epoch],
+  ['edge_id', 'text', ({ after }) => after.edgeId],
+  ['started_at_ms', 'bigint', ({ after }) => after.startedAtMs],
+  ['key_frame_at_ms', 'bigint', ({ after }) => after.keyFrameAtMs],
+  ['held_at_ms', 'bigint', ({ after }) => after.heldAtMs],
+  ['ended_at_ms', 'bigint', ({ after }) => after.endedAtMs],
+  ['changed_at_ms', 'bigint', ({ after }) => after.changedAtMs],
+  ['end_reason', 'text', ({ after }) => after.endReason],
+  ['viewers', 'integer', ({ after }) => after.viewers],
+  ['report_sequence', 'bigint', ({ after }) => after.reportSequence],
+];
+
+const saveText = `
+  update room set ${changeColumns
+    .slice(4)
+    .map(([name]) => `${name} = change.${name}`)
+    .join(', ')}
+  from unnest(${changeColumns.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
+    as change (${changeColumns.map(([name]) => name).join(', ')})
+  where room.shard = change.shard and room.room_id = change.room_id
+    and room.epoch = change.epoch_before and room.changed_at_ms = change.changed_before
+  returning room.room_id`;
+
+/** Applies changes in one statement, each guarded by the version it was made for; ids of those applied. */
+export async function saveRooms(
+  db: Connection,
+  changes: readonly RoomChange[],
+): Promise<ReadonlySet<number>> {
+  if (changes.length === 0) return new Set();
+  const values = changeColumns.map(([, , read]) => changes.map(read));
+  const { rows } = await db.query<{ room_id: number }>({ name: 'room-save', text: saveText, values });
+  return new Set(rows.map((row) => row.room_id));
+}
+
+export function roomOf(row: RoomRow): Room {
+  return {
+    roomId: row.room_id,
+    hostId: row.host_id,
+    hostName: row.host_name,
+    title: row.title,
+    visibility: row.visibility,
+    state: row.state,
+    epoch: row.epoch,
+    edgeId: row.edge_id,
+    createdAtMs: row.created_at_ms,
+    startedAtMs: row.started_at_ms,
+    keyFrameAtMs: row.key_frame_at_ms,
+    heldAtMs: row.held_at_ms,
+    endedAtMs: row.ended_at_ms,
+    changedAtMs: row.changed_at_ms,
+    endReason: row.end_reason,
+    viewers: row.viewers,
+    reportSequence: row.report_sequence,
+  };
+}

@@ -1,0 +1,63 @@
+import type { MigrationSet } from '@gala/lib/sql';
+import { sql } from 'kysely';
+
+/**
+ * `viewers` changes every second, so rows keep room for updates in place. A host has at most one room
+ * that has not ended: `room_present` makes the database refuse a second.
+ */
+export const migrations: MigrationSet[] = [
+  {
+    name: 'room',
+    kind: 'shard',
+    migrations: {
+      '0001_hosts_and_rooms': {
+        async up(db) {
+          await sql`
+            create table room_host (
+              shard smallint not null,
+              host_id bigint not null,
+              name text not null,
+              title text not null,
+              visibility text not null check (visibility in ('public', 'private')),
+              stream_key_hash bytea not null,
+              stream_key_version integer not null,
+              session_count integer not null,
+              created_at_ms bigint not null,
+              primary key (shard, host_id)
+            )`.execute(db);
+          await sql`
+            create table room (
+              shard smallint not null,
+              room_id bigint not null,
+              host_id bigint not null,
+              title text not null,
+              visibility text not null check (visibility in ('public', 'private')),
+              state text not null check (state in ('created', 'live', 'hold', 'ended')),
+              epoch bigint not null,
+              edge_id text not null,
+              created_at_ms bigint not null,
+              started_at_ms bigint not null,
+              key_frame_at_ms bigint not null,
+              held_at_ms bigint not null,
+              ended_at_ms bigint not null,
+              changed_at_ms bigint not null,
+              end_reason text not null,
+              viewers integer not null,
+              report_sequence bigint not null,
+              primary key (shard, room_id),
+              foreign key (shard, host_id) references room_host (shard, host_id)
+            ) with (fillfactor = 70)`.execute(db);
+          await sql`create unique index room_present on room (shard, host_id) where state <> 'ended'`.execute(
+            db,
+          );
+          await sql`
+            create index room_listed on room (viewers desc, room_id desc)
+            where state in ('live', 'hold') and visibility = 'public'`.execute(db);
+          await sql`create index room_edge on room (edge_id) where state in ('live', 'hold')`.execute(db);
+          await sql`create index room_held on room (held_at_ms) where state = 'hold'`.execute(db);
+          await sql`create index room_scheduled on room (created_at_ms) where state = 'created'`.execute(db);
+        },
+      },
+    },
+  },
+];

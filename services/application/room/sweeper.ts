@@ -1,0 +1,154 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '@gala/lib/clock';
+import type { Coord, Lease, MemberView } from '@gala/lib/coord';
+import type { Database, Sql } from '@gala/lib/sql';
+import type { RoomConfig } from './config.ts';
+import type { RoomEvents } from './events.ts';
+import { moveRoom, type Room } from './room.ts';
+import { decide, timeoutMs, type RoomEvent, type StateLimits } from './state.ts';
+import { listHeldBefore, listLiveOfEdges, listOwningEdges, listScheduledBefore } from './store/live.ts';
+import { saveRooms } from './store/rooms.ts';
+
+const dayMs = 86_400_000;
+/** Rooms of one kind that one sweep of a database moves; the rest waits for the next. */
+const roomsPerSweepMax = 500;
+/** After an outage edges get this long to say what they still carry before any hold runs out. */
+const outageGraceMs = 3000;
+const leaseRetryMs = 1000;
+
+export interface SweeperParts {
+  readonly sql: Sql;
+  readonly coord: Coord;
+  readonly clock: Clock;
+  readonly config: RoomConfig;
+  readonly events: RoomEvents;
+}
+
+/** Ends what nobody will end: rooms of lost edges, holds run out, schedules never kept. One leads, by lease. */
+export class Sweeper implements AsyncDisposable {
+  readonly #parts: SweeperParts;
+  readonly #limits: StateLimits;
+  readonly #edges: MemberView;
+  readonly #stop = new AbortController();
+  readonly #done: Promise<void>;
+  /** When each edge that owns rooms was first seen out of the member list; bounded by the owning edges. */
+  #absentSinceMs = new Map<string, number>();
+  #graceUntilMs = 0;
+
+  /** @param edges Live view of the coord group `edge`; the sweeper disposes of it. */
+  constructor(parts: SweeperParts, edges: MemberView) {
+    this.#parts = parts;
+    this.#edges = edges;
+    const { silentMsMax, holdMs, scheduleDaysMax } = parts.config;
+    this.#limits = { silentMsMax, holdMs, scheduleMsMax: scheduleDaysMax * dayMs };
+    this.#done = this.#run();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#stop.abort();
+    await this.#done;
+    await this.#edges[Symbol.asyncDispose]();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stop;
+    while (!signal.aborted) {
+      try {
+        await using lease = await this.#parts.coord.lease('room/sweeper', 0, signal);
+        await this.#lead(lease);
+      } catch (error) {
+        if (!signal.aborted) this.#parts.events.sweepFailed(error);
+      }
+      await delay(leaseRetryMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  /** A new leader knows nothing of the time before: what it would call late gets the grace of an outage. */
+  async #lead(lease: Lease): Promise<void> {
+    const signal = AbortSignal.any([lease.signal, this.#stop.signal]);
+    this.#absentSinceMs = new Map();
+    this.#grantGrace();
+    let isFailing = false;
+    while (!signal.aborted) {
+      const error = await this.#sweep(lease).catch((cause: unknown) => cause ?? 'unknown');
+      if (error) this.#grantGrace();
+      if (error && !isFailing && !signal.aborted) this.#parts.events.sweepFailed(error);
+      isFailing = error !== undefined;
+      await delay(this.#parts.config.sweepMs, undefined, { signal }).catch(() => undefined);
+    }
+  }
+
+  #grantGrace(): void {
+    this.#graceUntilMs = this.#parts.clock.monotonicMs() + outageGraceMs;
+  }
+
+  /** All databases are swept even if one fails; its error is thrown at the end. */
+  async #sweep(lease: Lease): Promise<void> {
+    const databases = this.#parts.sql.shards();
+    const owners = await Promise.allSettled(databases.map(({ pool }) => listOwningEdges(pool)));
+    const known = new Set(owners.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])));
+    const lost = this.#lostEdges(known, lease.fence);
+    const swept = await Promise.allSettled(
+      databases.map((database) => this.#sweepOne(database, lost, lease)),
+    );
+    const failed = [...owners, ...swept].find((one) => one.status === 'rejected');
+    if (failed) throw failed.reason;
+  }
+
+  /** The member view alone decides that an edge is gone; it names the dead as members while coord is down. */
+  #lostEdges(owners: ReadonlySet<string>, fence: number): string[] {
+    const members = new Set(this.#edges.list().map(({ id }) => id));
+    const nowMs = this.#parts.clock.monotonicMs();
+    const absentSinceMs = new Map<string, number>();
+    for (const edgeId of owners) {
+      if (!members.has(edgeId)) absentSinceMs.set(edgeId, this.#absentSinceMs.get(edgeId) ?? nowMs);
+    }
+    const isLost = (sinceMs: number, atMs: number) => atMs - sinceMs >= this.#parts.config.edgeAbsentMs;
+    const lost = [...absentSinceMs].filter(([, sinceMs]) => isLost(sinceMs, nowMs)).map(([edgeId]) => edgeId);
+    for (const edgeId of lost) this.#tellOnce(edgeId, fence);
+    this.#absentSinceMs = absentSinceMs;
+    return lost;
+  }
+
+  readonly #told = new Set<string>();
+
+  #tellOnce(edgeId: string, fence: number): void {
+    if (this.#told.has(edgeId)) return;
+    if (this.#told.size >= 1024) this.#told.clear();
+    this.#told.add(edgeId);
+    this.#parts.events.edgeLost(edgeId, fence);
+  }
+
+  async #sweepOne(database: Database, lost: readonly string[], lease: Lease): Promise<void> {
+    const { pool } = database;
+    const nowMs = this.#parts.clock.nowMs();
+    if (lost.length > 0) {
+      await this.#move(database, await listLiveOfEdges(pool, lost, roomsPerSweepMax), 'edgeLost', lease);
+    }
+    const scheduledBefore = nowMs - timeoutMs('created', this.#limits);
+    const scheduled = await listScheduledBefore(pool, scheduledBefore, roomsPerSweepMax);
+    await this.#move(database, scheduled, 'timedOut', lease);
+    if (this.#parts.clock.monotonicMs() < this.#graceUntilMs) return;
+    const held = await listHeldBefore(pool, nowMs - timeoutMs('hold', this.#limits), roomsPerSweepMax);
+    await this.#move(database, held, 'timedOut', lease);
+  }
+
+  /** Guarded by the version of each row, so a leader that was fenced meanwhile can do no harm. */
+  async #move(
+    { pool }: Database,
+    rooms: readonly Room[],
+    event: RoomEvent,
+    { signal }: Lease,
+  ): Promise<void> {
+    if (signal.aborted) return;
+    const nowMs = this.#parts.clock.nowMs();
+    const changes = rooms.map((before) => ({
+      before,
+      after: moveRoom(before, decide(before.state, event), { nowMs }),
+    }));
+    const saved = await saveRooms(pool, changes);
+    for (const { before, after } of changes) {
+      if (saved.has(after.roomId)) this.#parts.events.roomMoved(before, after, event);
+    }
+  }
+}

@@ -1,0 +1,58 @@
+import { ManualClock } from '@gala/lib/clock';
+import { loadSettings } from '@gala/lib/config';
+import { createMetrics } from '@gala/lib/metrics';
+import { startTestPostgres } from '@gala/lib/sql/testing';
+import { composeUserId } from '@gala/protocol/ids';
+import { Admission } from './admission.ts';
+import { readConfig, roomSection, type RoomConfig } from './config.ts';
+import { RoomEvents } from './events.ts';
+import { HeartBeats } from './heart-beats.ts';
+import { Hosts } from './hosts.ts';
+import { LiveList } from './live-list.ts';
+import { Reads } from './reads.ts';
+import { Rooms } from './rooms.ts';
+import { migrations } from './store/schema.ts';
+
+export type TestRooms = Awaited<ReturnType<typeof startTestRooms>>;
+
+/** The domain of the room role on a real PostgreSQL, with a clock that tests move. */
+export async function startTestRooms(config: Partial<RoomConfig> = {}) {
+  const postgres = await startTestPostgres({ sets: migrations });
+  const parts = createTestParts(postgres, config);
+  return {
+    ...parts,
+    postgres,
+    hosts: new Hosts(parts),
+    rooms: new Rooms(parts),
+    admission: new Admission(parts),
+    heartBeats: new HeartBeats(parts),
+    liveList: new LiveList(parts),
+    [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose](),
+  };
+}
+
+function createTestParts(
+  postgres: Awaited<ReturnType<typeof startTestPostgres>>,
+  changes: Partial<RoomConfig>,
+) {
+  const { sql, logger } = postgres;
+  const clock = new ManualClock();
+  const metrics = createMetrics('test');
+  const config = { ...readConfig(loadSettings([roomSection], { env: {} })), ...changes };
+  const events = new RoomEvents({ logger, metrics });
+  const reads = new Reads({ sql, clock, config, metrics });
+  return { sql, logger, clock, metrics, config, events, reads };
+}
+
+let hostsMade = 0;
+
+/** A new host and its stream key; their hash spreads neighbours over both shard databases. */
+export async function makeHost({ hosts }: TestRooms) {
+  const hostId = composeUserId(0, ++hostsMade);
+  const { host, streamKey } = await hosts.create({ hostId, name: `host${hostId}`, title: 'a show' });
+  return { hostId, host, streamKey };
+}
+
+export function publish({ admission }: TestRooms, streamKey: string, edgeId = 'media-a') {
+  return admission.admit({ streamKey, edgeId, remoteAddress: '192.0.2.7' });
+}
