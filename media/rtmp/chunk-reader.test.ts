@@ -1,7 +1,4 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
-import { MediaError } from '../error/index.ts';
-import { fuzzRuns, fuzzTimeoutMs } from '../fixtures/fuzz.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { ChunkWriter, encodeMessage } from './chunk-writer.ts';
 import { rtmpLimits } from './limits.ts';
@@ -267,75 +264,3 @@ describe('bounds', () => {
     expect(message?.payload.buffer).toBe(bytes.buffer);
   });
 });
-
-const message = fc.record({
-  chunkStreamId: fc.constantFrom(3, 4, 6, 64, 700),
-  typeId: fc.constantFrom<number>(messageType.audio, messageType.video, messageType.dataAmf0),
-  streamId: fc.constantFrom(0, 1, 2),
-  timestampMs: fc.oneof(fc.nat(100), fc.integer({ min: 2 ** 24 - 5, max: 2 ** 24 + 5 }), fc.nat(2 ** 32 - 1)),
-  payload: fc.uint8Array({ maxLength: 700 }).map((bytes) => Buffer.from(bytes)),
-});
-const conversation = fc
-  .record({ messages: fc.array(message, { maxLength: 6 }), chunkBytes: fc.constantFrom(1, 128, 4096) })
-  .map(({ messages, chunkBytes }) => {
-    const writer = new ChunkWriter();
-    const size = Buffer.alloc(4);
-    size.writeUInt32BE(chunkBytes);
-    const change = writer.encode(
-      video({ chunkStreamId: 2, typeId: messageType.setChunkSize, streamId: 0, payload: size }),
-    );
-    writer.chunkBytes = chunkBytes;
-    return { messages, bytes: Buffer.concat([change, ...messages.map((each) => writer.encode(each))]) };
-  });
-const cuts = fc.array(fc.integer({ min: 1, max: 300 }), { minLength: 1, maxLength: 20 });
-
-function cutUp(bytes: Buffer, sizes: number[]): Buffer[] {
-  const pieces: Buffer[] = [];
-  for (let start = 0, index = 0; start < bytes.length; index++) {
-    const size = sizes[index % sizes.length] ?? 1;
-    pieces.push(bytes.subarray(start, start + size));
-    start += size;
-  }
-  return pieces;
-}
-
-test(
-  'fuzz: random chunking gives the messages that were sent',
-  () => {
-    fc.assert(
-      fc.property(conversation, cuts, ({ messages, bytes }, sizes) => {
-        expect(read(...cutUp(bytes, sizes))).toEqual(messages);
-      }),
-      { numRuns: fuzzRuns },
-    );
-  },
-  fuzzTimeoutMs,
-);
-
-test(
-  'fuzz: truncation, bit flips and noise throw only MediaError and stay within the bounds',
-  () => {
-    const limits = { ...rtmpLimits, messageBytesMax: 20_000, partialBytesMax: 30_000 };
-    const flips = fc.array(fc.nat(), { maxLength: 4 });
-    const noise = fc.uint8Array({ maxLength: 400 }).map((bytes) => Buffer.from(bytes));
-    const damaged = fc.tuple(conversation, flips).map(([{ bytes }, bits]) => {
-      for (const bit of bits) bytes[(bit >>> 3) % bytes.length] ^= 1 << (bit & 7);
-      return bytes;
-    });
-    fc.assert(
-      fc.property(fc.oneof(damaged, noise), cuts, (bytes, sizes) => {
-        const reader = new ChunkReader(limits);
-        try {
-          for (const piece of cutUp(bytes, sizes)) {
-            readAll(reader, piece);
-            expect(reader.partialBytes).toBeLessThanOrEqual(limits.partialBytesMax);
-          }
-        } catch (error) {
-          expect(error).toBeInstanceOf(MediaError);
-        }
-      }),
-      { numRuns: fuzzRuns },
-    );
-  },
-  fuzzTimeoutMs,
-);
