@@ -1,0 +1,34 @@
+/** `npm run bench -- <name> [options]`: runs one bench; without a name it lists them. */
+
+/** Each bench's `main` answers its exit code: 0 when its promises are kept. */
+interface Bench {
+  readonly about: string;
+  readonly load: () => Promise<{ main(args: readonly string[]): Promise<number> }>;
+}
+
+const benches: Record<string, Bench> = {
+  flv: {
+    about:
+      'HTTP-FLV fan-out to 1,000 viewers beside node-media-server, nginx-rtmp and a C send loop (about 25 minutes)',
+    load: () => import('./flv.ts'),
+  },
+  self: {
+    about: 'the load programs themselves: known harm has to be reported, and nothing else',
+    load: () => import('./self.ts'),
+  },
+};
+
+async function runBench(name: string | undefined, args: readonly string[]): Promise<number> {
+  const bench = name === undefined ? undefined : benches[name];
+  if (bench !== undefined) return (await bench.load()).main(args);
+  if (name !== undefined) console.error(`no bench is called ${name}`);
+  console.log('npm run bench -- <name> [--help]\n');
+  for (const [known, { about }] of Object.entries(benches)) console.log(`  ${known.padEnd(12)} ${about}`);
+  return name === undefined ? 0 : 2;
+}
+
+// An interrupted bench exits through `process.on('exit')`, which ends the servers it started.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => process.exit(130));
+
+const [name, ...args] = process.argv.slice(2);
+process.exitCode = await runBench(name, args);
