@@ -40,5 +40,10 @@ export interface Secrets {
 /** A role of a service: started once by its process, closed once, in reverse order. */
 export interface Role {
   readonly name: string;
-  start(context: Context): Promise<AsyncDisposable>;
+  start(context: Context): Promise<RunningRole>;
+}
+
+export interface RunningRole extends AsyncDisposable {
+  /** Public addresses beyond the HTTP listeners, by name: `{ rtmp: 'rtmp://localhost:1935/live' }`. */
+  readonly addresses?: Readonly<Record<string, string>>;
 }

@@ -1,1 +1,1 @@
-export type { Context, ListenerName, Role, Secrets } from './context.ts';
+export type { Context, ListenerName, Role, RunningRole, Secrets } from './context.ts';

@@ -1,0 +1,50 @@
+import type { ServerResponse } from 'node:http';
+import type { Settings } from '@gala/lib/config';
+import { listen, respondJson, type HttpListener } from '@gala/lib/http';
+import type { Logger } from '@gala/lib/logger';
+import { mergeMetrics, type Metrics } from '@gala/lib/metrics';
+import type { Child } from './child.ts';
+import { adminSection } from './settings.ts';
+
+export interface AdminOptions {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly children: readonly Child[];
+  readonly databaseState: () => 'running' | 'restarting' | 'external';
+}
+
+/** The supervisor's own door, on loopback by default: `/healthz`, `/status` and `/metrics` of all processes. */
+export async function openAdmin(options: AdminOptions): Promise<HttpListener> {
+  const { host, port } = options.settings.get(adminSection);
+  const { logger, metrics } = options;
+  const portSetting = 'admin.port (GALA_ADMIN_PORT)';
+  const listener = await listen({ name: 'admin', host, port, portSetting, logger, metrics });
+  listener.mount('/healthz', (_request, response) => answerHealth(options, response));
+  listener.mount('/status', (_request, response) => respondJson(response, status(options)));
+  listener.mount('/metrics', (_request, response) => void answerMetrics(options, response));
+  return listener;
+}
+
+function status({ children, databaseState }: AdminOptions): object {
+  return {
+    pid: process.pid,
+    uptimeSeconds: Math.round(process.uptime()),
+    database: databaseState(),
+    processes: children.map((child) => child.status()),
+  };
+}
+
+/** Healthy while every process runs; a load balancer or an orchestrator asks. */
+function answerHealth({ children, databaseState }: AdminOptions, response: ServerResponse): void {
+  const waiting = children.map((child) => child.status()).filter(({ state }) => state !== 'running');
+  const isHealthy = waiting.length === 0 && databaseState() !== 'restarting';
+  const body = { healthy: isHealthy, waiting: waiting.map(({ name }) => name) };
+  respondJson(response, body, { status: isHealthy ? 200 : 503 });
+}
+
+async function answerMetrics({ children, metrics }: AdminOptions, response: ServerResponse): Promise<void> {
+  const parts = await Promise.all([metrics.json(), ...children.map((child) => child.metrics())]);
+  const text = await mergeMetrics(parts);
+  response.writeHead(200, { 'Content-Type': 'text/plain; version=0.0.4; charset=utf-8' }).end(text);
+}

@@ -1,0 +1,85 @@
+import { databaseUrls, ensureDatabases, prepareDatabases, shardDatabaseNames, coreDatabaseName, startEmbedded, withDatabase, type DatabaseUrls, type EmbeddedPostgres } from '@gala/lib/sql';
+import type { Settings } from '@gala/lib/config';
+import type { Logger } from '@gala/lib/logger';
+import { migrations } from './roles.ts';
+import { databaseSection } from './settings.ts';
+
+const restartMs = { first: 200, max: 5_000 };
+
+export interface DatabaseOptions {
+  readonly settings: Settings;
+  readonly dataFolder: string;
+  readonly connectionsMax: number;
+  readonly logger: Logger;
+}
+
+/** The databases of an installation: the embedded PostgreSQL, restarted when it dies, or a server of the operator's. */
+export class DatabaseKeeper implements AsyncDisposable {
+  readonly urls: DatabaseUrls;
+  readonly #options: DatabaseOptions;
+  #embedded: EmbeddedPostgres | undefined;
+  #closing = false;
+  #restarting: Promise<void> | undefined;
+
+  private constructor(options: DatabaseOptions, urls: DatabaseUrls, embedded: EmbeddedPostgres | undefined) {
+    this.#options = options;
+    this.urls = urls;
+    this.#embedded = embedded;
+    this.#watch();
+  }
+
+  /** Starts or reaches the database, makes what is missing and brings every schema up to date. */
+  static async open(options: DatabaseOptions): Promise<DatabaseKeeper> {
+    const external = externalUrl(options.settings);
+    const embedded = external ? undefined : await startEmbedded(options);
+    const urls = databaseUrls((name) => (external ? withDatabase(external, name) : embedded!.url(name)));
+    try {
+      const maintenance = external ?? embedded!.url('postgres');
+      await ensureDatabases(maintenance, [coreDatabaseName, ...shardDatabaseNames]);
+      await prepareDatabases({ urls, sets: migrations, logger: options.logger });
+    } catch (error) {
+      await embedded?.stop();
+      throw error;
+    }
+    return new DatabaseKeeper(options, urls, embedded);
+  }
+
+  get state(): 'running' | 'restarting' | 'external' {
+    if (this.#restarting) return 'restarting';
+    return this.#embedded ? 'running' : 'external';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#closing = true;
+    await this.#restarting;
+    await this.#embedded?.stop();
+  }
+
+  #watch(): void {
+    this.#embedded?.onExit(() => {
+      this.#options.logger.error('the database ended, starting it again');
+      this.#restarting = this.#restart().finally(() => (this.#restarting = undefined));
+    });
+  }
+
+  /** The port stays the same, so the pools of all processes find it again by themselves. */
+  async #restart(): Promise<void> {
+    let delayMs = restartMs.first;
+    while (!this.#closing) {
+      try {
+        this.#embedded = await startEmbedded(this.#options);
+        this.#watch();
+        return;
+      } catch (error) {
+        this.#options.logger.error({ error, delayMs }, 'the database does not start');
+        await new Promise((resolve) => setTimeout(resolve, delayMs));
+        delayMs = Math.min(delayMs * 2, restartMs.max);
+      }
+    }
+  }
+}
+
+/** `DATABASE_URL` always wins over the embedded database. */
+export function externalUrl(settings: Settings, env: NodeJS.ProcessEnv = process.env): string | undefined {
+  return env.DATABASE_URL ?? settings.get(databaseSection).url;
+}

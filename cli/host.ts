@@ -1,0 +1,43 @@
+import { parseArgs } from 'node:util';
+import { CodedError } from '@gala/lib/error';
+import { ApiError } from '@gala/sdk/room';
+import { operatorClient } from './client.ts';
+import { cliErrors } from './errors.ts';
+
+/** `gala host create <name>` and `gala host key <name>`. */
+export async function host(args: readonly string[]): Promise<void> {
+  const { positionals, values } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { title: { type: 'string' }, password: { type: 'string' } },
+  });
+  const [verb, name] = positionals;
+  if (!name || (verb !== 'create' && verb !== 'key')) {
+    throw new CodedError(cliErrors, 'USAGE', { detail: 'gala host create <name> | gala host key <name>' });
+  }
+  try {
+    await (verb === 'create' ? create(name, values) : rotate(name));
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    throw new CodedError(cliErrors, 'REQUEST_FAILED', { detail: `${error.code}: ${error.message}`, cause: error });
+  }
+}
+
+async function create(name: string, { title, password }: { title?: string; password?: string }): Promise<void> {
+  const client = await operatorClient();
+  const { host, streamKey, publish } = await client.createHost({ name, title, password });
+  console.log(`host ${host.name} (${host.hostId})`);
+  printKey(publish.rtmpUrl, streamKey);
+  if (!password) console.log('no password was given, so this host cannot sign in to the pages');
+}
+
+async function rotate(name: string): Promise<void> {
+  const client = await operatorClient();
+  const { streamKey, publish } = await client.rotateHostStreamKey({ hostRef: `@${name}` });
+  printKey(publish.rtmpUrl, streamKey);
+}
+
+function printKey(rtmpUrl: string, streamKey: string): void {
+  console.log(`server     ${rtmpUrl}`);
+  console.log(`stream key ${streamKey}   (shown once)`);
+}

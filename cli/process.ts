@@ -1,0 +1,162 @@
+import { randomBytes } from 'node:crypto';
+import { systemClock } from '@gala/lib/clock';
+import type { Settings } from '@gala/lib/config';
+import { openPostgresCoord } from '@gala/lib/coord';
+import { hostPort, listen, type HttpListener } from '@gala/lib/http';
+import type { Context, ListenerName } from '@gala/lib/lifecycle';
+import { createLogger, type Logger } from '@gala/lib/logger';
+import { createMetrics, type Metrics } from '@gala/lib/metrics';
+import { createRpc } from '@gala/lib/rpc';
+import { openSql } from '@gala/lib/sql';
+import type { StartMessage } from './entry/messages.ts';
+import { roleNames } from './placement.ts';
+import { roles } from './roles.ts';
+import {
+  adminSection,
+  databaseSection,
+  httpSection,
+  liveSection,
+  logSection,
+  readSettings,
+  rpcSection,
+  tlsSection,
+} from './settings.ts';
+
+/** A process with its roles running. */
+export interface RunningProcess extends AsyncDisposable {
+  /** Public addresses by listener: `web`, `live`, `rtmp`. */
+  readonly addresses: Readonly<Record<string, string>>;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+}
+
+export type ProcessOptions = Omit<StartMessage, 'type'>;
+
+/** Composes a process: its ports to the world, then its roles, started in order and closed in reverse. */
+export async function startProcess(options: ProcessOptions): Promise<RunningProcess> {
+  const settings = readSettings(options);
+  const logger = processLogger(options.name, settings);
+  const metrics = createMetrics(options.name);
+  await using stack = new AsyncDisposableStack();
+  const listeners = new Listeners({ settings, logger, metrics, singleListener: options.singleListener });
+  stack.use(listeners);
+  const context = await makeContext({ options, settings, logger, metrics, listeners, stack });
+  const addresses: Record<string, string> = {};
+  for (const name of roleNames) {
+    if (!options.roles.includes(name)) continue;
+    const started = await roles[name].start(context);
+    stack.use(started);
+    Object.assign(addresses, started.addresses);
+  }
+  Object.assign(addresses, listeners.addresses());
+  const owned = stack.move();
+  return { addresses, metrics, logger, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+/** Lines for people on a terminal, JSON for everything else. */
+export function processLogger(name: string, settings: Settings): Logger {
+  return createLogger({ name, level: settings.get(logSection).level, pretty: process.stdout.isTTY });
+}
+
+interface ContextParts {
+  readonly options: ProcessOptions;
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly listeners: Listeners;
+  readonly stack: AsyncDisposableStack;
+}
+
+async function makeContext(parts: ContextParts): Promise<Context> {
+  const { options, settings, logger, metrics, listeners, stack } = parts;
+  const clock = systemClock;
+  const processId = `${options.name}-${randomBytes(4).toString('hex')}`;
+  const connectionsMax = settings.get(databaseSection).connectionsPerProcess;
+  const sql = stack.use(
+    await openSql({ urls: options.databases, connectionsMax, processName: options.name, logger, metrics, clock }),
+  );
+  const coord = stack.use(
+    await openPostgresCoord({ database: sql.core(), processId, logger, metrics, clock }),
+  );
+  const { host, port, advertiseHost } = settings.get(rpcSection);
+  const rpc = stack.use(
+    createRpc({
+      coord,
+      processId,
+      clusterToken: options.secrets.clusterToken,
+      listenHost: host,
+      port,
+      advertiseHost: advertiseHost ?? host,
+      logger,
+      metrics,
+      clock,
+    }),
+  );
+  return {
+    processId,
+    processName: options.name,
+    settings,
+    secrets: options.secrets,
+    clock,
+    logger,
+    metrics,
+    rpc,
+    sql,
+    coord,
+    listener: (name) => listeners.open(name),
+  };
+}
+
+interface ListenersOptions {
+  readonly settings: Settings;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+  readonly singleListener: boolean;
+}
+
+/** The HTTP listeners of a process, opened when a role first mounts on them. */
+class Listeners implements AsyncDisposable {
+  readonly #options: ListenersOptions;
+  readonly #open = new Map<ListenerName, Promise<HttpListener>>();
+  readonly #opened = new Map<ListenerName, HttpListener>();
+
+  constructor(options: ListenersOptions) {
+    this.#options = options;
+  }
+
+  open(wanted: ListenerName): Promise<HttpListener> {
+    const name = wanted === 'live' && this.#options.singleListener ? 'web' : wanted;
+    const existing = this.#open.get(name);
+    if (existing) return existing;
+    const opening = this.#listen(name);
+    this.#open.set(name, opening);
+    return opening;
+  }
+
+  addresses(): Record<string, string> {
+    return Object.fromEntries([...this.#opened].map(([name, listener]) => [name, urlOf(listener)]));
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await Promise.all([...this.#opened.values()].map((listener) => listener[Symbol.asyncDispose]()));
+  }
+
+  async #listen(name: ListenerName): Promise<HttpListener> {
+    const { settings, logger, metrics } = this.#options;
+    const sections = { web: httpSection, live: liveSection, admin: adminSection } as const;
+    const { host, port } = settings.get(sections[name]);
+    const setting = sections[name].name;
+    const portSetting = `${setting}.port (GALA_${setting.toUpperCase()}_PORT)`;
+    const { cert, key } = settings.get(tlsSection);
+    const tls = cert && key && name !== 'admin' ? { cert, key } : undefined;
+    const listener = await listen({ name, host, port, portSetting, tls, logger, metrics });
+    this.#opened.set(name, listener);
+    return listener;
+  }
+}
+
+/** An address that a person on this machine can open. */
+function urlOf({ host, port, secure }: HttpListener): string {
+  const shown = host === '::' || host === '0.0.0.0' ? 'localhost' : host;
+  return `${secure ? 'https' : 'http'}://${hostPort(shown, port)}`;
+}

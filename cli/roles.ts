@@ -1,0 +1,19 @@
+import { coordMigrations } from '@gala/lib/coord';
+import type { Role } from '@gala/lib/lifecycle';
+import type { MigrationSet } from '@gala/lib/sql';
+import * as edge from '@gala/services/access/edge';
+import * as gateway from '@gala/services/access/gateway';
+import * as account from '@gala/services/application/account';
+import * as room from '@gala/services/application/room';
+import type { RoleName } from './placement.ts';
+
+/** Every role of Gala; the only place that knows them all. */
+export const roles: Readonly<Record<RoleName, Role>> = {
+  account: account.role,
+  room: room.role,
+  edge: edge.role,
+  gateway: gateway.role,
+};
+
+/** What the roles and lib/coord keep in the databases. */
+export const migrations: readonly MigrationSet[] = [coordMigrations, ...account.migrations, ...room.migrations];

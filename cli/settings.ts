@@ -1,0 +1,105 @@
+import { existsSync } from 'node:fs';
+import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
+import { edgeSection, rtmpSection } from '@gala/services/access/edge';
+import { gatewaySection } from '@gala/services/access/gateway';
+import { accountSection } from '@gala/services/application/account';
+import { roomSection } from '@gala/services/application/room';
+import { z } from 'zod';
+
+const port = z.int().min(0).max(65_535);
+const bindHost = z.string().default('127.0.0.1').describe('address to bind; `gala up --public` binds ::');
+
+export const httpSection = section(
+  'http',
+  z.object({ host: bindHost, port: port.default(8080).describe('web pages and API') }),
+);
+export const liveSection = section(
+  'live',
+  z.object({ host: bindHost, port: port.default(8081).describe('players; with --one they use http.port') }),
+);
+export const adminSection = section(
+  'admin',
+  z.object({
+    host: z.string().default('127.0.0.1').describe('address of metrics, health and status'),
+    port: port.default(9090),
+  }),
+);
+export const rpcSection = section(
+  'rpc',
+  z.object({
+    host: z.string().default('127.0.0.1').describe('address on which roles of other processes reach this one'),
+    port: port.default(0).describe('0: any free port; the address is published to the members'),
+    advertiseHost: z.string().optional().describe('host name that other machines use, when it is not `host`'),
+  }),
+);
+export const tlsSection = section(
+  'tls',
+  z.object({
+    cert: z.string().optional().describe('certificate file (PEM): HTTPS and WSS on http and live; read again on change'),
+    key: z.string().optional().describe('its private key file (PEM)'),
+  }),
+);
+export const databaseSection = section(
+  'database',
+  z.object({
+    url: z.string().optional().describe('a PostgreSQL server of yours instead of the embedded one (also DATABASE_URL)'),
+    connectionsPerProcess: z.int().min(4).max(500).default(20).describe('budget that all pools of a process share'),
+  }),
+);
+export const logSection = section(
+  'log',
+  z.object({ level: z.enum(['debug', 'info', 'warn', 'error']).default('info') }),
+);
+export const demoSection = section(
+  'demo',
+  z.object({
+    name: z.string().default('demo').describe('host name of the demo broadcast'),
+    width: z.int().min(160).max(1920).default(640),
+    height: z.int().min(90).max(1080).default(360),
+  }),
+);
+
+/** All that may stand in `gala.yaml`; anything else there is an error. */
+export const sections: readonly Section[] = [
+  httpSection,
+  liveSection,
+  rtmpSection,
+  adminSection,
+  rpcSection,
+  tlsSection,
+  databaseSection,
+  logSection,
+  edgeSection,
+  gatewaySection,
+  accountSection,
+  roomSection,
+  demoSection,
+];
+
+export interface SettingsOptions {
+  /** All on one HTTP listener (`--one`). */
+  readonly singleListener?: boolean;
+  /** Bind all addresses instead of loopback. */
+  readonly isPublic?: boolean;
+}
+
+/**
+ * Settings of this installation: defaults, `gala.yaml` (or `GALA_CONFIG`), environment. What follows from other
+ * settings is filled in here: the public ports that the gateway names are those that are listened on.
+ */
+export function readSettings(options: SettingsOptions = {}, env: NodeJS.ProcessEnv = process.env): Settings {
+  const file = env.GALA_CONFIG ?? (existsSync('gala.yaml') ? 'gala.yaml' : undefined);
+  const given = { ...(options.isPublic ? publicHosts : {}), ...env };
+  const first = loadSettings(sections, { file, env: given, reservedEnv });
+  const derived = {
+    GALA_GATEWAY_LIVE_PORT: String((options.singleListener ? first.get(httpSection) : first.get(liveSection)).port),
+    GALA_GATEWAY_RTMP_PORT: String(first.get(rtmpSection).port),
+    GALA_EDGE_TRUSTED_PROXIES: first.get(gatewaySection).trustedProxies.join(','),
+  };
+  return loadSettings(sections, { file, env: { ...derived, ...given }, reservedEnv });
+}
+
+const publicHosts = { GALA_HTTP_HOST: '::', GALA_LIVE_HOST: '::', GALA_RTMP_HOST: '::' };
+
+/** Switches of tests and tools that are no settings. */
+export const reservedEnv = ['GALA_SOAK', 'GALA_ENGINES'];

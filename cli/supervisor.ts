@@ -1,0 +1,103 @@
+import { once } from 'node:events';
+import { fileURLToPath } from 'node:url';
+import type { Settings } from '@gala/lib/config';
+import type { Logger } from '@gala/lib/logger';
+import type { Secrets } from '@gala/lib/lifecycle';
+import { createMetrics } from '@gala/lib/metrics';
+import { openAdmin } from './admin.ts';
+import { Child } from './child.ts';
+import { removeSupervisorRecord, writeSupervisorRecord } from './data-folder.ts';
+import type { DatabaseKeeper } from './database.ts';
+import { placements, type PlacementName } from './placement.ts';
+
+/** How long processes may drain at a stop before they are killed. */
+const drainMs = 8_000;
+
+export interface SupervisorOptions {
+  readonly placement: PlacementName;
+  readonly settings: Settings;
+  readonly secrets: Secrets;
+  readonly dataFolder: string;
+  readonly database: DatabaseKeeper;
+  readonly logger: Logger;
+  readonly isPublic: boolean;
+}
+
+/** The running installation as `gala up` sees it. */
+export interface Supervisor extends AsyncDisposable {
+  readonly webUrl: string;
+  readonly rtmpUrl: string;
+  readonly adminUrl: string;
+  /** Kills what is still draining. */
+  hurry(): void;
+}
+
+/** Starts every process of a placement and keeps them running until it is disposed. */
+export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
+  const { dataFolder, logger } = options;
+  const children = placements[options.placement].map((plan) => new Child(childOptions(options, plan)));
+  const metrics = createMetrics('supervisor');
+  await using stack = new AsyncDisposableStack();
+  const admin = await openAdmin({
+    settings: options.settings,
+    logger,
+    metrics,
+    children,
+    databaseState: () => options.database.state,
+  });
+  stack.use(admin);
+  stack.defer(async () => {
+    await Promise.all(children.map((child) => child.stop(drainMs)));
+  });
+  await startAll(children);
+  const addresses = Object.assign({}, ...children.map((child) => child.status().addresses)) as Record<string, string>;
+  const adminUrl = `http://${admin.host}:${admin.port}`;
+  await writeSupervisorRecord(dataFolder, {
+    pid: process.pid,
+    adminUrl,
+    webUrl: addresses.web ?? '',
+    rtmpUrl: addresses.rtmp ?? '',
+  });
+  stack.defer(() => removeSupervisorRecord(dataFolder));
+  const owned = stack.move();
+  return {
+    webUrl: addresses.web ?? '',
+    rtmpUrl: addresses.rtmp ?? '',
+    adminUrl,
+    hurry: () => children.forEach((child) => child.hurry()),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+/** All at once: roles wait for each other over rpc, so no order is needed. */
+async function startAll(children: readonly Child[]): Promise<void> {
+  const results = await Promise.allSettled(children.map((child) => child.start()));
+  const failed = results.find((result) => result.status === 'rejected');
+  if (failed) throw failed.reason;
+}
+
+function childOptions(options: SupervisorOptions, plan: { name: string; roles: readonly string[]; nice?: number }) {
+  const { dataFolder, database, secrets, placement, isPublic, logger } = options;
+  const start = {
+    type: 'start',
+    name: plan.name,
+    roles: plan.roles,
+    dataFolder,
+    databases: database.urls,
+    secrets,
+    singleListener: placement === 'one',
+    isPublic,
+  };
+  return { start, entry: entryPath('role'), nice: plan.nice ?? 0, logger } as ConstructorParameters<typeof Child>[0];
+}
+
+/** Path of a process entry, beside this file in the sources and in the bundle alike. */
+export function entryPath(name: 'role' | 'demo'): string {
+  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
+  return fileURLToPath(new URL(`entry/${name}.${extension}`, import.meta.url));
+}
+
+/** Resolves with the first SIGINT or SIGTERM. */
+export async function firstSignal(): Promise<void> {
+  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+}

@@ -1,0 +1,135 @@
+import { Batch } from './batch.ts';
+import type { Fanout } from './fanout.ts';
+import type { Payload } from './payload.ts';
+import { sizeOf, type Tag } from './tag.ts';
+import type { Latency, Viewer } from './viewer.ts';
+
+/** Tags that may wait while a fan-out is under way; beyond it the oldest pictures are dropped, and counted. */
+const pendingBytesMax = 16 * 1024 * 1024;
+
+/** The state of a stream as a new viewer gets it, shared by all who join in the same tick. */
+export interface JoinPoint {
+  readonly payload: Payload;
+  readonly hasPicture: boolean;
+}
+
+export interface AudienceOptions {
+  readonly latency: Latency;
+  readonly fanout: Fanout;
+  /** Makes the join payload that ends at tag `sequence`. */
+  readonly joinPoint: (sequence: number) => JoinPoint;
+}
+
+/**
+ * All viewers of one stream at one latency. Tags collect until the tick; then they become one batch that the
+ * fan-out writes to everybody. While a fan-out is still under way the next tick waits and grows instead, so an
+ * overloaded process sends fewer, larger batches.
+ */
+export class Audience {
+  readonly latency: Latency;
+  readonly #fanout: Fanout;
+  readonly #joinPoint: (sequence: number) => JoinPoint;
+  #viewers: Viewer[] = [];
+  #size = 0;
+  #pending: Tag[] = [];
+  #pendingBytes = 0;
+  #tick = 0;
+  #lastSequence = 0;
+  #cachedJoin: { sequence: number; point: JoinPoint } | undefined;
+  #busy = false;
+  overflows = 0;
+
+  constructor(options: AudienceOptions) {
+    this.latency = options.latency;
+    this.#fanout = options.fanout;
+    this.#joinPoint = options.joinPoint;
+  }
+
+  get size(): number {
+    return this.#size;
+  }
+
+  get hasPending(): boolean {
+    return this.#pending.length > 0;
+  }
+
+  get viewers(): readonly Viewer[] {
+    return this.#viewers.filter((viewer) => !viewer.closed);
+  }
+
+  /** Keeps a tag for the next tick. Without viewers only its sequence matters: the next join ends there. */
+  add(tag: Tag): void {
+    if (this.#size === 0 && !this.#busy) {
+      this.#takePending();
+      this.#lastSequence = tag.sequence;
+      return;
+    }
+    this.#pending.push(tag);
+    this.#pendingBytes += tag.bytes.length;
+    if (this.#pendingBytes > pendingBytesMax) this.#dropPending();
+  }
+
+  /** Gives a viewer everything up to the last tick; from the next tick on it gets what the others get. */
+  join(viewer: Viewer): void {
+    const point = this.#currentJoin();
+    viewer.firstTick = this.#tick + 1;
+    this.#viewers.push(viewer);
+    this.#size++;
+    viewer.begin(point.payload, point.hasPicture);
+  }
+
+  /** Call once when the viewer's socket has closed. */
+  leave(viewer: Viewer): void {
+    viewer.closed = true;
+    this.#size--;
+    if (!this.#busy) this.#compact();
+  }
+
+  /** Ends a tick: what is pending goes out as one batch. */
+  flush(): void {
+    if (this.#busy || this.#pending.length === 0) return;
+    const tags = this.#takePending();
+    this.#lastSequence = tags[tags.length - 1].sequence;
+    this.#cachedJoin = undefined;
+    if (this.#size === 0) return;
+    this.#busy = true;
+    const batch = new Batch(++this.#tick, tags);
+    this.#fanout.submit({ viewers: this.#viewers, batch, urgent: this.latency === 'realtime', done: this.#done });
+  }
+
+  endAll(): void {
+    for (const viewer of this.#viewers) viewer.end();
+  }
+
+  readonly #done = (): void => {
+    this.#busy = false;
+    this.#compact();
+  };
+
+  #currentJoin(): JoinPoint {
+    if (this.#cachedJoin?.sequence !== this.#lastSequence) {
+      this.#cachedJoin = { sequence: this.#lastSequence, point: this.#joinPoint(this.#lastSequence) };
+    }
+    return this.#cachedJoin.point;
+  }
+
+  #takePending(): Tag[] {
+    const tags = this.#pending;
+    this.#pending = [];
+    this.#pendingBytes = 0;
+    return tags;
+  }
+
+  #compact(): void {
+    if (this.#viewers.length > this.#size) this.#viewers = this.#viewers.filter((viewer) => !viewer.closed);
+  }
+
+  /** Forgets all but sequence headers and what follows the newest key frame; that too when it is over the bound. */
+  #dropPending(): void {
+    this.overflows++;
+    const keyIndex = this.#pending.findLastIndex((tag) => tag.keyFrame);
+    const kept = this.#pending.filter((tag, index) => tag.sequenceHeader || (keyIndex > 0 && index >= keyIndex));
+    this.#pending = kept;
+    this.#pendingBytes = sizeOf(kept);
+  }
+}

@@ -1,0 +1,41 @@
+import { z } from 'zod';
+import { section } from '@gala/lib/config';
+import type { Context } from '@gala/lib/lifecycle';
+
+/** The only reader of the edge's settings. */
+export const edgeSection = section(
+  'edge',
+  z.object({
+    lowTickMs: z.int().min(10).max(1000).default(100).describe('tick of ?latency=low, the default'),
+    economyTickMs: z.int().min(50).max(5000).default(350).describe('tick of ?latency=economy'),
+    viewersMax: z.int().min(1).default(50_000).describe('viewers of one process; more get TOO_MANY_VIEWERS'),
+    viewersPerAddressMax: z.int().min(1).default(20_000).describe('viewers from one address (IPv6: one /64)'),
+    slowDisposableBytes: z.int().min(1).default(262_144).describe('backlog that sheds disposable frames'),
+    slowPictureBytes: z.int().min(1).default(524_288).describe('backlog that sheds pictures until a key frame'),
+    slowStopBytes: z.int().min(1).default(1_048_576).describe('backlog at which nothing more is queued'),
+    slowEvictMs: z.int().min(100).default(10_000).describe('how long a viewer may stay slow'),
+    drainMs: z.int().min(0).default(2_000).describe('how long viewers get to take the last bytes at a stop'),
+  }),
+);
+
+export const rtmpSection = section(
+  'rtmp',
+  z.object({
+    host: z.string().default('127.0.0.1').describe('address to bind; `gala up --public` binds ::'),
+    port: z.int().min(0).max(65_535).default(1935),
+    connectionsMax: z.int().min(1).default(2_000),
+    idleMs: z.int().min(1_000).default(15_000).describe('a publisher that sends nothing this long is gone'),
+  }),
+);
+
+export interface EdgeConfig {
+  readonly edge: ReturnType<typeof readEdge>;
+  readonly rtmp: ReturnType<typeof readRtmp>;
+}
+
+const readEdge = (context: Context) => context.settings.get(edgeSection);
+const readRtmp = (context: Context) => context.settings.get(rtmpSection);
+
+export function edgeConfig(context: Context): EdgeConfig {
+  return { edge: readEdge(context), rtmp: readRtmp(context) };
+}

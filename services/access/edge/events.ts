@@ -1,0 +1,106 @@
+import type { Logger } from '@gala/lib/logger';
+import type { Metrics } from '@gala/lib/metrics';
+import type { ViewerCounters } from './viewer.ts';
+
+export type EdgeCounters = ReturnType<typeof edgeCounters>;
+
+const edgeCounters = (metrics: Metrics) =>
+  metrics.counters('edge', [
+    'publishesAccepted',
+    'publishesRefused',
+    'publishesFromMemory',
+    'takeovers',
+    'holds',
+    'streamsEnded',
+    'tagsIn',
+    'tagsMalformed',
+    'bytesIn',
+    'timestampJumps',
+    'gopOverflows',
+    'pendingOverflows',
+    'viewersJoined',
+    'viewersLeft',
+    'playsRefused',
+    'disposableShed',
+    'picturesShed',
+    'batchesShed',
+    'viewersEvicted',
+    'reportsDropped',
+    'framesMalformed',
+  ]);
+
+/** One function per business event: a structured line and a counter. Keys and signatures never come here. */
+export class EdgeEvents {
+  readonly counters: EdgeCounters & ViewerCounters;
+  readonly #logger: Logger;
+  #beatsFail = false;
+
+  constructor(logger: Logger, metrics: Metrics) {
+    this.#logger = logger;
+    this.counters = edgeCounters(metrics);
+  }
+
+  publishAccepted(stream: { roomId: number; epoch: number }, remoteAddress: string): void {
+    this.counters.publishesAccepted++;
+    this.#logger.info({ roomId: stream.roomId, epoch: stream.epoch, remoteAddress }, 'publish accepted');
+  }
+
+  publishFromMemory(roomId: number, remoteAddress: string): void {
+    this.counters.publishesFromMemory++;
+    this.#logger.warn({ roomId, remoteAddress }, 'publish admitted from memory, rooms are not reachable');
+  }
+
+  publishRefused(code: string, remoteAddress: string): void {
+    this.counters.publishesRefused++;
+    this.#logger.info({ code, remoteAddress }, 'publish refused');
+  }
+
+  takenOver(roomId: number, epoch: number): void {
+    this.counters.takeovers++;
+    this.#logger.info({ roomId, epoch }, 'stream taken over by a new publisher');
+  }
+
+  held(roomId: number, epoch: number, reason: string): void {
+    this.counters.holds++;
+    this.#logger.info({ roomId, epoch, reason }, 'publisher gone, holding the picture');
+  }
+
+  ended(roomId: number, epoch: number, reason: string): void {
+    this.counters.streamsEnded++;
+    this.#logger.info({ roomId, epoch, reason }, 'stream ended');
+  }
+
+  viewerJoined(): void {
+    this.counters.viewersJoined++;
+  }
+
+  viewerLeft(): void {
+    this.counters.viewersLeft++;
+  }
+
+  playRefused(code: string): void {
+    this.counters.playsRefused++;
+    this.#logger.debug({ code }, 'play refused');
+  }
+
+  reportFailed(roomId: number, error: unknown): void {
+    this.#logger.warn({ roomId, error }, 'a report to the room service failed, trying again');
+  }
+
+  /** Told once when the heart-beats begin to fail, not each second. */
+  beatFailed(error: unknown): void {
+    if (this.#beatsFail) return;
+    this.#beatsFail = true;
+    this.#logger.warn({ error }, 'heart-beats to the room service fail');
+  }
+
+  beatAnswered(): void {
+    if (this.#beatsFail) this.#logger.info('heart-beats to the room service are answered again');
+    this.#beatsFail = false;
+  }
+
+  reportDropped(roomId: number): void {
+    this.counters.reportsDropped++;
+    this.#logger.error({ roomId }, 'a report to the room service was given up');
+  }
+}

@@ -1,0 +1,50 @@
+import { trustedProxies } from '@gala/lib/http';
+import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
+import { AccountService } from '@gala/protocol/account';
+import { RoomService } from '@gala/protocol/room';
+import { Admission } from './admission.ts';
+import { edgeConfig } from './config.ts';
+import { EdgeEvents } from './events.ts';
+import { Fanout } from './fanout.ts';
+import { Ingest } from './ingest.ts';
+import { PlayKeys } from './play-keys.ts';
+import { Play } from './play.ts';
+import { Reports } from './reports.ts';
+import { listenForPublishers } from './rtmp.ts';
+import { showStreams } from './routes.ts';
+import { Streams } from './streams.ts';
+
+export { edgeSection, rtmpSection } from './config.ts';
+
+/** RTMP in; HTTP-FLV and WS-FLV out. */
+export const role: Role = { name: 'edge', start };
+
+async function start(context: Context): Promise<RunningRole> {
+  const { clock, coord, logger, metrics, processId, rpc } = context;
+  const config = edgeConfig(context);
+  const events = new EdgeEvents(logger, metrics);
+  const rooms = rpc.client(RoomService);
+  const streams = new Streams();
+  await using stack = new AsyncDisposableStack();
+  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events }));
+  const fanout = new Fanout(clock);
+  const admission = new Admission(rooms, processId);
+  const ingest = new Ingest({ admission, streams, reports, fanout, events, clock, logger, config: config.edge });
+  const play = new Play({
+    config: config.edge,
+    streams,
+    events,
+    clock,
+    keys: new PlayKeys(rpc.client(AccountService), () => clock.monotonicMs()),
+    trustedProxies: trustedProxies(config.edge.trustedProxies),
+  });
+  stack.use(await coord.join('edge', { id: processId, data: {} }));
+  stack.defer(() => ingest.close());
+  const publishers = stack.use(await listenForPublishers({ config: config.rtmp, ingest, logger, metrics, events }));
+  const live = await context.listener('live');
+  stack.defer(live.mount('/live', play.request));
+  stack.defer(live.mountUpgrade('/live', play.upgrade));
+  showStreams({ metrics, streams, play, fanout });
+  const owned = stack.move();
+  return { addresses: { rtmp: publishers.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}

@@ -1,0 +1,145 @@
+import type { Duplex } from 'node:stream';
+import type { Batch } from './batch.ts';
+import type { Payload } from './payload.ts';
+
+export type Framing = 'flv' | 'webSocket';
+export type Latency = 'realtime' | 'low' | 'economy';
+
+/** How much a viewer may owe before its pictures are shed, and for how long. */
+export interface SlowViewerLimits {
+  /** Backlog in this process (kernel buffers come on top) from which disposable frames are left out. */
+  readonly disposableBytes: number;
+  /** Backlog from which all pictures are left out until the next key frame; audio goes on. */
+  readonly pictureBytes: number;
+  /** Backlog from which nothing is written. */
+  readonly stopBytes: number;
+  /** How long a viewer may stay over `pictureBytes` before it is closed. */
+  readonly evictMs: number;
+}
+
+export const slowViewerLimits: SlowViewerLimits = {
+  disposableBytes: 256 * 1024,
+  pictureBytes: 512 * 1024,
+  stopBytes: 1024 * 1024,
+  evictMs: 10_000,
+};
+
+/** What was not written to slow viewers, and why; shared by all viewers of the process. */
+export interface ViewerCounters {
+  disposableShed: number;
+  picturesShed: number;
+  batchesShed: number;
+  viewersEvicted: number;
+}
+
+export interface ViewerOptions {
+  readonly socket: Duplex;
+  readonly framing: Framing;
+  readonly latency: Latency;
+  /** For the stats; never the whole address in a metric. */
+  readonly remoteAddress: string;
+  readonly limits: SlowViewerLimits;
+  readonly counters: ViewerCounters;
+}
+
+/**
+ * One player on one raw socket. It keeps no bytes of its own: what it has not taken yet are references to
+ * payloads that all viewers share. States: waiting for a key frame, flowing, or shedding pictures.
+ */
+export class Viewer {
+  readonly socket: Duplex;
+  readonly framing: Framing;
+  readonly latency: Latency;
+  readonly remoteAddress: string;
+  readonly #limits: SlowViewerLimits;
+  readonly #counters: ViewerCounters;
+  /** First tick of its audience that this viewer has not got with its join. */
+  firstTick = 0;
+  closed = false;
+  #waitsForKeyFrame = false;
+  /** Monotonic time since which it is over its bound; 0 while it is not. */
+  #slowSinceMs = 0;
+
+  constructor(options: ViewerOptions) {
+    this.socket = options.socket;
+    this.framing = options.framing;
+    this.latency = options.latency;
+    this.remoteAddress = options.remoteAddress;
+    this.#limits = options.limits;
+    this.#counters = options.counters;
+  }
+
+  /** Bytes that this viewer has not taken yet, beyond what the kernel holds. */
+  get backlogBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  get slow(): boolean {
+    return this.#slowSinceMs > 0;
+  }
+
+  /** The stream so far, in one write; without a key frame in it the viewer waits for one. */
+  begin(payload: Payload, hasPicture: boolean): void {
+    this.#waitsForKeyFrame = !hasPicture;
+    this.#write(payload);
+  }
+
+  /** One tick. Called for every viewer of the audience, so it must stay free of allocation. */
+  deliver(batch: Batch, nowMs: number): void {
+    if (this.closed || batch.tick < this.firstTick) return;
+    const backlog = this.socket.writableLength;
+    if (backlog >= this.#limits.pictureBytes) this.#shed(batch, backlog, nowMs);
+    else if (this.#waitsForKeyFrame) this.#resume(batch, backlog);
+    else if (backlog >= this.#limits.disposableBytes) this.#deliverEssential(batch);
+    else this.#write(batch.full);
+  }
+
+  /** Closes after what is queued, if the viewer takes it in time. */
+  end(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.socket.end(this.framing === 'webSocket' ? closeFrame : undefined);
+  }
+
+  destroy(): void {
+    this.closed = true;
+    this.socket.destroy();
+  }
+
+  #shed(batch: Batch, backlog: number, nowMs: number): void {
+    this.#waitsForKeyFrame = true;
+    if (this.#slowSinceMs === 0) this.#slowSinceMs = nowMs;
+    if (nowMs - this.#slowSinceMs > this.#limits.evictMs) {
+      this.#counters.viewersEvicted++;
+      this.destroy();
+    } else if (backlog >= this.#limits.stopBytes) {
+      this.#counters.batchesShed++;
+    } else {
+      this.#counters.picturesShed++;
+      this.#write(batch.audioOnly);
+    }
+  }
+
+  #resume(batch: Batch, backlog: number): void {
+    if (backlog < this.#limits.disposableBytes) this.#slowSinceMs = 0;
+    if (batch.hasKeyFrame && this.#slowSinceMs === 0) {
+      this.#waitsForKeyFrame = false;
+      this.#write(batch.fromKeyFrame);
+    } else {
+      this.#write(batch.audioOnly);
+    }
+  }
+
+  #deliverEssential(batch: Batch): void {
+    if (batch.withoutDisposable.flv.length < batch.full.flv.length) this.#counters.disposableShed++;
+    this.#write(batch.withoutDisposable);
+  }
+
+  #write(payload: Payload): void {
+    const bytes = this.framing === 'flv' ? payload.flv : payload.webSocket;
+    if (payload.flv.length > 0) this.socket.write(bytes);
+  }
+}
+
+/** Close, status 1000 (RFC 6455, 5.5.1). */
+const closeFrame = Buffer.from([0x88, 0x02, 0x03, 0xe8]);
