@@ -39,6 +39,8 @@ function measureFunctions(source: Source): string[] {
     CallExpression: (node) => {
       if (node.callee.type === 'Identifier' && REGISTERS_TESTS.has(node.callee.name))
         registrations.push(node);
+      // The test of a table, `test.each(rows)(title, test)`, has as many parameters as a row has columns.
+      if (node.callee.type === 'CallExpression') for (const { start } of node.arguments) rows.add(start);
     },
   }).visit(parse(source).program);
   return functions.flatMap((node) => [
