@@ -6,6 +6,7 @@ import { shardOfUser } from '@gala/protocol/ids';
 import type { Transaction } from './store/connection.ts';
 import type { RoomConfig } from './config.ts';
 import type { RoomEvents } from './events.ts';
+import type { Reads } from './reads.ts';
 import { fenceRoom, moveRoom, planRoom, type Host, type Room } from './room.ts';
 import { takeSession } from './sessions.ts';
 import { decide } from './state.ts';
@@ -18,6 +19,7 @@ export interface AdmissionParts {
   readonly clock: Clock;
   readonly config: RoomConfig;
   readonly events: RoomEvents;
+  readonly reads: Reads;
 }
 
 export interface PublishAsked {
@@ -47,11 +49,12 @@ export class Admission {
    * @throws CodedError STREAM_KEY_WRONG, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED
    */
   async admit(asked: PublishAsked): Promise<Room> {
-    const { events } = this.#parts;
+    const { events, reads } = this.#parts;
     try {
       const { before, after, expired } = await this.#decided(asked);
       if (expired) events.roomMoved(...expired, 'admission');
       events.publishAdmitted(after, before, asked.remoteAddress);
+      reads.forget(after);
       return after;
     } catch (error) {
       const code = hasCode(error) ? error.code : 'INTERNAL';

@@ -23,7 +23,7 @@ export interface Room {
   readonly keyFrameAtMs: number;
   readonly heldAtMs: number;
   readonly endedAtMs: number;
-  /** Last change of state or epoch; strictly grows, so with the epoch it is the row's version. */
+  /** Last change of state or epoch; the three together are the version of the row. */
   readonly changedAtMs: number;
   readonly endReason: string;
   readonly viewers: number;
@@ -78,7 +78,7 @@ export function planRoom(host: Host, { session, title, visibility, nowMs }: Room
 export function moveRoom(room: Room, transition: Transition, at: { nowMs: number; reason?: string }): Room {
   const { to } = transition;
   if (to === room.state) return room;
-  const moved = { ...room, state: to, changedAtMs: changeTime(room, at.nowMs) };
+  const moved = { ...room, state: to, changedAtMs: at.nowMs };
   if (to === 'hold') return { ...moved, heldAtMs: at.nowMs };
   if (to === 'live') return { ...moved, heldAtMs: 0, startedAtMs: room.startedAtMs || at.nowMs };
   const endReason = at.reason || transition.endReason || to;
@@ -92,14 +92,10 @@ export function fenceRoom(room: Room, edgeId: string, nowMs: number): Room {
     epoch: room.epoch + 1,
     edgeId,
     reportSequence: noReport,
-    changedAtMs: changeTime(room, nowMs),
+    changedAtMs: nowMs,
   };
 }
 
 export function isOnAir(room: Room): boolean {
   return room.state === 'live' || room.state === 'hold';
-}
-
-function changeTime(room: Room, nowMs: number): number {
-  return Math.max(nowMs, room.changedAtMs + 1);
 }

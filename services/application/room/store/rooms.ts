@@ -120,6 +120,7 @@ const changeColumns: readonly ColumnOfChange[] = [
   ['room_id', 'bigint', ({ after }) => after.roomId],
   ['epoch_before', 'bigint', ({ before }) => before.epoch],
   ['changed_before', 'bigint', ({ before }) => before.changedAtMs],
+  ['state_before', 'text', ({ before }) => before.state],
   ['title', 'text', ({ after }) => after.title],
   ['visibility', 'text', ({ after }) => after.visibility],
   ['state', 'text', ({ after }) => after.state],
@@ -137,13 +138,14 @@ const changeColumns: readonly ColumnOfChange[] = [
 
 const saveText = `
   update room set ${changeColumns
-    .slice(4)
+    .slice(5)
     .map(([name]) => `${name} = change.${name}`)
     .join(', ')}
   from unnest(${changeColumns.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
     as change (${changeColumns.map(([name]) => name).join(', ')})
   where room.shard = change.shard and room.room_id = change.room_id
     and room.epoch = change.epoch_before and room.changed_at_ms = change.changed_before
+    and room.state = change.state_before
   returning room.room_id`;
 
 /** Applies changes in one statement, each guarded by the version it was made for; ids of those applied. */

@@ -1,0 +1,102 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { observed, type EdgeStream } from './heart-beats.ts';
+import type { Room } from './room.ts';
+import { makeHost, publish, startTestRooms, type TestRooms } from './testing.ts';
+
+let world: TestRooms;
+beforeAll(async () => {
+  world = await startTestRooms();
+});
+afterAll(async () => {
+  await world[Symbol.asyncDispose]();
+});
+
+let edgesMade = 0;
+
+async function onAir(edgeId = `media-${++edgesMade}`) {
+  const { streamKey } = await makeHost(world);
+  return { edgeId, streamKey, room: await publish(world, streamKey, edgeId) };
+}
+
+const carried = (room: Room, change: Partial<EdgeStream> = {}): EdgeStream => ({
+  roomId: room.roomId,
+  epoch: room.epoch,
+  viewers: 0,
+  held: false,
+  ...change,
+});
+
+async function stored({ roomId, hostId }: Room): Promise<Room> {
+  world.reads.forget({ roomId, hostId });
+  return world.rooms.get(roomId);
+}
+
+test('viewers of many rooms on many edges arrive in their rows', async () => {
+  const shows = await Promise.all(Array.from({ length: 12 }, () => onAir()));
+  const answers = shows.map(({ edgeId, room }, index) =>
+    world.heartBeats.report(edgeId, [carried(room, { viewers: index + 1 })]),
+  );
+  expect((await Promise.all(answers)).flat()).toEqual([]);
+  const rooms = await Promise.all(shows.map(({ room }) => stored(room)));
+  expect(rooms.map(({ viewers }) => viewers)).toEqual(shows.map((_, index) => index + 1));
+});
+
+test('an edge must stop what has ended and what another edge took over', async () => {
+  const { edgeId, room, streamKey } = await onAir();
+  const { room: other } = await onAir(edgeId);
+  await world.rooms.end(other.roomId, '');
+  const streams = [carried(room, { viewers: 3 }), carried(other)];
+  expect(await world.heartBeats.report(edgeId, streams)).toEqual([other.roomId]);
+  const newest = await publish(world, streamKey, 'media-other');
+  expect(await world.heartBeats.report(edgeId, [carried(room)])).toEqual([room.roomId]);
+  expect(await world.heartBeats.report('media-other', [carried(newest)])).toEqual([]);
+});
+
+test('an edge that has not yet seen the newer publisher of its own is left alone', async () => {
+  const { edgeId, room, streamKey } = await onAir();
+  await publish(world, streamKey, edgeId);
+  expect(await world.heartBeats.report(edgeId, [carried(room, { viewers: 8 })])).toEqual([]);
+  expect(await stored(room)).toMatchObject({ state: 'live', epoch: 2, viewers: 0 });
+});
+
+test('a room that its edge no longer names is held once it is clear that it should', async () => {
+  const { edgeId, room } = await onAir();
+  world.clock.advance(world.config.silentMsMax - 1);
+  await world.heartBeats.report(edgeId, []);
+  expect(await stored(room)).toMatchObject({ state: 'live' });
+  world.clock.advance(1);
+  await world.heartBeats.report(edgeId, []);
+  expect(await stored(room)).toMatchObject({ state: 'hold', heldAtMs: world.clock.nowMs() });
+});
+
+test('a lost report is made up for: a carried room is live, a held one is on hold', async () => {
+  const { edgeId, room } = await onAir();
+  world.clock.advance(world.config.settleMs);
+  await world.heartBeats.report(edgeId, [carried(room, { held: true })]);
+  expect(await stored(room)).toMatchObject({ state: 'hold' });
+  world.clock.advance(world.config.settleMs);
+  await world.heartBeats.report(edgeId, [carried(room)]);
+  expect(await stored(room)).toMatchObject({ state: 'live', epoch: 1, heldAtMs: 0 });
+});
+
+test('a heart-beat older than the last change corrects nothing', () => {
+  const room = { epoch: 2, changedAtMs: 1000 } as Room;
+  const limits = { silentMsMax: 10_000, settleMs: 3000, holdMs: 30_000 };
+  const stream = { roomId: 1, epoch: 2, viewers: 0, held: false };
+  expect(observed(room, stream, limits, 3999)).toBeUndefined();
+  expect(observed(room, stream, limits, 4000)).toBe('carried');
+  expect(observed(room, { ...stream, held: true }, limits, 4000)).toBe('carriedHeld');
+  expect(observed(room, { ...stream, epoch: 1 }, limits, 10_999)).toBeUndefined();
+  expect(observed(room, undefined, limits, 11_000)).toBe('missing');
+});
+
+test('while a database is down nothing is ordered to stop, and afterwards all goes on', async () => {
+  const { edgeId, room } = await onAir();
+  await world.rooms.end(room.roomId, '');
+  await world.postgres.stop();
+  expect(await world.heartBeats.report(edgeId, [carried(room)])).toEqual([]);
+  await world.postgres.start();
+  await expect
+    .poll(() => world.heartBeats.report(edgeId, [carried(room)]), { timeout: 10_000 })
+    .toEqual([room.roomId]);
+}, 30_000);
