@@ -109,6 +109,13 @@ export declare type AuthenticateResponse = Message<"gala.account.v1.Authenticate
    * @generated from field: gala.account.v1.Principal principal = 1;
    */
   principal?: Principal | undefined;
+
+  /**
+   * When the session or token ends; 0 for tokens that do not.
+   *
+   * @generated from field: uint64 expires_at_ms = 2;
+   */
+  expiresAtMs: bigint;
 };
 
 /**
@@ -238,6 +245,13 @@ export declare type SetPasswordRequest = Message<"gala.account.v1.SetPasswordReq
    * @generated from field: string password = 2;
    */
   password: string;
+
+  /**
+   * The session that goes on; all others of the user end. Empty: all end.
+   *
+   * @generated from field: string keep_session_token = 3;
+   */
+  keepSessionToken: string;
 };
 
 /**
@@ -684,7 +698,7 @@ export declare const SigningKeySchema: GenMessage<SigningKey>;
  */
 export declare type SigningKeysResponse = Message<"gala.account.v1.SigningKeysResponse"> & {
   /**
-   * Newest first, at most two.
+   * The first signs. A new key is listed second for its first minute, so that all who verify know it by then.
    *
    * @generated from field: repeated gala.account.v1.SigningKey keys = 1;
    */
@@ -822,7 +836,7 @@ export declare const AccountService: GenService<{
     output: typeof ListIssuersResponseSchema;
   },
   /**
-   * Keys that sign play URLs: the newest signs, both verify. For roles of this installation only.
+   * Keys that sign play URLs: the first signs, both verify. For roles of this installation only.
    *
    * @generated from rpc gala.account.v1.AccountService.SigningKeys
    */

@@ -662,7 +662,8 @@ export declare const ReportEdgeRequestSchema: GenMessage<ReportEdgeRequest>;
  */
 export declare type ReportEdgeResponse = Message<"gala.room.v1.ReportEdgeResponse"> & {
   /**
-   * Rooms that this edge must stop now (ended, or owned elsewhere by a newer epoch).
+   * Rooms that this edge must stop now (ended, or owned elsewhere by a newer epoch). Each stands for the
+   * epoch that this request named: a stream that has a greater one by now goes on.
    *
    * @generated from field: repeated uint64 stop_room_ids = 1;
    */
