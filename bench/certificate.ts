@@ -8,7 +8,17 @@ import { run } from './process.ts';
 export async function certificate(): Promise<string> {
   return cached('certificate.pem', async (path) => {
     const made = ['-newkey', 'rsa:2048', '-nodes', '-keyout', path, '-out', `${path}.crt`];
-    await run('openssl', ['req', '-x509', ...made, '-days', '3650', '-subj', '/CN=localhost']);
+    await run('openssl', [
+      'req',
+      '-x509',
+      ...made,
+      '-days',
+      '3650',
+      '-subj',
+      '/CN=localhost',
+      '-addext',
+      'subjectAltName=DNS:localhost',
+    ]);
     await appendFile(path, await readFile(`${path}.crt`));
     await rm(`${path}.crt`);
   });

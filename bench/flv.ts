@@ -27,13 +27,13 @@ const serverCpuPercentMax = 97;
 const framesShareMin = 0.98;
 
 /** Viewers per core of one row over another's, at least. */
-interface Promise_ {
+interface RatioPromise {
   readonly row: string;
   readonly beside: string;
   readonly ratioMin: number;
 }
 
-const promises: readonly Promise_[] = [
+const promises: readonly RatioPromise[] = [
   { row: 'gala-realtime', beside: 'node-media-server', ratioMin: 3 },
   { row: 'gala-low', beside: 'send-loop-100', ratioMin: 0.5 },
 ];

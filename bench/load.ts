@@ -58,7 +58,7 @@ export async function buildLoad(): Promise<Load> {
   const flags = ['-O2', '-Wall', '-Wextra', '-D_GNU_SOURCE', ...(tls ? ['-DWITH_TLS'] : [])];
   const names = (await readdir(sourceFolder)).toSorted();
   const sources = await Promise.all(names.map((name) => readFile(join(sourceFolder, name))));
-  const key = contentKey(await run('cc', ['--version']), flags.join(' '), ...names, ...sources);
+  const key = contentKey(await compilerVersion(), flags.join(' '), ...names, ...sources);
   const folder = await cached(`load-${key}`, async (path) => {
     await mkdir(path);
     for (const program of programs) {
@@ -67,6 +67,14 @@ export async function buildLoad(): Promise<Load> {
     }
   });
   return { folder, tls };
+}
+
+async function compilerVersion(): Promise<string> {
+  return run('cc', ['--version']).catch((cause: unknown) => {
+    throw new Error('no C compiler: sudo apt-get install -y gcc libc6-dev (and libssl-dev for TLS rows)', {
+      cause,
+    });
+  });
 }
 
 /** Starts the publisher and waits until the server has accepted it. */

@@ -84,6 +84,12 @@ static ssize_t http_head(struct flv_viewer *state, const uint8_t *bytes, size_t 
   return (ssize_t)count;
 }
 
+static int hex_digit(uint8_t byte) {
+  uint8_t letter = byte | 32;
+  if (byte >= '0' && byte <= '9') return byte - '0';
+  return letter >= 'a' && letter <= 'f' ? letter - 'a' + 10 : -1;
+}
+
 /* "<hex size>\r\n" before a chunk; the "\r\n" after one is skipped in the same state machine. */
 static bool http_chunk_byte(struct flv_viewer *state, uint8_t byte) {
   if (state->http == HTTP_CHUNK_END) {
@@ -95,7 +101,7 @@ static bool http_chunk_byte(struct flv_viewer *state, uint8_t byte) {
     state->http = HTTP_CHUNK_BODY;
     return state->chunk_left > 0; /* a chunk of 0 ends the response */
   }
-  int digit = byte >= '0' && byte <= '9' ? byte - '0' : (byte | 32) >= 'a' && (byte | 32) <= 'f' ? (byte | 32) - 'a' + 10 : -1;
+  int digit = hex_digit(byte);
   state->chunk_left = state->chunk_left * 16 + (uint32_t)digit;
   return digit >= 0;
 }

@@ -1,6 +1,10 @@
 /** Gala itself, started as an operator starts it: the `default` placement with every role running. */
+import { once } from 'node:events';
 import { readFile, rm } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 
 import { temporaryFolder } from '../cache.ts';
 import { certificate } from '../certificate.ts';
@@ -24,30 +28,15 @@ export function gala(latency: Latency, options: { readonly tls: boolean } = { tl
   };
 }
 
-interface Ports {
-  readonly http: number;
-  readonly live: number;
-  readonly rtmp: number;
-  readonly admin: number;
-}
-
 async function start(latency: Latency, tls: boolean): Promise<RunningPeer> {
   const folder = await temporaryFolder('gala');
-  const data = join(folder, 'data');
-  const ports = {
-    http: await freePort(),
-    live: await freePort(),
-    rtmp: await freePort(),
-    admin: await freePort(),
-  };
-  const child = startChild(process.execPath, [bootstrap, 'up', '--no-demo', '--data', data], {
+  const ports = { live: await freePort(), rtmp: await freePort() };
+  const pem = tls ? await certificate() : undefined;
+  // Own folder, own settings: an operator's installation cannot leak into the figures.
+  const child = startChild(process.execPath, [bootstrap, 'up', '--no-demo'], {
     core: serverCore,
-    env: {
-      ...process.env,
-      NODE_ENV: 'production',
-      ...settings(ports, data),
-      ...(tls ? await certificateSettings() : {}),
-    },
+    cwd: folder,
+    env: { ...foreignEnvironment(), ...(await settings(folder, ports)), ...tlsSettings(pem) },
     log: join(folder, 'server.log'),
   });
   const stop = async (): Promise<void> => {
@@ -55,8 +44,9 @@ async function start(latency: Latency, tls: boolean): Promise<RunningPeer> {
     await rm(folder, { recursive: true, force: true });
   };
   try {
-    await child.line(/\bready https?:/, startMsMax);
-    const key = await createHost(ports.http, data);
+    const ready = await child.line(/\bready https?:/, startMsMax);
+    const origin = new URL(/https?:\S+/.exec(ready)?.[0] ?? '').origin;
+    const key = await createHost({ origin, folder, pem });
     const path = `/live/@bench.flv?latency=${latency}`;
     const play = { protocol: 'http-flv', port: ports.live, path, tls } as const;
     return { pid: child.pid, publish: { port: ports.rtmp, app: 'live', key }, play, stop };
@@ -66,30 +56,45 @@ async function start(latency: Latency, tls: boolean): Promise<RunningPeer> {
   }
 }
 
-function settings(ports: Ports, data: string): Record<string, string> {
+function foreignEnvironment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('GALA_'));
+  return { ...Object.fromEntries(kept), NODE_ENV: 'production' };
+}
+
+async function settings(
+  folder: string,
+  ports: { live: number; rtmp: number },
+): Promise<Record<string, string>> {
   return {
-    GALA_HTTP_PORT: String(ports.http),
+    GALA_HTTP_PORT: String(await freePort()),
     GALA_LIVE_PORT: String(ports.live),
     GALA_RTMP_PORT: String(ports.rtmp),
-    GALA_ADMIN_PORT: String(ports.admin),
-    GALA_DATA: data,
+    GALA_ADMIN_PORT: String(await freePort()),
+    GALA_DATA: join(folder, 'data'),
   };
 }
 
-/** Answers the stream key of a new host `bench`. */
-async function createHost(httpPort: number, data: string): Promise<string> {
-  const token = (await readFile(join(data, 'admin.token'), 'utf8')).trim();
-  const response = await fetch(`http://127.0.0.1:${httpPort}/v1/hosts`, {
-    method: 'POST',
-    headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
-    body: JSON.stringify({ name: 'bench', password: 'bench-host-password' }),
-  });
-  if (response.status !== 201) throw new Error(`POST /v1/hosts: ${response.status} ${await response.text()}`);
-  const { streamKey } = (await response.json()) as { streamKey: string };
-  return streamKey;
+function tlsSettings(pem: string | undefined): Record<string, string> {
+  return pem === undefined ? {} : { GALA_TLS_CERT: pem, GALA_TLS_KEY: pem };
 }
 
-async function certificateSettings(): Promise<Record<string, string>> {
-  const path = await certificate();
-  return { GALA_TLS_CERT: path, GALA_TLS_KEY: path };
+interface NewHost {
+  readonly origin: string;
+  readonly folder: string;
+  readonly pem: string | undefined;
+}
+
+/** Answers the stream key of a new host `bench`. */
+async function createHost({ origin, folder, pem }: NewHost): Promise<string> {
+  const token = (await readFile(join(folder, 'data', 'admin.token'), 'utf8')).trim();
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' };
+  const trust = pem === undefined ? {} : { ca: await readFile(pem), servername: 'localhost' };
+  const send = pem === undefined ? http.request : https.request;
+  const request = send(`${origin}/v1/hosts`, { method: 'POST', headers, ...trust });
+  request.end(JSON.stringify({ name: 'bench', password: 'bench-host-password' }));
+  const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+  const body = await text(response);
+  if (response.statusCode !== 201) throw new Error(`POST /v1/hosts: ${response.statusCode} ${body}`);
+  const { streamKey } = JSON.parse(body) as { streamKey: string };
+  return streamKey;
 }
