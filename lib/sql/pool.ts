@@ -24,12 +24,10 @@ export interface DatabaseOptions {
 }
 
 const connectWithinMs = 2000;
-/** The server ends a slow statement; a server that is itself stuck is given up this much later. */
 const silentServerMs = 2000;
 const waitersMax = 1000;
 const idleConnectionMs = 60_000;
 
-const int8 = 20;
 const int8Array = 1016;
 
 /** One pool over one database. Its errors are coded and none of them ends the process. */
@@ -40,7 +38,7 @@ export function openDatabase(options: DatabaseOptions): Database & AsyncDisposab
     name: options.name,
     pool,
     kysely,
-    openClient: () => openClient(options),
+    openClient: (timeoutMs) => openClient(options, timeoutMs),
     [Symbol.asyncDispose]: () => pool.end(),
   } as Database & AsyncDisposable;
 }
@@ -48,7 +46,7 @@ export function openDatabase(options: DatabaseOptions): Database & AsyncDisposab
 /** What a failed statement or connection means to a caller; errors of the statement itself stay as they are. */
 export function toSqlError(error: unknown): Error {
   if (error instanceof CodedError || !(error instanceof Error)) return error as Error;
-  const code = codeOf(error as Error & { code?: string });
+  const code = codeOf(error);
   return code ? new CodedError(sqlErrors, code, { cause: error, detail: error.message }) : error;
 }
 
@@ -77,28 +75,34 @@ function codeOf(error: Error & { code?: string }): SqlErrorCode | undefined {
   return connectionMessages.test(error.message) ? 'DATABASE_UNAVAILABLE' : undefined;
 }
 
-function clientConfig(options: DatabaseOptions): ClientConfig {
+/** `timeoutMs` ends a statement on the server; a server that is itself stuck is given up `graceMs` later. */
+function clientConfig(options: DatabaseOptions, timeoutMs: number, graceMs = silentServerMs): ClientConfig {
   return {
     connectionString: options.url,
     application_name: options.processName,
     connectionTimeoutMillis: connectWithinMs,
-    statement_timeout: options.statementTimeoutMs,
-    query_timeout: options.statementTimeoutMs + silentServerMs,
+    statement_timeout: timeoutMs,
+    query_timeout: timeoutMs + graceMs,
     keepAlive: true,
     types: numberTypes,
   };
 }
 
 /** Ids are 53 bits (overview.md), so int8 is a number here; what is no safe integer is refused, never rounded. */
-const numberTypes = {
-  getTypeParser(oid: number, format?: 'text' | 'binary') {
-    if (format === 'binary') return types.getTypeParser(oid, format);
-    if (oid === int8) return safeInteger;
-    if (oid === int8Array)
-      return (text: string) => text.slice(1, -1).split(',').filter(Boolean).map(elementOf);
-    return types.getTypeParser(oid);
-  },
-} as unknown as CustomTypesConfig;
+const numberTypes: CustomTypesConfig = {
+  getTypeParser: ((oid: typeof types.builtins.INT8, format?: 'text') => {
+    if (format === undefined || format === 'text') {
+      if (oid === types.builtins.INT8) return safeInteger;
+      if ((oid as number) === int8Array) return safeIntegers;
+    }
+    return types.getTypeParser(oid, format);
+  }) as typeof types.getTypeParser,
+};
+
+function safeIntegers(text: string): (number | null)[] {
+  const elements = text.slice(1, -1).split(',').filter(Boolean);
+  return elements.map((element) => (element === 'NULL' ? null : safeInteger(element)));
+}
 
 function safeInteger(text: string): number {
   const value = Number(text);
@@ -106,12 +110,12 @@ function safeInteger(text: string): number {
   return value;
 }
 
-function elementOf(text: string): number | null {
-  return text === 'NULL' ? null : safeInteger(text);
-}
-
-async function openClient(options: DatabaseOptions): Promise<Client> {
-  const client = new CodedClient(clientConfig(options));
+/** A caller that sets its own limit wants it kept closely, so a silent server gets a quarter more. */
+async function openClient(options: DatabaseOptions, timeoutMs?: number): Promise<Client> {
+  const config = timeoutMs
+    ? clientConfig(options, timeoutMs, timeoutMs / 4)
+    : clientConfig(options, options.statementTimeoutMs);
+  const client = new CodedClient(config);
   client.on('error', () => undefined);
   try {
     await client.connect();
@@ -144,7 +148,7 @@ class CodedPool extends Pool {
 
   constructor(options: DatabaseOptions) {
     super({
-      ...clientConfig(options),
+      ...clientConfig(options, options.statementTimeoutMs),
       max: options.connectionsMax,
       idleTimeoutMillis: idleConnectionMs,
       allowExitOnIdle: true,

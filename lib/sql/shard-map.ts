@@ -34,7 +34,7 @@ const coreMigrations: MigrationSet = {
         await sql`create table coord_record (
           key text primary key,
           version bigint not null,
-          value jsonb not null
+          value json not null
         )`.execute(db);
       },
     },

@@ -14,7 +14,7 @@ afterAll(async () => {
 test('a transaction runs on the database that owns the shard', async () => {
   const databaseOf = async (client: PoolClient): Promise<string> => {
     const { rows } = await client.query<{ name: string }>('select current_database() as name');
-    return rows[0]!.name;
+    return rows[0].name;
   };
   expect(await postgres.sql.tx(0, databaseOf)).toBe('gala_s0');
   expect(await postgres.sql.tx(511, databaseOf)).toBe('gala_s0');

@@ -10,8 +10,8 @@ export interface Database<Tables = unknown> {
   /** Promises only; `int8` comes as a number. Errors: DATABASE_UNAVAILABLE, DATABASE_BUSY, STATEMENT_TIMEOUT. */
   readonly pool: Pool;
   readonly kysely: Kysely<Tables>;
-  /** A connection outside the pool, for LISTEN and COPY; the caller ends it. */
-  openClient(): Promise<Client>;
+  /** A connection outside the pool, for LISTEN and COPY; the caller ends it. `timeoutMs` bounds each statement. */
+  openClient(timeoutMs?: number): Promise<Client>;
 }
 
 export interface Sql {

@@ -86,7 +86,7 @@ class RunningTest implements TestPostgres {
   }
 
   get sql(): OpenSql {
-    return this.#opened[0]!;
+    return this.#opened[0];
   }
 
   async adopt(server: EmbeddedPostgres): Promise<void> {

@@ -1,0 +1,42 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import path from 'node:path';
+import { systemClock } from '../clock/index.ts';
+import { createMetrics } from '../metrics/index.ts';
+import { startTestPostgres } from '../sql/testing/index.ts';
+import { coordContract, type CoordFixture, type Killable } from './contract.ts';
+import { coordMigrations } from './migrations.ts';
+import { openPostgresCoord } from './postgres.ts';
+
+const ownerScript = path.join(import.meta.dirname, 'contract-owner.ts');
+
+coordContract('PostgreSQL', async (): Promise<CoordFixture> => {
+  const postgres = await startTestPostgres({ sets: [coordMigrations] });
+  const { logger, sql, urls } = postgres;
+  return {
+    open: (processId) =>
+      openPostgresCoord({
+        database: sql.core(),
+        processId,
+        clock: systemClock,
+        logger,
+        metrics: createMetrics(processId),
+      }),
+    startOwner: (owner) => startOwner({ ...owner, url: urls.core }),
+    stopEngine: () => postgres.stop(),
+    startEngine: () => postgres.start(),
+    [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose](),
+  };
+});
+
+async function startOwner(owner: object): Promise<Killable> {
+  const child = spawn(process.execPath, [ownerScript], {
+    env: { ...process.env, COORD_OWNER: JSON.stringify(owner) },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await Promise.race([
+    once(child.stdout, 'data'),
+    once(child, 'exit').then(() => Promise.reject(new Error('the owner ended before it held'))),
+  ]);
+  return { kill: () => void child.kill('SIGKILL') };
+}
