@@ -10,6 +10,7 @@ const caller = (over: Partial<Caller>): Caller => ({
   roles: ['viewer'],
   scopes: [],
   csrfToken: '',
+  expiresAtMs: undefined,
   credentials: { token: 't', via: 'bearer' },
   ...over,
 });

@@ -156,9 +156,12 @@ function answer(response: ServerResponse, operation: Operation, reply: Reply): v
   else respondJson(response, reply.body, { status: operation.status, headers });
 }
 
+/** W3C Trace Context, version 00; anything else is not passed on. */
+const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
+
 function callOptions({ headers }: IncomingMessage): CallOptions {
   const { traceparent } = headers;
-  return typeof traceparent === 'string' ? { traceparent } : {};
+  return typeof traceparent === 'string' && traceparentPattern.test(traceparent) ? { traceparent } : {};
 }
 
 function checkedParams(params: Readonly<Record<string, string>>): Record<string, string> {
@@ -197,8 +200,16 @@ function decoded(text: string): string {
 /** The parsed value; INVALID_REQUEST that names the fields but repeats no value, which may be a secret. */
 function checked<Value>(schema: z.ZodType<Value>, value: unknown, where: string): Value {
   const result = schema.safeParse(value);
-  if (result.success) return result.data;
+  if (result.success && isText(result.data)) return result.data;
+  if (result.success)
+    throw new CodedError(protocolErrors, 'INVALID_REQUEST', { detail: `${where}: not Unicode text` });
   const issues = result.error.issues.slice(0, 5);
   const detail = issues.map(({ path, message }) => `${[where, ...path].join('.')}: ${message}`).join('; ');
   throw new CodedError(protocolErrors, 'INVALID_REQUEST', { detail });
+}
+
+/** False for a string with NUL or half a surrogate pair anywhere inside: neither PostgreSQL nor protobuf takes those. */
+function isText(value: unknown): boolean {
+  if (typeof value === 'string') return !value.includes('\0') && value.isWellFormed();
+  return typeof value !== 'object' || value === null || Object.values(value).every(isText);
 }

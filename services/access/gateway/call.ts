@@ -26,6 +26,8 @@ export interface Caller {
   readonly scopes: readonly string[];
   /** Empty for bearer tokens that are no session. */
   readonly csrfToken: string;
+  /** When the session or token ends; undefined for tokens that do not. */
+  readonly expiresAtMs: number | undefined;
   readonly credentials: Credentials;
 }
 

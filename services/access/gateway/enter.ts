@@ -23,10 +23,10 @@ export async function enterRoom(parts: Parts, call: EnterCall): Promise<Reply<En
   return { body: { room, host, play } };
 }
 
-/** The room of a path parameter; ROOM_UNKNOWN for a number that is no room id. */
+/** The room of a path parameter; ROOM_UNKNOWN for a number that is no room id (no user has the number 0). */
 export function roomIdOf(text: string): number {
   const roomId = parseId(text, roomIdMax);
-  if (roomId === undefined) throw new CodedError(protocolErrors, 'ROOM_UNKNOWN');
+  if (roomId === undefined || hostOfRoom(roomId) === 0) throw new CodedError(protocolErrors, 'ROOM_UNKNOWN');
   return roomId;
 }
 
@@ -68,7 +68,7 @@ async function hostIdOfName(parts: Parts, call: EnterCall, name: string): Promis
   throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
 }
 
-/** The newest signing key for a private room on air; public rooms play without a signature. */
+/** The key that signs now, for a private room; public rooms play without a signature. */
 async function playGrant(parts: Parts, call: EnterCall, room: Room): Promise<PlayOptions['grant']> {
   if (room.visibility === 'public' || room.state === 'ended') return undefined;
   const { keys } = await parts.account.signingKeys({}, call.rpc);

@@ -39,7 +39,8 @@ function sessionHandlers(
       signedIn(parts, call, () => account.signInPartner({ jwt: call.body.jwt }, call.rpc)),
     getSession: async (call) => {
       const caller = await call.caller();
-      return { body: { principal: principalOf(caller), csrfToken: caller.csrfToken } };
+      const { csrfToken, expiresAtMs } = caller;
+      return { body: { principal: principalOf(caller), csrfToken, ...(expiresAtMs && { expiresAtMs }) } };
     },
     signOut: async (call) => {
       const { credentials } = await call.caller();
@@ -50,8 +51,10 @@ function sessionHandlers(
       };
     },
     setPassword: async (call) => {
-      const userId = ownUserId(await call.caller());
-      await account.setPassword({ userId: BigInt(userId), password: call.body.password }, call.rpc);
+      const caller = await call.caller();
+      const userId = BigInt(ownUserId(caller));
+      const keepSessionToken = caller.credentials.token;
+      await account.setPassword({ userId, password: call.body.password, keepSessionToken }, call.rpc);
       return { body: undefined };
     },
   };
@@ -204,7 +207,12 @@ async function signedIn(
   return { body, setCookie: setCookie(parts.config.cookie, { token: sessionToken, maxAgeSeconds, page }) };
 }
 
-function principalOf({ userId, name, roles, scopes }: Omit<Caller, 'credentials' | 'csrfToken'>): Principal {
+function principalOf({
+  userId,
+  name,
+  roles,
+  scopes,
+}: Pick<Caller, 'userId' | 'name' | 'roles' | 'scopes'>): Principal {
   return { userId, name, roles: roles as Principal['roles'], scopes: [...scopes] };
 }
 

@@ -44,6 +44,7 @@ const caller = (via: Credentials['via'], csrfToken = 'c5rf'): Caller => ({
   roles: [],
   scopes: [],
   csrfToken,
+  expiresAtMs: undefined,
   credentials: { token: 't', via },
 });
 

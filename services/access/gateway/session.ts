@@ -30,9 +30,9 @@ export interface Identification {
 /** Who calls; UNAUTHENTICATED without valid credentials. */
 export async function callerOf({ account, credentials, rpc }: Identification): Promise<Caller> {
   if (!credentials) throw new CodedError(protocolErrors, 'UNAUTHENTICATED');
-  const { principal } = await account.authenticate({ token: credentials.token }, rpc);
+  const { principal, expiresAtMs } = await account.authenticate({ token: credentials.token }, rpc);
   if (!principal) throw new CodedError(protocolErrors, 'UNAUTHENTICATED');
-  return callerOfPrincipal(principal, credentials);
+  return { ...callerOfPrincipal(principal), expiresAtMs: Number(expiresAtMs) || undefined, credentials };
 }
 
 /** Who calls, if anyone: a session that has expired is a stranger, a wrong bearer token is an error. */
@@ -68,9 +68,8 @@ export function setCookie(cookie: SessionCookie, { token, maxAgeSeconds, page }:
   return `${cookie.name}=${token}; Path=${cookie.path}; Max-Age=${age}; HttpOnly; SameSite=Lax${secure}`;
 }
 
-function callerOfPrincipal(principal: Principal, credentials: Credentials): Caller {
-  const { name, roles, scopes, csrfToken } = principal;
-  return { userId: Number(principal.userId), name, roles, scopes, csrfToken, credentials };
+function callerOfPrincipal({ userId, name, roles, scopes, csrfToken }: Principal) {
+  return { userId: Number(userId), name, roles, scopes, csrfToken };
 }
 
 function cookieOf(header: string, name: string): string | undefined {
