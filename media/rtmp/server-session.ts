@@ -59,6 +59,7 @@ export type ServerSessionStage =
   | 'playing'
   | 'closed';
 
+/** What a client asks for. */
 type Role = 'publish' | 'play';
 
 /** The server's side of one RTMP connection: bytes in by `push`, events and bytes out by the handler. */
@@ -108,6 +109,11 @@ export class ServerSession {
     if (this.#active === undefined) return 'connected';
     if (!this.#active.isDecided) return 'deciding';
     return this.#active.role === 'publish' ? 'publishing' : 'playing';
+  }
+
+  /** Which request waits for its decision. */
+  get pendingRole(): Role | undefined {
+    return this.#isWaiting() ? this.#active?.role : undefined;
   }
 
   /** Memory held for this peer: unfinished messages and bytes behind an undecided request. */
