@@ -1,0 +1,131 @@
+import { feedLoader } from './feed-loader.ts';
+import type { StreamFeed } from './feed.ts';
+import { latencyProfiles, type Latency } from './latency.ts';
+import { mpegts, type MpegtsPlayer } from './mpegts.ts';
+import { Pacer } from './pacer.ts';
+
+/** The edge sends something at least once a second, also while a room is held. */
+const silenceMsMax = 8_000;
+const watchMs = 1_000;
+/** No frame this long after the first bytes: the media does not suit this browser. */
+const firstFrameMsMax = 10_000;
+const backwardSecondsMax = 30;
+const backwardSecondsMin = 10;
+
+export type EngineEnd = 'network-lost' | 'media-broken' | 'browser-unable' | 'parked';
+
+export interface EngineOptions {
+  readonly video: HTMLVideoElement;
+  readonly feed: StreamFeed;
+  readonly latency: Latency;
+  readonly onFrame: () => void;
+  /** At most once; the engine has to be disposed of then. */
+  readonly onEnd: (end: EngineEnd) => void;
+}
+
+/** One connection played into one video element: demuxing and Media Source by mpegts.js, pace by us. */
+export class Engine {
+  readonly #options: EngineOptions;
+  readonly #player: MpegtsPlayer;
+  readonly #pacer: Pacer;
+  readonly #watch: ReturnType<typeof setInterval>;
+  readonly #startedMs = performance.now();
+  #framed = false;
+  #ended = false;
+
+  constructor(options: EngineOptions) {
+    this.#options = options;
+    this.#player = createPlayer(options.feed);
+    this.#pacer = new Pacer({
+      video: options.video,
+      profile: latencyProfiles[options.latency],
+      onPark: () => this.#end('parked'),
+    });
+    this.#player.on(mpegts.Events.ERROR, (kind: string, detail: string) =>
+      this.#end(nameError(kind, detail)),
+    );
+    this.#player.on(mpegts.Events.LOADING_COMPLETE, () => this.#end('network-lost'));
+    this.#watch = setInterval(() => this.#check(), watchMs);
+    this.#start();
+  }
+
+  jumpToLive(): void {
+    this.#pacer.jumpToLive();
+  }
+
+  /** Leaves the last picture only as long as nothing else is loaded into the element. */
+  dispose(): void {
+    this.#ended = true;
+    clearInterval(this.#watch);
+    this.#pacer.dispose();
+    this.#player.destroy();
+  }
+
+  #start(): void {
+    const { video } = this.#options;
+    this.#player.attachMediaElement(video);
+    this.#player.load();
+    onFirstFrame(video, () => {
+      if (this.#ended || this.#framed) return;
+      this.#framed = true;
+      this.#options.onFrame();
+    });
+    // A refusal (sound without a gesture) is answered by the page, which mutes and tries again.
+    video.play().catch(() => this.#playMuted());
+  }
+
+  #playMuted(): void {
+    if (this.#ended) return;
+    this.#options.video.muted = true;
+    this.#options.video.play().catch(() => undefined);
+  }
+
+  #check(): void {
+    const now = performance.now();
+    if (now - this.#options.feed.lastDataMs > silenceMsMax) this.#end('network-lost');
+    const visible = document.visibilityState === 'visible';
+    if (!this.#framed && visible && now - this.#startedMs > firstFrameMsMax) this.#end('media-broken');
+  }
+
+  #end(end: EngineEnd): void {
+    if (this.#ended) return;
+    this.#ended = true;
+    // mpegts.js is still inside its own callback here; its owner may destroy it only afterwards.
+    queueMicrotask(() => this.#options.onEnd(end));
+  }
+}
+
+function createPlayer(feed: StreamFeed): MpegtsPlayer {
+  Object.assign(mpegts.LoggingControl, {
+    enableVerbose: false,
+    enableInfo: false,
+    enableDebug: false,
+    enableWarn: false,
+  });
+  return mpegts.createPlayer(
+    { type: 'flv', isLive: true, url: 'feed:' },
+    {
+      customLoader: feedLoader(feed),
+      isLive: true,
+      enableWorker: false,
+      enableStashBuffer: false,
+      lazyLoad: false,
+      deferLoadAfterSourceOpen: false,
+      autoCleanupSourceBuffer: true,
+      autoCleanupMaxBackwardDuration: backwardSecondsMax,
+      autoCleanupMinBackwardDuration: backwardSecondsMin,
+      liveBufferLatencyChasing: false,
+      liveSync: false,
+    },
+  );
+}
+
+function nameError(kind: string, detail: string): EngineEnd {
+  if (kind === mpegts.ErrorTypes.NETWORK_ERROR) return 'network-lost';
+  return detail === mpegts.ErrorDetails.MEDIA_CODEC_UNSUPPORTED ? 'browser-unable' : 'media-broken';
+}
+
+function onFirstFrame(video: HTMLVideoElement, run: () => void): void {
+  if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(run);
+  else (video as HTMLVideoElement).addEventListener('playing', run, { once: true });
+}

@@ -1,0 +1,107 @@
+import type { EnterAnswer, Host, Room } from '@gala/protocol/rest';
+
+/** Why there is no picture; each has its own words and its own next step. */
+export const failureCauses = [
+  'room-unknown',
+  'host-unknown',
+  'not-on-air',
+  'room-ended',
+  'room-private',
+  'edge-full',
+  'network-lost',
+  'rate-limited',
+  'server-trouble',
+  'media-broken',
+  'browser-unable',
+] as const;
+export type FailureCause = (typeof failureCauses)[number];
+
+export type PlayerPhase =
+  | 'connecting'
+  | 'playing'
+  /** The host's connection was lost: the last picture stands until the host is back. */
+  | 'held'
+  | 'reconnecting'
+  /** The room or host is there, but not on air: the page waits. */
+  | 'offline'
+  | 'ended'
+  | 'failed';
+
+export interface PlayerState {
+  readonly phase: PlayerPhase;
+  readonly cause: FailureCause | undefined;
+  /** Tries since the last picture. */
+  readonly attempt: number;
+  readonly room: Room | undefined;
+  readonly host: Host | undefined;
+  /** A frame of the present connection has been shown. */
+  readonly framed: boolean;
+}
+
+export type PlayerEvent =
+  | { readonly type: 'connect' }
+  | { readonly type: 'entered'; readonly answer: EnterAnswer }
+  | { readonly type: 'frame' }
+  | { readonly type: 'room'; readonly room: Room }
+  | { readonly type: 'closed'; readonly cause: FailureCause };
+
+export const initialState: PlayerState = {
+  phase: 'connecting',
+  cause: undefined,
+  attempt: 0,
+  room: undefined,
+  host: undefined,
+  framed: false,
+};
+
+/** Causes that no further try of this page can change. */
+const finalCauses: ReadonlySet<FailureCause> = new Set([
+  'room-unknown',
+  'host-unknown',
+  'room-private',
+  'room-ended',
+  'browser-unable',
+]);
+
+export function isFinal(cause: FailureCause): boolean {
+  return finalCauses.has(cause);
+}
+
+/** The player as a pure function: every event in every phase. */
+export function reducePlayer(state: PlayerState, event: PlayerEvent): PlayerState {
+  switch (event.type) {
+    case 'connect':
+      return { ...state, attempt: state.attempt + 1, framed: false, phase: phaseOfTry(state) };
+    case 'entered':
+      return { ...state, room: event.answer.room, host: event.answer.host };
+    case 'frame':
+      return { ...state, attempt: 0, cause: undefined, framed: true, phase: phaseOfPicture(state.room) };
+    case 'room':
+      return takeRoom({ ...state, room: event.room });
+    default:
+      return { ...state, cause: event.cause, framed: false, phase: phaseOfCause(event.cause) };
+  }
+}
+
+/** A retry keeps saying why it is needed; a first try has nothing to explain. */
+function phaseOfTry(state: PlayerState): PlayerPhase {
+  if (state.cause === undefined || isFinal(state.cause)) return 'connecting';
+  return phaseOfCause(state.cause);
+}
+
+function phaseOfCause(cause: FailureCause): PlayerPhase {
+  if (cause === 'room-ended') return 'ended';
+  if (cause === 'not-on-air') return 'offline';
+  return isFinal(cause) ? 'failed' : 'reconnecting';
+}
+
+function phaseOfPicture(room: Room | undefined): PlayerPhase {
+  return room?.state === 'hold' ? 'held' : 'playing';
+}
+
+function takeRoom(state: PlayerState): PlayerState {
+  if (state.room?.state === 'ended' && state.phase !== 'failed') {
+    return { ...state, phase: 'ended', cause: 'room-ended' };
+  }
+  return state.framed ? { ...state, phase: phaseOfPicture(state.room) } : state;
+}

@@ -1,0 +1,60 @@
+import { lazy, Suspense } from 'react';
+import { Notice } from '../design/notice.tsx';
+import { HomePage } from '../viewer/home-page.tsx';
+import { Header } from './header.tsx';
+import { Link } from './link.tsx';
+import { useAddress } from './navigation.ts';
+import { hrefOf, parseRoute, pathBelowBase, type Route } from './route.ts';
+import { useTitle } from './title.ts';
+import { useWords } from './words.tsx';
+
+const RoomPage = lazy(() => import('../viewer/room-page.tsx'));
+const HostPage = lazy(() => import('../studio/host-page.tsx'));
+
+export function App() {
+  useAddress();
+  const { t } = useWords();
+  const route = parseRoute(pathBelowBase(), location.search);
+  return (
+    <>
+      <a className="skip" href={`${location.pathname}${location.search}#content`}>
+        {t('nav.skip')}
+      </a>
+      <Header page={route.page} />
+      <main id="content" className="page" tabIndex={-1}>
+        <Suspense fallback={<div className="page-wait" />}>
+          <Page route={route} />
+        </Suspense>
+      </main>
+      <footer className="footer">
+        <span>{t('footer.text')}</span>
+        <a href={hrefOf('/v1/openapi.json')}>{t('footer.api')}</a>
+      </footer>
+    </>
+  );
+}
+
+function Page({ route }: { readonly route: Route }) {
+  switch (route.page) {
+    case 'home':
+      return <HomePage />;
+    case 'host':
+      return <HostPage />;
+    case 'room':
+      return <RoomPage key={route.roomRef} roomRef={route.roomRef} preference={route.preference} />;
+    default:
+      return <UnknownPage />;
+  }
+}
+
+function UnknownPage() {
+  const { t } = useWords();
+  useTitle(t('unknown.title'));
+  return (
+    <Notice title={t('unknown.title')} text={t('unknown.text')} mark="404" testId="unknown-page">
+      <Link to="/" className="button primary">
+        {t('player.toHome')}
+      </Link>
+    </Notice>
+  );
+}

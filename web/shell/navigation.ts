@@ -1,0 +1,29 @@
+import { useSyncExternalStore } from 'react';
+import { hrefOf } from './route.ts';
+
+const moved = 'gala:moved';
+
+function subscribe(run: () => void): () => void {
+  addEventListener('popstate', run);
+  addEventListener(moved, run);
+  return () => {
+    removeEventListener('popstate', run);
+    removeEventListener(moved, run);
+  };
+}
+
+/** Path and query of the page; renders again when they change. */
+export function useAddress(): string {
+  return useSyncExternalStore(subscribe, () => location.pathname + location.search);
+}
+
+/** Goes to a path of ours without loading the page again. */
+export function go(path: string, options: { replace?: boolean } = {}): void {
+  const href = hrefOf(path);
+  if (options.replace) history.replaceState(null, '', href);
+  else {
+    history.pushState(null, '', href);
+    scrollTo(0, 0);
+  }
+  dispatchEvent(new Event(moved));
+}

@@ -1,0 +1,45 @@
+import { parseLatency } from '../player/latency.ts';
+import { parseProtocol, type PlayPreference } from '../player/support.ts';
+
+export type Route =
+  | { readonly page: 'home' }
+  | { readonly page: 'host' }
+  | { readonly page: 'room'; readonly roomRef: string; readonly preference: PlayPreference }
+  | { readonly page: 'unknown' };
+
+const roomPath = /^\/room\/([1-9][0-9]{0,15})$/;
+const hostNamePath = /^\/(@[A-Za-z0-9][A-Za-z0-9._-]{2,31})$/;
+
+/** What a path below the base shows; a trailing slash makes no difference. */
+export function parseRoute(path: string, search: string): Route {
+  const trimmed = path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
+  if (trimmed === '/') return { page: 'home' };
+  if (trimmed === '/host') return { page: 'host' };
+  const roomRef = roomPath.exec(trimmed)?.[1] ?? hostNamePath.exec(trimmed)?.[1];
+  if (roomRef === undefined) return { page: 'unknown' };
+  const query = new URLSearchParams(search);
+  const latency = parseLatency(query.get('latency'));
+  return { page: 'room', roomRef, preference: { latency, protocol: parseProtocol(query.get('protocol')) } };
+}
+
+const basePath = (): string => new URL('.', document.baseURI).pathname;
+
+/** The present path as seen from the base, beginning with a slash. */
+export function pathBelowBase(): string {
+  const path = decodePath(location.pathname);
+  const base = basePath();
+  return path.startsWith(base) ? path.slice(base.length - 1) : path;
+}
+
+/** Turns a path of ours (`/host`) into one for links. */
+export function hrefOf(path: string): string {
+  return basePath() + path.slice(1);
+}
+
+function decodePath(path: string): string {
+  try {
+    return decodeURIComponent(path);
+  } catch {
+    return path;
+  }
+}

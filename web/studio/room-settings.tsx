@@ -1,0 +1,96 @@
+import { useState, type SubmitEvent } from 'react';
+import type { Host } from '@gala/protocol/rest';
+import { ApiError } from '@gala/sdk/room';
+import { client } from '../shell/client.ts';
+import { useWords } from '../shell/words.tsx';
+import { type Word } from '../words/index.ts';
+
+interface RoomSettingsProps {
+  readonly host: Host;
+  readonly onSaved: () => void;
+}
+
+type Progress = 'editing' | 'saving' | 'saved';
+
+const buttonWords: Readonly<Record<Progress, Word>> = {
+  editing: 'host.settings.save',
+  saving: 'host.settings.saving',
+  saved: 'host.settings.saved',
+};
+
+/** Title and who may watch. */
+export function RoomSettings({ host, onSaved }: RoomSettingsProps) {
+  const { t, explain } = useWords();
+  const [progress, setProgress] = useState<Progress>('editing');
+  const [failed, setFailed] = useState<ApiError>();
+  const submit = (event: SubmitEvent<HTMLFormElement>): void => {
+    event.preventDefault();
+    setProgress('saving');
+    setFailed(undefined);
+    client.updateMyHost(readForm(event.currentTarget)).then(
+      () => {
+        setProgress('saved');
+        onSaved();
+      },
+      (error: unknown) => {
+        if (!(error instanceof ApiError)) throw error;
+        setFailed(error);
+        setProgress('editing');
+      },
+    );
+  };
+  return (
+    <form
+      className="card room-settings"
+      onSubmit={submit}
+      onChange={() => setProgress('editing')}
+      data-testid="room-settings"
+    >
+      <h2>{t('host.settings.title')}</h2>
+      <label className="field">
+        <span>{t('host.settings.name')}</span>
+        <input name="title" maxLength={120} defaultValue={host.title} data-testid="title-input" />
+      </label>
+      <fieldset className="field">
+        <legend>{t('host.settings.visibility')}</legend>
+        <VisibilityChoice value="public" chosen={host.visibility} />
+        <VisibilityChoice value="private" chosen={host.visibility} />
+      </fieldset>
+      {failed && (
+        <p className="form-error" role="alert">
+          {explain(failed)}
+        </p>
+      )}
+      <button className="button" disabled={progress === 'saving'} data-testid="save-settings">
+        <span aria-live="polite">{t(buttonWords[progress])}</span>
+      </button>
+    </form>
+  );
+}
+
+interface VisibilityChoiceProps {
+  readonly value: Host['visibility'];
+  readonly chosen: Host['visibility'];
+}
+
+function VisibilityChoice({ value, chosen }: VisibilityChoiceProps) {
+  const { t } = useWords();
+  return (
+    <label className="choice">
+      <input type="radio" name="visibility" value={value} defaultChecked={chosen === value} />
+      <span>
+        {t(`host.settings.${value}`)}
+        <small>{t(`host.settings.${value}.text`)}</small>
+      </span>
+    </label>
+  );
+}
+
+function readForm(form: HTMLFormElement): { title: string; visibility: Host['visibility'] } {
+  const fields = new FormData(form);
+  const title = fields.get('title');
+  return {
+    title: typeof title === 'string' ? title.trim() : '',
+    visibility: fields.get('visibility') === 'private' ? 'private' : 'public',
+  };
+}

@@ -1,0 +1,108 @@
+import type { ReactNode } from 'react';
+import { Icon } from '../design/icon.tsx';
+import type { FailureCause, PlayerState } from '../player/state.ts';
+import { Link } from '../shell/link.tsx';
+import { useWords } from '../shell/words.tsx';
+
+interface PlayerMessageProps {
+  readonly state: PlayerState;
+  readonly hostName: string;
+  readonly onRetry: () => void;
+}
+
+/** What is going on when it is not simply playing: the cause in words, and the next step. */
+export function PlayerMessage({ state, hostName, onRetry }: PlayerMessageProps) {
+  return (
+    <div role="status" className="player-status">
+      <Message state={state} hostName={hostName} onRetry={onRetry} />
+    </div>
+  );
+}
+
+function Message({ state, hostName, onRetry }: PlayerMessageProps) {
+  const { t } = useWords();
+  if (state.phase === 'playing') return null;
+  if (state.phase === 'connecting') return <Spinner label={t('player.connecting')} />;
+  if (state.phase === 'held') {
+    return <Words title={t('player.held.title')} text={t('player.held.text', { host: hostName })} light />;
+  }
+  const cause = state.cause ?? 'network-lost';
+  return (
+    <Words title={t(`cause.${cause}.title`)} text={t(`cause.${cause}.text`)}>
+      {state.phase === 'reconnecting' && <Spinner label={t('player.reconnecting')} />}
+      <NextStep cause={cause} hostName={hostName} onRetry={onRetry} />
+    </Words>
+  );
+}
+
+interface WordsProps {
+  readonly title: string;
+  readonly text: string;
+  /** Only a caption: the picture behind stays visible. */
+  readonly light?: boolean;
+  readonly children?: ReactNode;
+}
+
+function Words({ title, text, light = false, children }: WordsProps) {
+  return (
+    <div className={`player-message${light ? ' light' : ''}`} data-testid="player-message">
+      <p className="player-message-title">{title}</p>
+      <p>{text}</p>
+      {children !== undefined && <div className="actions">{children}</div>}
+    </div>
+  );
+}
+
+function Spinner({ label }: { readonly label: string }) {
+  return (
+    <span className="spinner">
+      <span className="spinner-ring" aria-hidden="true" />
+      <span>{label}</span>
+    </span>
+  );
+}
+
+interface NextStepProps {
+  readonly cause: FailureCause;
+  readonly hostName: string;
+  readonly onRetry: () => void;
+}
+
+function NextStep({ cause, hostName, onRetry }: NextStepProps) {
+  const { t } = useWords();
+  if (cause === 'not-on-air') return null;
+  if (cause === 'room-private') return <StepLink to="/host" words={t('player.signIn')} />;
+  if (cause === 'room-ended' && hostName !== '' && !/^\d+$/.test(hostName)) {
+    return (
+      <>
+        <StepLink to="/" words={t('player.toHome')} />
+        <StepLink to={`/@${hostName}`} words={t('player.toHost', { host: hostName })} quiet />
+      </>
+    );
+  }
+  if (cause === 'room-unknown' || cause === 'host-unknown' || cause === 'room-ended') {
+    return <StepLink to="/" words={t('player.toHome')} />;
+  }
+  return (
+    <button className="button on-picture" onClick={onRetry} data-testid="player-retry">
+      <Icon name="refresh" />
+      {t('player.retry')}
+    </button>
+  );
+}
+
+function StepLink({
+  to,
+  words,
+  quiet = false,
+}: {
+  readonly to: string;
+  readonly words: string;
+  readonly quiet?: boolean;
+}) {
+  return (
+    <Link to={to} className={`button ${quiet ? 'on-picture' : 'primary'}`}>
+      {words}
+    </Link>
+  );
+}

@@ -1,0 +1,107 @@
+import { useState } from 'react';
+import type { Room } from '@gala/protocol/rest';
+import { CopyButton } from '../design/copy-button.tsx';
+import { Avatar } from '../design/cover.tsx';
+import { Icon } from '../design/icon.tsx';
+import { LiveClock, StateBadge, Viewers } from '../design/room-badges.tsx';
+import { initialState, type PlayerState } from '../player/state.ts';
+import type { PlayPreference } from '../player/support.ts';
+import { client } from '../shell/client.ts';
+import { Link } from '../shell/link.tsx';
+import { usePoll } from '../shell/poll.ts';
+import { hrefOf } from '../shell/route.ts';
+import { useTitle } from '../shell/title.ts';
+import { useWords } from '../shell/words.tsx';
+import { Player } from './player.tsx';
+import { RoomCard } from './room-card.tsx';
+
+interface RoomPageProps {
+  readonly roomRef: string;
+  readonly preference: PlayPreference;
+}
+
+export default function RoomPage({ roomRef, preference }: RoomPageProps) {
+  const [state, setState] = useState<PlayerState>(initialState);
+  const { t } = useWords();
+  const { room, host } = state;
+  const hostName = room?.hostName ?? host?.name ?? (roomRef.startsWith('@') ? roomRef.slice(1) : '');
+  const title = room?.title || host?.title || (hostName === '' ? '' : t('room.untitled', { host: hostName }));
+  useTitle(title);
+  return (
+    <div className="room" data-testid="room-page">
+      <div className="room-main">
+        <Player roomRef={roomRef} preference={preference} state={state} onState={setState} />
+        {hostName !== '' && <RoomHead title={title} hostName={hostName} state={state} />}
+      </div>
+      <OtherRooms except={room?.hostId} />
+    </div>
+  );
+}
+
+interface RoomHeadProps {
+  readonly title: string;
+  readonly hostName: string;
+  readonly state: PlayerState;
+}
+
+function RoomHead({ title, hostName, state }: RoomHeadProps) {
+  const { t } = useWords();
+  return (
+    <section className="room-head">
+      <Avatar name={hostName} />
+      <div className="room-head-words">
+        <h1 data-testid="room-title">{title}</h1>
+        <p>
+          <Link to={`/@${hostName}`} className="plain" title={t('room.hostPage', { host: hostName })}>
+            {hostName}
+          </Link>
+          {state.room?.visibility === 'private' && (
+            <span className="meter">
+              <Icon name="lock" />
+              {t('room.private')}
+            </span>
+          )}
+        </p>
+      </div>
+      <div className="room-head-facts">
+        {state.room && <RoomFacts room={state.room} ended={state.phase === 'ended'} />}
+        <CopyButton
+          text={new URL(hrefOf(`/@${hostName}`), location.origin).href}
+          label={t('room.share')}
+          done={t('room.shared')}
+          icon="link"
+          testId="share"
+        />
+      </div>
+    </section>
+  );
+}
+
+function RoomFacts({ room, ended }: { readonly room: Room; readonly ended: boolean }) {
+  const onAir = !ended && (room.state === 'live' || room.state === 'hold');
+  return (
+    <>
+      <StateBadge state={ended ? 'ended' : room.state} />
+      {onAir && <Viewers count={room.viewers} />}
+      {onAir && room.startedAtMs !== undefined && <LiveClock startedAtMs={room.startedAtMs} />}
+    </>
+  );
+}
+
+const othersMs = 10_000;
+const othersMax = 8;
+
+function OtherRooms({ except }: { readonly except: number | undefined }) {
+  const { t } = useWords();
+  const { answer } = usePoll((signal) => client.listLiveRooms({ limit: 12 }, { signal }), othersMs);
+  const others = (answer?.rooms ?? []).filter(({ hostId }) => hostId !== except).slice(0, othersMax);
+  return (
+    <aside className="others" aria-labelledby="others-title">
+      <h2 id="others-title">{t('room.others')}</h2>
+      {answer && others.length === 0 && <p className="hint">{t('room.others.none')}</p>}
+      {others.map((room) => (
+        <RoomCard key={room.roomId} room={room} shape="row" />
+      ))}
+    </aside>
+  );
+}
