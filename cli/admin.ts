@@ -6,6 +6,8 @@ import { mergeMetrics, type Metrics } from '@gala/lib/metrics';
 import type { Child } from './child.ts';
 import { adminSection } from './settings.ts';
 
+const forwardMs = 2_000;
+
 export interface AdminOptions {
   readonly settings: Settings;
   readonly logger: Logger;
@@ -22,6 +24,7 @@ export async function openAdmin(options: AdminOptions): Promise<HttpListener> {
   const listener = await listen({ name: 'admin', host, port, portSetting, logger, metrics });
   listener.mount('/healthz', (_request, response) => answerHealth(options, response));
   listener.mount('/status', (_request, response) => respondJson(response, status(options)));
+  listener.mount('/processes', (request, response) => void forward(options, request.url ?? '', response));
   listener.mount('/metrics', (_request, response) => void answerMetrics(options, response));
   return listener;
 }
@@ -41,6 +44,23 @@ function answerHealth({ children, databaseState }: AdminOptions, response: Serve
   const isHealthy = waiting.length === 0 && databaseState() !== 'restarting';
   const body = { healthy: isHealthy, waiting: waiting.map(({ name }) => name) };
   respondJson(response, body, { status: isHealthy ? 200 : 503 });
+}
+
+/** `/processes/<name>/<path>` is `<path>` on the admin listener of that process: `/processes/media/streams`. */
+async function forward({ children }: AdminOptions, url: string, response: ServerResponse): Promise<void> {
+  const [, name, path] = /^\/processes\/([a-z]+)(\/.*)$/.exec(url) ?? [];
+  const address = children.map((child) => child.status()).find((each) => each.name === name)?.addresses.admin;
+  try {
+    if (!address) throw new Error('no such process');
+    const answer = await fetch(`${address}${path}`, { signal: AbortSignal.timeout(forwardMs) });
+    respondJson(response, await answer.json(), { status: answer.status });
+  } catch {
+    respondJson(
+      response,
+      { error: { code: 'NOT_FOUND', message: `no answer from ${name}` } },
+      { status: 404 },
+    );
+  }
 }
 
 async function answerMetrics({ children, metrics }: AdminOptions, response: ServerResponse): Promise<void> {

@@ -17,6 +17,8 @@ const RUNTIME_MIN = [24, 6];
 const GLIBC_MIN = [2, 28];
 /** The same signal twice within this time is one wish: npm repeats what the terminal has sent already. */
 const SIGNAL_REPEAT_MS = 500;
+/** How often the shell that npm started us by is looked for. */
+const PARENT_CHECK_MS = 250;
 
 /** Where npm puts the Node of each platform; `undefined`: no such package, the machine's own Node must do. */
 const PLATFORMS = {
@@ -128,12 +130,26 @@ function runToEnd(command, args, options) {
     };
     const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'];
     for (const signal of signals) process.on(signal, forward);
+    const stopWatching = watchParent(() => forward('SIGTERM'));
     child.once('error', reject);
     child.once('exit', (code, signal) => {
+      stopWatching();
       for (const name of signals) process.off(name, forward);
       resolve(code ?? 128 + constants.signals[signal]);
     });
   });
+}
+
+/** A signal sent to npm ends its shell without a word to us: under npm, a parent that is gone means stop. */
+function watchParent(onGone) {
+  const parent = process.ppid;
+  if (!process.env.npm_lifecycle_event) return () => {};
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return;
+    clearInterval(timer);
+    onGone();
+  }, PARENT_CHECK_MS);
+  return () => clearInterval(timer);
 }
 
 const readJson = (path) => {

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { setPriority } from 'node:os';
 import { CodedError } from '@gala/lib/error';
 import type { Logger } from '@gala/lib/logger';
-import type { FromProcess, StartMessage } from './entry/messages.ts';
+import type { DemoStartMessage, FromProcess, StartMessage } from './entry/messages.ts';
 import { cliErrors } from './errors.ts';
 
 const restartMs = { first: 200, max: 10_000 };
@@ -13,7 +13,7 @@ const crashLoopCount = 5;
 const metricsTimeoutMs = 2_000;
 
 export interface ChildOptions {
-  readonly start: StartMessage;
+  readonly start: StartMessage | DemoStartMessage;
   readonly entry: string;
   readonly nice: number;
   readonly logger: Logger;
@@ -99,7 +99,10 @@ export class Child {
 
   #launch(onFirst?: (error?: Error) => void): void {
     const { start, entry, nice } = this.#options;
-    const child = fork(entry, [start.name], { stdio: ['ignore', 'inherit', 'inherit', 'ipc'], serialization: 'advanced' });
+    const child = fork(entry, [start.name], {
+      stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
+      serialization: 'advanced',
+    });
     this.#process = child;
     this.#startedAtMs = performance.now();
     this.#exited = Promise.withResolvers<void>();
@@ -108,7 +111,9 @@ export class Child {
     child.on('error', (error) => onFirst?.(error));
     child.once('exit', (code, signal) => {
       this.#exited.resolve();
-      onFirst?.(new CodedError(cliErrors, 'START_FAILED', { detail: `${start.name} ended with ${signal ?? code}` }));
+      onFirst?.(
+        new CodedError(cliErrors, 'START_FAILED', { detail: `${start.name} ended with ${signal ?? code}` }),
+      );
       this.#onExit(code, signal);
     });
     child.send(start);
@@ -131,7 +136,10 @@ export class Child {
     this.#state = 'restarting';
     const delayMs = this.#nextDelayMs();
     const { name } = this.#options.start;
-    this.#options.logger.error({ process: name, code, signal, delayMs }, 'a process ended, starting it again');
+    this.#options.logger.error(
+      { process: name, code, signal, delayMs },
+      'a process ended, starting it again',
+    );
     this.#restartTimer = setTimeout(() => {
       this.#restarts++;
       this.#launch();

@@ -35,7 +35,9 @@ export async function openSecrets(dataFolder: string): Promise<Secrets & { admin
 export async function readSecrets(dataFolder: string): Promise<Secrets> {
   try {
     const [operatorToken, clusterToken] = await Promise.all(
-      [adminTokenPath(dataFolder), clusterTokenPath(dataFolder)].map(async (path) => (await readFile(path, 'utf8')).trim()),
+      [adminTokenPath(dataFolder), clusterTokenPath(dataFolder)].map(async (path) =>
+        (await readFile(path, 'utf8')).trim(),
+      ),
     );
     return { operatorToken, clusterToken };
   } catch (cause) {

@@ -1,4 +1,14 @@
-import { databaseUrls, ensureDatabases, prepareDatabases, shardDatabaseNames, coreDatabaseName, startEmbedded, withDatabase, type DatabaseUrls, type EmbeddedPostgres } from '@gala/lib/sql';
+import {
+  databaseUrls,
+  ensureDatabases,
+  prepareDatabases,
+  shardDatabaseNames,
+  coreDatabaseName,
+  startEmbedded,
+  withDatabase,
+  type DatabaseUrls,
+  type EmbeddedPostgres,
+} from '@gala/lib/sql';
 import type { Settings } from '@gala/lib/config';
 import type { Logger } from '@gala/lib/logger';
 import { migrations } from './roles.ts';

@@ -45,7 +45,11 @@ async function checkPorts(settings: Settings): Promise<Finding[]> {
       const { host, port } = settings.get(section);
       const taken = port !== 0 && !(await isFree(host, port));
       const variable = `GALA_${section.name.toUpperCase()}_PORT`;
-      if (taken) return { level: 'fail', text: `port ${port} is taken; set ${section.name}.port (${variable})` } as const;
+      if (taken)
+        return {
+          level: 'fail',
+          text: `port ${port} is taken; set ${section.name}.port (${variable})`,
+        } as const;
       return { level: 'ok', text: `port ${port} is free for ${section.name}` } as const;
     }),
   );
@@ -62,7 +66,8 @@ function isFree(host: string, port: number): Promise<boolean> {
 async function checkSendBuffer(): Promise<Finding> {
   const text = await readFile('/proc/sys/net/ipv4/tcp_wmem', 'utf8').catch(() => undefined);
   const bytesMax = Number(text?.trim().split(/\s+/)[2]);
-  if (!text || bytesMax <= sendBufferBytesMax) return { level: 'ok', text: 'kernel send buffers are bounded' };
+  if (!text || bytesMax <= sendBufferBytesMax)
+    return { level: 'ok', text: 'kernel send buffers are bounded' };
   return {
     level: 'warn',
     text: `a stuck viewer may pin ${Math.round(bytesMax / 1024)} KiB of kernel memory; sysctl -w net.ipv4.tcp_wmem="4096 16384 131072"`,
@@ -73,7 +78,10 @@ async function checkDescriptors(): Promise<Finding> {
   const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
   const count = Number(/^Max open files\s+(\d+)/m.exec(limits)?.[1] ?? descriptorsMin);
   const level = count < descriptorsMin ? 'warn' : 'ok';
-  return { level, text: `${count} file descriptors a process${level === 'warn' ? `; ulimit -n ${descriptorsMin}` : ''}` };
+  return {
+    level,
+    text: `${count} file descriptors a process${level === 'warn' ? `; ulimit -n ${descriptorsMin}` : ''}`,
+  };
 }
 
 async function checkDisk(dataFolder: string): Promise<Finding> {

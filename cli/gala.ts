@@ -2,7 +2,10 @@ import { CodedError } from '@gala/lib/error';
 import { cliErrors } from './errors.ts';
 
 /** Commands by name; each is loaded only when it is called, so that tools start fast. */
-const commands: Record<string, { help: string; load: () => Promise<(args: readonly string[]) => Promise<void>> }> = {
+const commands: Record<
+  string,
+  { help: string; load: () => Promise<(args: readonly string[]) => Promise<void>> }
+> = {
   up: {
     help: 'up [--one|--split] [--public] [--no-demo]   run all of Gala on this machine',
     load: async () => (await import('./up.ts')).up,

@@ -19,11 +19,17 @@ export async function host(args: readonly string[]): Promise<void> {
     await (verb === 'create' ? create(name, values) : rotate(name));
   } catch (error) {
     if (!(error instanceof ApiError)) throw error;
-    throw new CodedError(cliErrors, 'REQUEST_FAILED', { detail: `${error.code}: ${error.message}`, cause: error });
+    throw new CodedError(cliErrors, 'REQUEST_FAILED', {
+      detail: `${error.code}: ${error.message}`,
+      cause: error,
+    });
   }
 }
 
-async function create(name: string, { title, password }: { title?: string; password?: string }): Promise<void> {
+async function create(
+  name: string,
+  { title, password }: { title?: string; password?: string },
+): Promise<void> {
   const client = await operatorClient();
   const { host, streamKey, publish } = await client.createHost({ name, title, password });
   console.log(`host ${host.name} (${host.hostId})`);

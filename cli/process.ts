@@ -12,7 +12,6 @@ import type { StartMessage } from './entry/messages.ts';
 import { roleNames } from './placement.ts';
 import { roles } from './roles.ts';
 import {
-  adminSection,
   databaseSection,
   httpSection,
   liveSection,
@@ -73,7 +72,14 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   const processId = `${options.name}-${randomBytes(4).toString('hex')}`;
   const connectionsMax = settings.get(databaseSection).connectionsPerProcess;
   const sql = stack.use(
-    await openSql({ urls: options.databases, connectionsMax, processName: options.name, logger, metrics, clock }),
+    await openSql({
+      urls: options.databases,
+      connectionsMax,
+      processName: options.name,
+      logger,
+      metrics,
+      clock,
+    }),
   );
   const coord = stack.use(
     await openPostgresCoord({ database: sql.core(), processId, logger, metrics, clock }),
@@ -81,15 +87,15 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   const { host, port, advertiseHost } = settings.get(rpcSection);
   const rpc = stack.use(
     createRpc({
+      memberId: processId,
       coord,
-      processId,
       clusterToken: options.secrets.clusterToken,
       listenHost: host,
       port,
+      portSetting: 'rpc.port (GALA_RPC_PORT)',
       advertiseHost: advertiseHost ?? host,
       logger,
       metrics,
-      clock,
     }),
   );
   return {
@@ -143,16 +149,19 @@ class Listeners implements AsyncDisposable {
 
   async #listen(name: ListenerName): Promise<HttpListener> {
     const { settings, logger, metrics } = this.#options;
-    const sections = { web: httpSection, live: liveSection, admin: adminSection } as const;
-    const { host, port } = settings.get(sections[name]);
-    const setting = sections[name].name;
-    const portSetting = `${setting}.port (GALA_${setting.toUpperCase()}_PORT)`;
-    const { cert, key } = settings.get(tlsSection);
-    const tls = cert && key && name !== 'admin' ? { cert, key } : undefined;
-    const listener = await listen({ name, host, port, portSetting, tls, logger, metrics });
+    const listener = await listen({ name, logger, metrics, ...bindingOf(name, settings) });
     this.#opened.set(name, listener);
     return listener;
   }
+}
+
+/** The supervisor has the admin port that is set; each process has its own, on loopback, behind that. */
+function bindingOf(name: ListenerName, settings: Settings) {
+  if (name === 'admin') return { host: '127.0.0.1', port: 0, portSetting: '' };
+  const { host, port } = settings.get(name === 'web' ? httpSection : liveSection);
+  const portSetting = name === 'web' ? 'http.port (GALA_HTTP_PORT)' : 'live.port (GALA_LIVE_PORT)';
+  const { cert, key } = settings.get(tlsSection);
+  return { host, port, portSetting, tls: cert && key ? { cert, key } : undefined };
 }
 
 /** An address that a person on this machine can open. */

@@ -16,4 +16,8 @@ export const roles: Readonly<Record<RoleName, Role>> = {
 };
 
 /** What the roles and lib/coord keep in the databases. */
-export const migrations: readonly MigrationSet[] = [coordMigrations, ...account.migrations, ...room.migrations];
+export const migrations: readonly MigrationSet[] = [
+  coordMigrations,
+  ...account.migrations,
+  ...room.migrations,
+];

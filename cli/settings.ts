@@ -5,6 +5,7 @@ import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
 import { roomSection } from '@gala/services/application/room';
 import { z } from 'zod';
+import { webFolder } from './paths.ts';
 
 const port = z.int().min(0).max(65_535);
 const bindHost = z.string().default('127.0.0.1').describe('address to bind; `gala up --public` binds ::');
@@ -27,7 +28,10 @@ export const adminSection = section(
 export const rpcSection = section(
   'rpc',
   z.object({
-    host: z.string().default('127.0.0.1').describe('address on which roles of other processes reach this one'),
+    host: z
+      .string()
+      .default('127.0.0.1')
+      .describe('address on which roles of other processes reach this one'),
     port: port.default(0).describe('0: any free port; the address is published to the members'),
     advertiseHost: z.string().optional().describe('host name that other machines use, when it is not `host`'),
   }),
@@ -35,15 +39,26 @@ export const rpcSection = section(
 export const tlsSection = section(
   'tls',
   z.object({
-    cert: z.string().optional().describe('certificate file (PEM): HTTPS and WSS on http and live; read again on change'),
+    cert: z
+      .string()
+      .optional()
+      .describe('certificate file (PEM): HTTPS and WSS on http and live; read again on change'),
     key: z.string().optional().describe('its private key file (PEM)'),
   }),
 );
 export const databaseSection = section(
   'database',
   z.object({
-    url: z.string().optional().describe('a PostgreSQL server of yours instead of the embedded one (also DATABASE_URL)'),
-    connectionsPerProcess: z.int().min(4).max(500).default(20).describe('budget that all pools of a process share'),
+    url: z
+      .string()
+      .optional()
+      .describe('a PostgreSQL server of yours instead of the embedded one (also DATABASE_URL)'),
+    connectionsPerProcess: z
+      .int()
+      .min(4)
+      .max(500)
+      .default(20)
+      .describe('budget that all pools of a process share'),
   }),
 );
 export const logSection = section(
@@ -92,8 +107,11 @@ export function readSettings(options: SettingsOptions = {}, env: NodeJS.ProcessE
   const given = { ...(options.isPublic ? publicHosts : {}), ...env };
   const first = loadSettings(sections, { file, env: given, reservedEnv });
   const derived = {
-    GALA_GATEWAY_LIVE_PORT: String((options.singleListener ? first.get(httpSection) : first.get(liveSection)).port),
+    GALA_GATEWAY_LIVE_PORT: String(
+      (options.singleListener ? first.get(httpSection) : first.get(liveSection)).port,
+    ),
     GALA_GATEWAY_RTMP_PORT: String(first.get(rtmpSection).port),
+    GALA_GATEWAY_WEB_FOLDER: webFolder,
     GALA_EDGE_TRUSTED_PROXIES: first.get(gatewaySection).trustedProxies.join(','),
   };
   return loadSettings(sections, { file, env: { ...derived, ...given }, reservedEnv });

@@ -26,6 +26,8 @@ export async function status(): Promise<void> {
   console.log(`supervisor  pid ${pid}, up ${uptimeSeconds} s, database ${database}`);
   for (const { name, roles, pid: childPid, state, restarts, addresses } of processes) {
     const where = Object.values(addresses).join(' ');
-    console.log(`${name.padEnd(11)} ${state}, pid ${childPid ?? '-'}, ${restarts} restarts, [${roles.join(' ')}] ${where}`);
+    console.log(
+      `${name.padEnd(11)} ${state}, pid ${childPid ?? '-'}, ${restarts} restarts, [${roles.join(' ')}] ${where}`,
+    );
   }
 }

@@ -1,5 +1,3 @@
-import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import type { Settings } from '@gala/lib/config';
 import type { Logger } from '@gala/lib/logger';
 import type { Secrets } from '@gala/lib/lifecycle';
@@ -8,6 +6,7 @@ import { openAdmin } from './admin.ts';
 import { Child } from './child.ts';
 import { removeSupervisorRecord, writeSupervisorRecord } from './data-folder.ts';
 import type { DatabaseKeeper } from './database.ts';
+import { entryPath } from './paths.ts';
 import { placements, type PlacementName } from './placement.ts';
 
 /** How long processes may drain at a stop before they are killed. */
@@ -50,7 +49,10 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     await Promise.all(children.map((child) => child.stop(drainMs)));
   });
   await startAll(children);
-  const addresses = Object.assign({}, ...children.map((child) => child.status().addresses)) as Record<string, string>;
+  const addresses = Object.assign({}, ...children.map((child) => child.status().addresses)) as Record<
+    string,
+    string
+  >;
   const adminUrl = `http://${admin.host}:${admin.port}`;
   await writeSupervisorRecord(dataFolder, {
     pid: process.pid,
@@ -76,7 +78,10 @@ async function startAll(children: readonly Child[]): Promise<void> {
   if (failed) throw failed.reason;
 }
 
-function childOptions(options: SupervisorOptions, plan: { name: string; roles: readonly string[]; nice?: number }) {
+function childOptions(
+  options: SupervisorOptions,
+  plan: { name: string; roles: readonly string[]; nice?: number },
+) {
   const { dataFolder, database, secrets, placement, isPublic, logger } = options;
   const start = {
     type: 'start',
@@ -88,16 +93,7 @@ function childOptions(options: SupervisorOptions, plan: { name: string; roles: r
     singleListener: placement === 'one',
     isPublic,
   };
-  return { start, entry: entryPath('role'), nice: plan.nice ?? 0, logger } as ConstructorParameters<typeof Child>[0];
-}
-
-/** Path of a process entry, beside this file in the sources and in the bundle alike. */
-export function entryPath(name: 'role' | 'demo'): string {
-  const extension = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-  return fileURLToPath(new URL(`entry/${name}.${extension}`, import.meta.url));
-}
-
-/** Resolves with the first SIGINT or SIGTERM. */
-export async function firstSignal(): Promise<void> {
-  await Promise.race([once(process, 'SIGINT'), once(process, 'SIGTERM')]);
+  return { start, entry: entryPath('role'), nice: plan.nice ?? 0, logger } as ConstructorParameters<
+    typeof Child
+  >[0];
 }

@@ -5,11 +5,11 @@ import { adminTokenPath, claimDataFolder, dataFolderPath, openSecrets } from './
 import { DatabaseKeeper } from './database.ts';
 import { startDemo } from './demo.ts';
 import { cliErrors } from './errors.ts';
+import { isSource } from './paths.ts';
 import { placements, type PlacementName } from './placement.ts';
 import { processLogger } from './process.ts';
 import { databaseSection, readSettings } from './settings.ts';
 import { startSupervisor } from './supervisor.ts';
-import { buildForUp } from './tasks/build.ts';
 
 const options = {
   one: { type: 'boolean' },
@@ -36,7 +36,7 @@ export async function up(args: readonly string[]): Promise<void> {
   const logger = processLogger('supervisor', settings);
   const secrets = await openSecrets(dataFolder);
   await claimDataFolder(dataFolder);
-  await buildForUp();
+  if (isSource) await build();
   await using stack = new AsyncDisposableStack();
   const perProcess = settings.get(databaseSection).connectionsPerProcess;
   const connectionsMax = placements[placement].length * perProcess + spareConnections;
@@ -45,16 +45,25 @@ export async function up(args: readonly string[]): Promise<void> {
     await startSupervisor({ placement, settings, secrets, dataFolder, database, logger, isPublic }),
   );
   if (secrets.adminTokenIsNew) console.log(`operator token: ${adminTokenPath(dataFolder)}`);
-  if (demo) stack.use(startDemo({ settings, supervisor, secrets, dataFolder, logger }));
+  if (demo)
+    stack.use(startDemo({ settings, supervisor, operatorToken: secrets.operatorToken, dataFolder, logger }));
   console.log(`ready ${supervisor.webUrl}`);
   await stopped;
   logger.info('closing; a second signal hurries');
   void firstSignal().then(() => supervisor.hurry());
 }
 
+/** From a checkout: the pages and the bundle that all processes run, when a source is newer than they are. */
+async function build(): Promise<void> {
+  const { buildBundle, buildWeb } = await import('./tasks/build.ts');
+  if (await buildWeb()) console.log('built the web pages');
+  if (await buildBundle()) console.log('built the bundle');
+}
+
 function parseOptions(args: readonly string[]): UpOptions {
   const { values } = parse(args);
-  if (values.one && values.split) throw new CodedError(cliErrors, 'USAGE', { detail: '--one or --split, not both' });
+  if (values.one && values.split)
+    throw new CodedError(cliErrors, 'USAGE', { detail: '--one or --split, not both' });
   return {
     placement: values.one ? 'one' : values.split ? 'split' : 'default',
     isPublic: values.public ?? isContainer(),

@@ -26,3 +26,8 @@ export function describeWithEngines<Name extends EngineName>(
     describe.skip(title, suite);
   }
 }
+
+/** Path of an engine for code that runs inside `describeWithEngines`. */
+export function enginePath(name: EngineName): string {
+  return findEngine(name) ?? name;
+}

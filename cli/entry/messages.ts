@@ -20,7 +20,24 @@ export interface StartMessage {
   readonly isPublic: boolean;
 }
 
-export type ToProcess = StartMessage | { readonly type: 'stop' } | { readonly type: 'metrics'; readonly id: number };
+/** What the supervisor tells the demo's process. */
+export interface DemoStartMessage {
+  readonly type: 'start';
+  readonly name: 'demo';
+  readonly roles: readonly [];
+  readonly hostName: string;
+  readonly webUrl: string;
+  readonly rtmpUrl: string;
+  readonly streamKey: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+export type ToProcess =
+  | StartMessage
+  | DemoStartMessage
+  | { readonly type: 'stop' }
+  | { readonly type: 'metrics'; readonly id: number };
 
 export type FromProcess =
   | { readonly type: 'ready'; readonly addresses: Readonly<Record<string, string>> }

@@ -10,7 +10,7 @@ const orphanMs = 1_500;
 let running: Promise<RunningProcess> | undefined;
 
 function send(message: FromProcess): void {
-  if (process.connected) process.send!(message);
+  process.send!(message);
 }
 
 async function start(message: StartMessage): Promise<void> {
@@ -29,7 +29,7 @@ async function start(message: StartMessage): Promise<void> {
 async function leave(code: number): Promise<void> {
   process.exitCode = code;
   const ready = await running?.catch(() => undefined);
-  await ready?.[Symbol.asyncDispose]();
+  if (ready) await ready[Symbol.asyncDispose]();
   if (process.connected) process.disconnect();
   setTimeout(() => process.exit(), orphanMs).unref();
 }
@@ -40,9 +40,9 @@ async function answerMetrics(id: number): Promise<void> {
 }
 
 process.on('message', (message: ToProcess) => {
-  if (message.type === 'start') void start(message);
+  if (message.type === 'start' && 'databases' in message) void start(message);
   else if (message.type === 'metrics') void answerMetrics(message.id);
-  else void leave(0);
+  else if (message.type === 'stop') void leave(0);
 });
 process.on('disconnect', () => {
   setTimeout(() => process.exit(1), orphanMs).unref();

@@ -58,7 +58,8 @@ export class Admission {
 
   #recall(streamKey: string): Admitted | undefined {
     const hash = hashOf(streamKey);
-    for (const known of this.#keyOfRoom.values()) if (timingSafeEqual(known.hash, hash)) return known.admitted;
+    for (const known of this.#keyOfRoom.values())
+      if (timingSafeEqual(known.hash, hash)) return known.admitted;
     return undefined;
   }
 }

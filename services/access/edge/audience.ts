@@ -94,7 +94,12 @@ export class Audience {
     if (this.#size === 0) return;
     this.#busy = true;
     const batch = new Batch(++this.#tick, tags);
-    this.#fanout.submit({ viewers: this.#viewers, batch, urgent: this.latency === 'realtime', done: this.#done });
+    this.#fanout.submit({
+      viewers: this.#viewers,
+      batch,
+      urgent: this.latency === 'realtime',
+      done: this.#done,
+    });
   }
 
   endAll(): void {
@@ -128,7 +133,9 @@ export class Audience {
   #dropPending(): void {
     this.overflows++;
     const keyIndex = this.#pending.findLastIndex((tag) => tag.keyFrame);
-    const kept = this.#pending.filter((tag, index) => tag.sequenceHeader || (keyIndex > 0 && index >= keyIndex));
+    const kept = this.#pending.filter(
+      (tag, index) => tag.sequenceHeader || (keyIndex > 0 && index >= keyIndex),
+    );
     this.#pending = kept;
     this.#pendingBytes = sizeOf(kept);
   }

@@ -11,9 +11,18 @@ export const edgeSection = section(
     viewersMax: z.int().min(1).default(50_000).describe('viewers of one process; more get TOO_MANY_VIEWERS'),
     viewersPerAddressMax: z.int().min(1).default(20_000).describe('viewers from one address (IPv6: one /64)'),
     slowDisposableBytes: z.int().min(1).default(262_144).describe('backlog that sheds disposable frames'),
-    slowPictureBytes: z.int().min(1).default(524_288).describe('backlog that sheds pictures until a key frame'),
+    slowPictureBytes: z
+      .int()
+      .min(1)
+      .default(524_288)
+      .describe('backlog that sheds pictures until a key frame'),
     slowStopBytes: z.int().min(1).default(1_048_576).describe('backlog at which nothing more is queued'),
     slowEvictMs: z.int().min(100).default(10_000).describe('how long a viewer may stay slow'),
+    trustedProxies: z
+      .array(z.string())
+      .max(256)
+      .default([])
+      .describe('networks whose X-Forwarded-For is believed'),
     drainMs: z.int().min(0).default(2_000).describe('how long viewers get to take the last bytes at a stop'),
   }),
 );

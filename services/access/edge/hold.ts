@@ -63,7 +63,10 @@ function silentAac(header: Buffer): { message: Buffer; durationMs: number } | un
     // Silence of more channels has no short form that all decoders take; such a hold is a picture alone.
     if (config.channels !== 1 && config.channels !== 2) return undefined;
     const frame = silentFrame(config.channels);
-    return { message: Buffer.concat([header.subarray(0, 1), Buffer.of(1), frame]), durationMs: frameDurationMs(config) };
+    return {
+      message: Buffer.concat([header.subarray(0, 1), Buffer.of(1), frame]),
+      durationMs: frameDurationMs(config),
+    };
   } catch {
     // A configuration that we cannot read still plays; its hold is a picture without sound.
     return undefined;

@@ -11,7 +11,7 @@ import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
 import { Reports } from './reports.ts';
 import { listenForPublishers } from './rtmp.ts';
-import { showStreams } from './routes.ts';
+import { mountStreams, showMetrics } from './routes.ts';
 import { Streams } from './streams.ts';
 
 export { edgeSection, rtmpSection } from './config.ts';
@@ -29,7 +29,16 @@ async function start(context: Context): Promise<RunningRole> {
   const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events }));
   const fanout = new Fanout(clock);
   const admission = new Admission(rooms, processId);
-  const ingest = new Ingest({ admission, streams, reports, fanout, events, clock, logger, config: config.edge });
+  const ingest = new Ingest({
+    admission,
+    streams,
+    reports,
+    fanout,
+    events,
+    clock,
+    logger,
+    config: config.edge,
+  });
   const play = new Play({
     config: config.edge,
     streams,
@@ -40,11 +49,14 @@ async function start(context: Context): Promise<RunningRole> {
   });
   stack.use(await coord.join('edge', { id: processId, data: {} }));
   stack.defer(() => ingest.close());
-  const publishers = stack.use(await listenForPublishers({ config: config.rtmp, ingest, logger, metrics, events }));
+  const publishers = stack.use(
+    await listenForPublishers({ config: config.rtmp, ingest, events, logger, metrics }),
+  );
   const live = await context.listener('live');
   stack.defer(live.mount('/live', play.request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
-  showStreams({ metrics, streams, play, fanout });
+  stack.defer(mountStreams(await context.listener('admin'), streams));
+  showMetrics({ metrics, streams, play, fanout });
   const owned = stack.move();
   return { addresses: { rtmp: publishers.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

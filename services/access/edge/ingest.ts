@@ -22,6 +22,13 @@ export interface IngestOptions {
   readonly config: EdgeConfig['edge'];
 }
 
+export interface PublishAttempt {
+  readonly publisher: Publisher;
+  readonly streamKey: string;
+  /** Aborted when the publisher did not wait for the decision. */
+  readonly signal: AbortSignal;
+}
+
 /** How often a publisher that was admitted from memory asks again. */
 const reconcileMs = 2_000;
 
@@ -38,11 +45,12 @@ export class Ingest {
    * Decides about a publisher and puts it on air.
    * @throws CodedError why it is refused
    */
-  async publish(publisher: Publisher, streamKey: string): Promise<Stream> {
+  async publish({ publisher, streamKey, signal }: PublishAttempt): Promise<Stream> {
     const { admission, events } = this.#options;
     if (this.#closed) throw new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'the edge is closing' });
     try {
       const admitted = await admission.admit(streamKey, publisher.remoteAddress);
+      signal.throwIfAborted();
       const stream = this.#streamOf(admitted);
       this.#attach(stream, publisher, admitted);
       if (admitted.fromMemory) this.#reconcile(stream, publisher, streamKey);

@@ -42,7 +42,9 @@ test('shed forms leave out just what they say', () => {
 function readFrame(frame: Buffer): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const receiver = new Receiver({ isServer: false, maxPayload: 1 << 20 });
-    receiver.on('message', (data: Buffer, isBinary: boolean) => (isBinary ? resolve(data) : reject(new Error('text'))));
+    receiver.on('message', (data: Buffer, isBinary: boolean) =>
+      isBinary ? resolve(data) : reject(new Error('text')),
+    );
     receiver.on('error', reject);
     receiver.write(frame);
   });

@@ -81,7 +81,8 @@ export class Play {
     }
     const target = parsePlayUrl(request.url ?? '');
     const { streams, config } = this.#options;
-    const stream = target.roomId === undefined ? streams.byName(target.hostName!) : streams.get(target.roomId);
+    const stream =
+      target.roomId === undefined ? streams.byName(target.hostName!) : streams.get(target.roomId);
     if (!stream || stream.state === 'ended') throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
     if (stream.identity.isPrivate) await this.#verify(stream, target);
     const ofAddress = this.#perAddress.get(this.#addressKey(request)) ?? 0;
@@ -98,7 +99,11 @@ export class Play {
     if (!isValid) throw new CodedError(edgeErrors, 'PLAY_SIGNATURE_WRONG');
   }
 
-  #playHttp(request: IncomingMessage, response: ServerResponse, play: { stream: Stream; latency: Latency }): void {
+  #playHttp(
+    request: IncomingMessage,
+    response: ServerResponse,
+    play: { stream: Stream; latency: Latency },
+  ): void {
     if (request.method === 'HEAD') {
       response.writeHead(200, flvHeaders).end();
       return;
@@ -110,7 +115,10 @@ export class Play {
 
   #playWebSocket(request: IncomingMessage, socket: Duplex, play: { stream: Stream; latency: Latency }): void {
     if (!acceptWebSocket(request, socket)) {
-      this.#refuseUpgrade(socket, new CodedError(commonErrors, 'INVALID_REQUEST', { detail: 'WebSocket handshake' }));
+      this.#refuseUpgrade(
+        socket,
+        new CodedError(commonErrors, 'INVALID_REQUEST', { detail: 'WebSocket handshake' }),
+      );
       return;
     }
     watchControlFrames(socket, () => this.#options.events.counters.framesMalformed++);
@@ -150,7 +158,9 @@ export class Play {
 
   #addressKey(request: IncomingMessage): string {
     const forwardedFor = request.headers['x-forwarded-for']?.toString();
-    return rateKey(clientAddress(request.socket.remoteAddress ?? '', forwardedFor, this.#options.trustedProxies));
+    return rateKey(
+      clientAddress(request.socket.remoteAddress ?? '', forwardedFor, this.#options.trustedProxies),
+    );
   }
 
   #refuse(response: ServerResponse, error: unknown): void {

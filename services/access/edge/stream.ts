@@ -70,7 +70,11 @@ export class Stream {
     this.identity = options.identity;
     this.#options = options;
     this.stats = new StreamStats(options.clock);
-    this.#audiences = { realtime: this.#audience('realtime'), low: this.#audience('low'), economy: this.#audience('economy') };
+    this.#audiences = {
+      realtime: this.#audience('realtime'),
+      low: this.#audience('low'),
+      economy: this.#audience('economy'),
+    };
     this.#every(options.config.lowTickMs, () => this.#audiences.low.flush());
     this.#every(options.config.economyTickMs, () => this.#audiences.economy.flush());
   }
@@ -168,7 +172,11 @@ export class Stream {
   }
 
   #audience(latency: Latency): Audience {
-    return new Audience({ latency, fanout: this.#options.fanout, joinPoint: (sequence) => this.#joinPoint(sequence) });
+    return new Audience({
+      latency,
+      fanout: this.#options.fanout,
+      joinPoint: (sequence) => this.#joinPoint(sequence),
+    });
   }
 
   #every(ms: number, work: () => void): void {

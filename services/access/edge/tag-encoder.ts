@@ -42,7 +42,8 @@ export class TagEncoder {
 
   #repeats(kind: TrackKind, payload: Buffer): boolean {
     if (this.#known.get(kind)?.equals(payload)) return true;
-    this.#known.set(kind, payload);
+    // A copy: the payload is part of a whole socket read, which would live as long as the stream.
+    this.#known.set(kind, Buffer.from(payload));
     return false;
   }
 

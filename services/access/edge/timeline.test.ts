@@ -12,10 +12,13 @@ function play(timeline: Timeline, options: { wireMs: number; count: number; arri
   );
 }
 
-test.each([0, 2 ** 24 - 50, 2 ** 31 - 50, 2 ** 32 - 50])('the output starts at 0 and passes a wire clock of %i', (wireMs) => {
-  const out = play(new Timeline(), { wireMs, count: 10 });
-  expect(out).toEqual(Array.from({ length: 10 }, (_, index) => index * 33));
-});
+test.each([0, 2 ** 24 - 50, 2 ** 31 - 50, 2 ** 32 - 50])(
+  'the output starts at 0 and passes a wire clock of %i',
+  (wireMs) => {
+    const out = play(new Timeline(), { wireMs, count: 10 });
+    expect(out).toEqual(Array.from({ length: 10 }, (_, index) => index * 33));
+  },
+);
 
 test('a clock that jumps becomes one frame, in either direction, and is counted', () => {
   const timeline = new Timeline();

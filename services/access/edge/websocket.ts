@@ -22,7 +22,9 @@ export function acceptWebSocket(request: IncomingMessage, socket: Duplex): boole
     key !== undefined &&
     /^[A-Za-z0-9+/]{22}==$/.test(key);
   if (!isValid) return false;
-  const accept = createHash('sha1').update(key + acceptGuid).digest('base64');
+  const accept = createHash('sha1')
+    .update(key + acceptGuid)
+    .digest('base64');
   socket.write(
     'HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n' +
       `Sec-WebSocket-Accept: ${accept}\r\n\r\n`,

@@ -1,0 +1,85 @@
+import type { ServerResponse } from 'node:http';
+import { respondJson, type HttpListener } from '@gala/lib/http';
+import type { LabelledValue, Metrics } from '@gala/lib/metrics';
+import type { Fanout } from './fanout.ts';
+import type { Play } from './play.ts';
+import type { Stream } from './stream.ts';
+import type { Streams } from './streams.ts';
+
+/** Streams with series of their own in a scrape, largest first; all others are summed under `other`. */
+const seriesMax = 100;
+/** Viewers that the detail of a stream lists. */
+const viewersShownMax = 1_000;
+
+export interface ShownParts {
+  readonly metrics: Metrics;
+  readonly streams: Streams;
+  readonly play: Play;
+  readonly fanout: Fanout;
+}
+
+/** What this edge carries, for the scrape. */
+export function showMetrics({ metrics, streams, play, fanout }: ShownParts): void {
+  metrics.gauge('gala_edge_streams', 'streams on air or held', () => streams.size);
+  metrics.gauge('gala_edge_viewers', 'viewers of all streams', () => play.viewerCount);
+  metrics.gauge('gala_edge_fanout_jobs', 'batches on their way to viewers', () => fanout.jobs);
+  metrics.gauge(
+    'gala_edge_fanout_writes',
+    'socket writes of the fan-out since the start',
+    () => fanout.writes,
+  );
+  const perRoom = (name: string, help: string, read: (stream: Stream) => number): void =>
+    metrics.gauges({ name, help, labelNames: ['room'], read: () => bounded(streams, read) });
+  perRoom('gala_stream_viewers', 'viewers of a stream', (stream) => stream.viewerCount);
+  perRoom('gala_stream_bits_per_second', 'media received', (stream) => stream.stats.bitsPerSecond);
+  perRoom('gala_stream_frames_per_second', 'pictures received', (stream) => stream.stats.framesPerSecond);
+}
+
+/** `GET /streams` and `/streams?room=<roomId>` on the admin listener. */
+export function mountStreams(listener: HttpListener, streams: Streams): () => void {
+  return listener.mount('/streams', (request, response) => {
+    const roomId = new URL(request.url ?? '', 'http://edge').searchParams.get('room');
+    if (roomId === null) respondJson(response, { streams: [...streams].map(summarize) });
+    else respondStream(response, streams.get(Number(roomId)));
+  });
+}
+
+function respondStream(response: ServerResponse, stream: Stream | undefined): void {
+  if (!stream) return respondJson(response, { error: { code: 'STREAM_UNKNOWN' } }, { status: 404 });
+  const viewers = stream
+    .viewers()
+    .slice(0, viewersShownMax)
+    .map((viewer) => ({
+      address: viewer.remoteAddress,
+      framing: viewer.framing,
+      latency: viewer.latency,
+      backlogBytes: viewer.backlogBytes,
+      slow: viewer.slow,
+    }));
+  respondJson(response, { stream: summarize(stream), viewers });
+}
+
+function summarize(stream: Stream): object {
+  const { roomId, stats, state, epoch, identity } = stream;
+  return {
+    roomId,
+    hostName: identity.hostName,
+    state,
+    epoch,
+    viewers: stream.viewerCount,
+    publisher: stream.publisher?.remoteAddress,
+    bitsPerSecond: stats.bitsPerSecond,
+    framesPerSecond: stats.framesPerSecond,
+    gopMs: stats.gopMs,
+    gopBytes: stream.gopBytes,
+  };
+}
+
+function bounded(streams: Streams, read: (stream: Stream) => number): LabelledValue[] {
+  const sorted = [...streams].toSorted((a, b) => b.viewerCount - a.viewerCount);
+  const shown = sorted
+    .slice(0, seriesMax)
+    .map((stream) => ({ labels: { room: String(stream.roomId) }, value: read(stream) }));
+  const rest = sorted.slice(seriesMax).reduce((sum, stream) => sum + read(stream), 0);
+  return sorted.length > seriesMax ? [...shown, { labels: { room: 'other' }, value: rest }] : shown;
+}

@@ -1,0 +1,185 @@
+import { spawn, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer, type AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { createRoomClient, type RoomClient } from '@gala/sdk/room';
+import { waitFor } from './wait.ts';
+
+const root = join(import.meta.dirname, '..', '..');
+const startMsMax = 60_000;
+const stopMsMax = 15_000;
+
+export type Placement = 'default' | 'one' | 'split';
+
+export interface GalaOptions {
+  readonly placement?: Placement;
+  readonly env?: NodeJS.ProcessEnv;
+  /** A data folder to start on; a new one, removed at the end, otherwise. */
+  readonly dataFolder?: string;
+  readonly args?: readonly string[];
+}
+
+interface Ports {
+  readonly http: number;
+  readonly live: number;
+  readonly rtmp: number;
+  readonly admin: number;
+}
+
+export interface ProcessStatus {
+  readonly name: string;
+  readonly pid: number;
+  readonly state: string;
+  readonly restarts: number;
+}
+
+/** A host as a scenario uses it. */
+export interface TestHost {
+  readonly name: string;
+  readonly hostId: number;
+  readonly streamKey: string;
+  readonly password: string;
+}
+
+/** `gala up` as a user runs it, on ports of its own. */
+export class Gala implements AsyncDisposable {
+  readonly webUrl: string;
+  readonly liveUrl: string;
+  readonly rtmpUrl: string;
+  readonly rtmpPort: number;
+  readonly adminUrl: string;
+  readonly dataFolder: string;
+  readonly operator: RoomClient;
+  readonly anyone: RoomClient;
+  /** Everything that it printed. */
+  readonly lines: string[];
+  readonly #process: ChildProcess;
+  readonly #ownsData: boolean;
+
+  private constructor(parts: {
+    process: ChildProcess;
+    ports: Ports;
+    options: GalaOptions;
+    dataFolder: string;
+    token: string;
+    lines: string[];
+  }) {
+    const { ports, options, dataFolder, token } = parts;
+    this.#process = parts.process;
+    this.#ownsData = options.dataFolder === undefined;
+    this.dataFolder = dataFolder;
+    this.lines = parts.lines;
+    this.webUrl = `http://127.0.0.1:${ports.http}`;
+    this.liveUrl = `http://127.0.0.1:${options.placement === 'one' ? ports.http : ports.live}`;
+    this.rtmpUrl = `rtmp://127.0.0.1:${ports.rtmp}/live`;
+    this.rtmpPort = ports.rtmp;
+    this.adminUrl = `http://127.0.0.1:${ports.admin}`;
+    this.operator = createRoomClient({ baseUrl: this.webUrl, token });
+    this.anyone = createRoomClient({ baseUrl: this.webUrl });
+  }
+
+  static async start(options: GalaOptions = {}): Promise<Gala> {
+    const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'gala-test-')));
+    const ports = await freePorts();
+    const lines: string[] = [];
+    const child = launch(options, ports, dataFolder);
+    for (const stream of [child.stdout!, child.stderr!]) {
+      createInterface({ input: stream }).on('line', (line) => lines.push(line));
+    }
+    const failed = once(child, 'exit').then(([code, signal]) => {
+      throw new Error(`gala up ended with ${String(signal ?? code)}:\n${lines.join('\n')}`);
+    });
+    const ready = waitFor(() => lines.some((line) => line.startsWith('ready ')), {
+      timeoutMs: startMsMax,
+      what: 'ready',
+    });
+    await Promise.race([ready, failed]);
+    failed.catch(() => undefined);
+    const token = (await readFile(join(dataFolder, 'admin.token'), 'utf8')).trim();
+    return new Gala({ process: child, ports, options, dataFolder, token, lines });
+  }
+
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
+  /** A host with a stream key and a password. */
+  async createHost(name: string): Promise<TestHost> {
+    const password = `${name}-password`;
+    const { host, streamKey } = await this.operator.createHost({ name, password });
+    return { name, hostId: host.hostId, streamKey, password };
+  }
+
+  async processes(): Promise<ProcessStatus[]> {
+    const answer = await fetch(`${this.adminUrl}/status`);
+    return ((await answer.json()) as { processes: ProcessStatus[] }).processes;
+  }
+
+  async pidOf(name: string): Promise<number> {
+    const found = (await this.processes()).find((each) => each.name === name);
+    if (!found) throw new Error(`no process ${name}`);
+    return found.pid;
+  }
+
+  async metrics(): Promise<string> {
+    return (await fetch(`${this.adminUrl}/metrics`)).text();
+  }
+
+  /** Value of a metric, summed over all processes; 0 when it is not there. */
+  async metric(name: string): Promise<number> {
+    const lines = (await this.metrics()).split('\n').filter((line) => line.startsWith(`${name}{`));
+    return lines.reduce((sum, line) => sum + Number(line.slice(line.lastIndexOf(' '))), 0);
+  }
+
+  /** As Ctrl-C does; resolves when it has ended. */
+  async stop(signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+    if (this.#process.exitCode !== null || this.#process.signalCode !== null) return;
+    const ended = once(this.#process, 'exit');
+    const killer = setTimeout(() => this.#process.kill('SIGKILL'), stopMsMax);
+    this.#process.kill(signal);
+    await ended;
+    clearTimeout(killer);
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.stop();
+    if (this.#ownsData) await rm(this.dataFolder, { recursive: true, force: true, maxRetries: 5 });
+  }
+}
+
+function launch(options: GalaOptions, ports: Ports, dataFolder: string): ChildProcess {
+  const { placement = 'default', args = ['--no-demo'], env } = options;
+  const flags = placement === 'default' ? [] : [`--${placement}`];
+  return spawn(process.execPath, [join(root, 'cli/gala.ts'), 'up', ...flags, ...args], {
+    cwd: root,
+    env: {
+      ...process.env,
+      GALA_DATA: dataFolder,
+      GALA_HTTP_PORT: String(ports.http),
+      GALA_LIVE_PORT: String(ports.live),
+      GALA_RTMP_PORT: String(ports.rtmp),
+      GALA_ADMIN_PORT: String(ports.admin),
+      ...env,
+    },
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+}
+
+async function freePorts(): Promise<Ports> {
+  const [http, live, rtmp, admin] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
+  return { http, live, rtmp, admin };
+}
+
+/** A port that nobody listens on now. */
+export async function freePort(): Promise<number> {
+  const server = createServer();
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  await once(server, 'close');
+  return port;
+}
