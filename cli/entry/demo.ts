@@ -20,7 +20,7 @@ async function leave(code: number): Promise<void> {
   process.exitCode = code;
   const running = await broadcast?.catch(() => undefined);
   if (running) await running[Symbol.asyncDispose]();
-  if (process.connected) process.disconnect();
+  if (process.connected) process.disconnect?.();
 }
 
 process.on('message', (message: ToProcess) => {

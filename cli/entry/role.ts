@@ -30,7 +30,7 @@ async function leave(code: number): Promise<void> {
   process.exitCode = code;
   const ready = await running?.catch(() => undefined);
   if (ready) await ready[Symbol.asyncDispose]();
-  if (process.connected) process.disconnect();
+  if (process.connected) process.disconnect?.();
   setTimeout(() => process.exit(), orphanMs).unref();
 }
 

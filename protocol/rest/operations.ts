@@ -104,6 +104,15 @@ export const operations = {
     status: 201,
     response: z.object({ streamKey: z.string(), publish: shape.publishTarget }),
   },
+  rotateHostStreamKey: {
+    method: 'POST',
+    path: '/v1/hosts/{hostRef}/stream-key',
+    summary: 'Make a new stream key for any host; `hostRef` is a host id or `@name`',
+    access: 'operator',
+    scope: 'hosts:write',
+    status: 201,
+    response: z.object({ streamKey: z.string(), publish: shape.publishTarget }),
+  },
   createRoom: {
     method: 'POST',
     path: '/v1/rooms',

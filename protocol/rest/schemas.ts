@@ -111,5 +111,9 @@ export const pathParameters = {
     .string()
     .regex(/^(@[A-Za-z0-9][A-Za-z0-9._-]{2,31}|[1-9][0-9]{0,15})$/)
     .describe('a room id, or `@name` for the present room of a host'),
+  hostRef: z
+    .string()
+    .regex(/^(@[A-Za-z0-9][A-Za-z0-9._-]{2,31}|[1-9][0-9]{0,10})$/)
+    .describe('a host id, or `@name`'),
   tokenId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
 };

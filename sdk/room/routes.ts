@@ -19,6 +19,7 @@ export const routes: Routes = {
   getMyHost: { method: 'GET', path: '/v1/hosts/me' },
   updateMyHost: { method: 'PATCH', path: '/v1/hosts/me' },
   rotateStreamKey: { method: 'POST', path: '/v1/hosts/me/stream-key' },
+  rotateHostStreamKey: { method: 'POST', path: '/v1/hosts/{hostRef}/stream-key' },
   createRoom: { method: 'POST', path: '/v1/rooms' },
   listLiveRooms: { method: 'GET', path: '/v1/rooms' },
   getRoom: { method: 'GET', path: '/v1/rooms/{roomId}' },

@@ -58,7 +58,8 @@ async function presentRoom(parts: Parts, call: EnterCall, name: string): Promise
   return { room: restRoom(room), host: restHost(host) };
 }
 
-async function hostIdOfName(parts: Parts, call: EnterCall, name: string): Promise<bigint> {
+/** The id of the host behind a login name. @throws CodedError HOST_UNKNOWN */
+export async function hostIdOfName(parts: Parts, call: Pick<Call, 'rpc'>, name: string): Promise<bigint> {
   try {
     const { user } = await parts.account.findUser({ name }, call.rpc);
     if (user) return user.userId;

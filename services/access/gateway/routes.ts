@@ -1,12 +1,13 @@
 import { CodedError, hasCode } from '@gala/lib/error';
 import type { SignInResponse } from '@gala/protocol/account';
 import { protocolErrors } from '@gala/protocol/errors';
+import { parseId, userIdMax } from '@gala/protocol/ids';
 import type { OperationName, Principal, Room, Session } from '@gala/protocol/rest';
 import type { Room as RpcRoom } from '@gala/protocol/room';
 import { checkGrantedScopes, checkMayWatch, checkOwnRoom, ownUserId } from './access.ts';
 import type { Call, Caller, Handlers, Reply } from './call.ts';
 import { restApiToken, restHost, restIssuer, restRoom, rpcVisibility } from './conversions.ts';
-import { enterRoom, roomIdOf } from './enter.ts';
+import { enterRoom, hostIdOfName, roomIdOf } from './enter.ts';
 import { createHost } from './host.ts';
 import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
@@ -62,8 +63,13 @@ function sessionHandlers(
 
 function hostHandlers(
   parts: Parts,
-): HandlersOf<'createHost' | 'getMyHost' | 'updateMyHost' | 'rotateStreamKey'> {
+): HandlersOf<'createHost' | 'getMyHost' | 'updateMyHost' | 'rotateStreamKey' | 'rotateHostStreamKey'> {
   const { room, config, events } = parts;
+  const rotate = async (call: Pick<Call, 'page' | 'rpc'>, hostId: number) => {
+    const { streamKey } = await room.rotateStreamKey({ hostId: BigInt(hostId) }, call.rpc);
+    events.streamKeyRotated({ hostId });
+    return { body: { streamKey, publish: { rtmpUrl: publishUrl(call.page, config) } } };
+  };
   return {
     createHost: (call) => createHost(parts, call),
     getMyHost: async (call) => {
@@ -89,13 +95,18 @@ function hostHandlers(
       if (!host) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
       return { body: { host: restHost(host) } };
     },
-    rotateStreamKey: async (call) => {
-      const hostId = ownUserId(await call.caller());
-      const { streamKey } = await room.rotateStreamKey({ hostId: BigInt(hostId) }, call.rpc);
-      events.streamKeyRotated({ hostId });
-      return { body: { streamKey, publish: { rtmpUrl: publishUrl(call.page, config) } } };
-    },
+    rotateStreamKey: async (call) => rotate(call, ownUserId(await call.caller())),
+    rotateHostStreamKey: async (call) => rotate(call, await hostIdOf(parts, call)),
   };
+}
+
+/** `@name` or a host id. */
+async function hostIdOf(parts: Parts, call: Call<'rotateHostStreamKey'>): Promise<number> {
+  const { hostRef } = call.params;
+  if (hostRef.startsWith('@')) return Number(await hostIdOfName(parts, call, hostRef.slice(1)));
+  const hostId = parseId(hostRef, userIdMax);
+  if (hostId === undefined) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
+  return hostId;
 }
 
 function roomHandlers(
