@@ -6,7 +6,10 @@ export type RtmpDecision =
   | { readonly accept: true }
   | { readonly accept: false; readonly code?: string; readonly description?: string };
 
-/** What a connection tells its owner. Nothing is called after `onEnd`. */
+/**
+ * What a connection tells its owner. Nothing is called after `onEnd`. A MediaError thrown by `onMedia` or `onBatchEnd`
+ * ends the connection with its code; any other error is a bug.
+ */
 export interface RtmpConnectionHandler {
   /**
    * Decides on a publisher before its first media byte is read. `signal` aborts when the peer is gone or the time

@@ -142,13 +142,13 @@ export class RtmpServerConnection {
     this.#socket.cork();
     try {
       action();
+      this.#endBatch();
     } catch (error) {
       if (!(error instanceof MediaError)) throw error;
       this.#end(error.code);
     } finally {
       this.#socket.uncork();
     }
-    this.#endBatch();
     if (!this.#isEnded) this.#checkLimits();
   }
 

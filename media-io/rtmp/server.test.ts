@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
+import { parseVideoTag } from '@gala/media/flv';
 import { describe, expect, test } from 'vitest';
 import { connectRtmp } from './client.ts';
 import { listenRtmp } from './server.ts';
@@ -189,6 +190,27 @@ describe('decisions', () => {
     expect(await publisher.end).toBe('DISMISSED');
     expect(client.sendVideo(0, Buffer.alloc(1))).toBe(false);
   });
+});
+
+test('media that the owner cannot parse ends its connection alone', async () => {
+  const ends: string[] = [];
+  await using server = await listenRtmp({
+    port: 0,
+    host: '127.0.0.1',
+    onSession: () => ({
+      onPublish: () => ({ accept: true }),
+      onMedia: ({ payload }) => void parseVideoTag(payload),
+      onEnd: (reason) => ends.push(reason),
+    }),
+  });
+  const url = `rtmp://127.0.0.1:${server.address().port}/live`;
+  const [broken, whole] = [await connectRtmp(url, key('1.a')), await connectRtmp(url, key('2.b'))];
+  await Promise.all([broken.publish(), whole.publish()]);
+  broken.sendVideo(0, Buffer.from([0x17]));
+  await until(() => ends.length > 0);
+  expect(ends).toEqual(['FLV_TRUNCATED']);
+  expect(server.counters.open).toBe(1);
+  await whole[Symbol.asyncDispose]();
 });
 
 test('players get what the owner sends, and the end of the stream', async () => {
