@@ -15,13 +15,16 @@ export interface CallContext {
 }
 
 export interface CallOptions {
-  /** Time limit of the whole call; the service's default (5 s) otherwise. */
+  /** Time limit of the whole call; 5 s otherwise, and none for streams. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly traceparent?: string;
 }
 
-/** Handlers of a service by method name; server streaming methods answer an async iterable. */
+/**
+ * Handlers of a service by method name; server streaming methods answer an async iterable. Requests are frozen.
+ * A CodedError reaches the caller with its code; any other error is logged and becomes INTERNAL.
+ */
 export type Handlers<Service extends DescService> = {
   [Name in keyof Service['method']]: Service['method'][Name] extends DescMethodUnary<infer I, infer O>
     ? (request: MessageShape<I>, call: CallContext) => Promise<MessageInitShape<O>>
@@ -30,7 +33,11 @@ export type Handlers<Service extends DescService> = {
       : never;
 };
 
-/** The typed client of a service, whatever the transport. Errors are CodedErrors with the callee's code. */
+/**
+ * The typed client of a service, whatever the transport. Errors are CodedErrors with the callee's code, or
+ * UNAVAILABLE, DEADLINE_EXCEEDED, CANCELLED, UNAUTHENTICATED, MESSAGE_TOO_LARGE, INVALID_REQUEST, INTERNAL.
+ * A stream is called when its first message is asked for, and cancelled when its reader leaves the loop.
+ */
 export type Client<Service extends DescService> = {
   [Name in keyof Service['method']]: Service['method'][Name] extends DescMethodUnary<infer I, infer O>
     ? (request: MessageInitShape<I>, options?: CallOptions) => Promise<MessageShape<O>>
