@@ -1,1 +1,4 @@
-export type * from './types.ts';
+export type { CallContext, CallOptions, Client, Handlers, Rpc } from './types.ts';
+export { rpcErrors } from './errors.ts';
+export { messageBytesMax } from './message.ts';
+export { createRpc, type RpcOptions } from './rpc.ts';
