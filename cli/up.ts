@@ -1,6 +1,8 @@
-import { once } from 'node:events';
 import { parseArgs } from 'node:util';
+import type { Settings } from '@gala/lib/config';
 import { CodedError } from '@gala/lib/error';
+import { onSignals } from '@gala/lib/lifecycle';
+import type { Logger } from '@gala/lib/logger';
 import { adminTokenPath, claimDataFolder, dataFolderPath, openSecrets } from './data-folder.ts';
 import { DatabaseKeeper } from './database.ts';
 import { startDemo } from './demo.ts';
@@ -29,11 +31,35 @@ const spareConnections = 20;
 
 /** `gala up`: the whole of Gala on this machine, until a signal ends it. */
 export async function up(args: readonly string[]): Promise<void> {
-  const { placement, isPublic, demo } = parseOptions(args);
-  const stopped = firstSignal();
-  const dataFolder = dataFolderPath();
-  const settings = readSettings({ isPublic, singleListener: placement === 'one' });
+  const options = parseOptions(args);
+  const settings = readSettings({ isPublic: options.isPublic, singleListener: options.placement === 'one' });
   const logger = processLogger('supervisor', settings);
+  const starting = startInstallation({ ...options, settings, logger });
+  const closed = onSignals({
+    // A signal during the start lets it finish first: half of a start is what nobody can close.
+    drain: () => starting.then((started) => started[Symbol.asyncDispose]()),
+    hurry: () => void starting.then((started) => started.hurry()),
+    logger,
+  });
+  closed.catch(() => undefined);
+  console.log(`ready ${(await starting).webUrl}`);
+  await closed;
+}
+
+interface InstallationOptions extends UpOptions {
+  readonly settings: Settings;
+  readonly logger: Logger;
+}
+
+interface Installation extends AsyncDisposable {
+  readonly webUrl: string;
+  hurry(): void;
+}
+
+/** Secrets, database, processes and demo, in this order. */
+async function startInstallation(options: InstallationOptions): Promise<Installation> {
+  const { settings, logger, placement, isPublic } = options;
+  const dataFolder = dataFolderPath();
   const secrets = await openSecrets(dataFolder);
   await claimDataFolder(dataFolder);
   if (isSource) await build();
@@ -45,12 +71,14 @@ export async function up(args: readonly string[]): Promise<void> {
     await startSupervisor({ placement, settings, secrets, dataFolder, database, logger, isPublic }),
   );
   if (secrets.adminTokenIsNew) console.log(`operator token: ${adminTokenPath(dataFolder)}`);
-  if (demo)
-    stack.use(startDemo({ settings, supervisor, operatorToken: secrets.operatorToken, dataFolder, logger }));
-  console.log(`ready ${supervisor.webUrl}`);
-  await stopped;
-  logger.info('closing; a second signal hurries');
-  void firstSignal().then(() => supervisor.hurry());
+  const { operatorToken } = secrets;
+  if (options.demo) stack.use(startDemo({ settings, supervisor, operatorToken, dataFolder, logger }));
+  const started = stack.move();
+  return {
+    webUrl: supervisor.webUrl,
+    hurry: () => supervisor.hurry(),
+    [Symbol.asyncDispose]: () => started.disposeAsync(),
+  };
 }
 
 /** From a checkout: the pages and the bundle that all processes run, when a source is newer than they are. */
@@ -82,11 +110,4 @@ function parse(args: readonly string[]) {
 /** A container's loopback is of no use to anyone outside, so there the default is to bind all addresses. */
 function isContainer(env: NodeJS.ProcessEnv = process.env): boolean {
   return env.KUBERNETES_SERVICE_HOST !== undefined || env.GALA_CONTAINER === 'true';
-}
-
-async function firstSignal(): Promise<void> {
-  const abort = new AbortController();
-  const { signal } = abort;
-  await Promise.race([once(process, 'SIGINT', { signal }), once(process, 'SIGTERM', { signal })]);
-  abort.abort();
 }
