@@ -34,7 +34,7 @@ export function createEvents(logger: Logger, metrics: Metrics) {
       count('signInRefused', fields, 'sign-in refused'),
     hostCreated: (fields: HostFields) => count('hostCreated', fields, 'host created'),
     hostRepaired: (fields: HostFields) => count('hostRepaired', fields, 'half-made host completed'),
-    streamKeyRotated: (fields: { hostId: number }) => count('streamKeyRotated', fields, 'stream key rotated'),
+    streamKeyRotated: (fields: HostFields) => count('streamKeyRotated', fields, 'stream key rotated'),
     roomEnded: (fields: { roomId: number; by: number }) =>
       count('roomEnded', fields, 'room ended by request'),
     apiTokenCreated: (fields: TokenFields) => count('apiTokenCreated', fields, 'API token created'),
@@ -51,7 +51,7 @@ export function createEvents(logger: Logger, metrics: Metrics) {
 
 interface HostFields {
   readonly hostId: number;
-  /** User id of the operator; 0 for the operator token. */
+  /** User id of who asked; 0 for the operator token. */
   readonly by: number;
 }
 

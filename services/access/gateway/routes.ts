@@ -65,9 +65,10 @@ function hostHandlers(
   parts: Parts,
 ): HandlersOf<'createHost' | 'getMyHost' | 'updateMyHost' | 'rotateStreamKey' | 'rotateHostStreamKey'> {
   const { room, config, events } = parts;
-  const rotate = async (call: Pick<Call, 'page' | 'rpc'>, hostId: number) => {
+  const rotate = async (call: Pick<Call, 'caller' | 'page' | 'rpc'>, hostId: number) => {
     const { streamKey } = await room.rotateStreamKey({ hostId: BigInt(hostId) }, call.rpc);
-    events.streamKeyRotated({ hostId });
+    const { userId: by } = await call.caller();
+    events.streamKeyRotated({ hostId, by });
     return { body: { streamKey, publish: { rtmpUrl: publishUrl(call.page, config) } } };
   };
   return {

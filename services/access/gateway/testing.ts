@@ -103,6 +103,30 @@ export class TestClient {
   }
 }
 
+/** Of every host that `createTestHost` makes. */
+export const password = 'correct horse battery';
+
+/** A new host with a signed-in browser. */
+export async function createTestHost(operator: TestClient, name: string) {
+  const { body, code } = await operator.call('createHost', {
+    body: { name, password, title: `Show ${name}` },
+  });
+  if (code) throw new Error(`createHost: ${code}`);
+  const { host, streamKey } = body;
+  return { name, hostId: host.hostId, streamKey, ...(await signInTestHost(operator, name)) };
+}
+
+/** One more browser of the host, at an address of its own. */
+export async function signInTestHost({ port, basePath }: TestClient, name: string) {
+  const client = new TestClient(port, { basePath });
+  const { body, code, headers } = await client.call('signIn', { body: { name, password } });
+  if (code) throw new Error(`signIn: ${code}`);
+  const [setCookie] = headers['set-cookie'] ?? [];
+  const { csrfToken } = body;
+  const sessionToken = /=([^;]+)/.exec(setCookie)?.[1] ?? '';
+  return { setCookie, csrfToken, sessionToken, session: client.withSession(setCookie, csrfToken) };
+}
+
 function success<Name extends OperationName>(name: Name, { status, headers, text }: RawAnswer): Answer<Name> {
   const operation: (typeof operations)[OperationName] = operations[name];
   if (status !== operation.status)

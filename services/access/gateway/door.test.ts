@@ -1,0 +1,202 @@
+import { operations, type Operation, type OperationName } from '@gala/protocol/rest';
+import * as fc from 'fast-check';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import * as account from '../../application/account/index.ts';
+import * as room from '../../application/room/index.ts';
+import { gatewaySection, role } from './index.ts';
+import { startTestHouse, type TestHouse } from './testing-context.ts';
+import { createTestHost, send, TestClient } from './testing.ts';
+
+let house: TestHouse;
+let port: number;
+let operator: TestClient;
+
+beforeAll(async () => {
+  house = await startTestHouse({
+    roles: [account.role, room.role, role],
+    sections: [account.accountSection, room.roomSection, gatewaySection],
+    migrations: [...account.migrations, ...room.migrations],
+    env: { GALA_GATEWAY_LIMITS_CHANGE_PER_USER_BURST: '100000' },
+  });
+  port = house.listener.port;
+  operator = new TestClient(port, { token: house.operatorToken });
+}, 60_000);
+
+afterAll(() => house[Symbol.asyncDispose]());
+
+const stranger = () => new TestClient(port);
+const all = Object.entries(operations) as [OperationName, Operation][];
+const pathOf = ({ path }: Operation) => path.replaceAll(/\{\w+\}/g, '1048577');
+
+test('without credentials only what is for anyone is open', async () => {
+  for (const [name, operation] of all.filter(([, { access }]) => access !== 'anyone')) {
+    const answer = await stranger().raw({ method: operation.method, path: pathOf(operation) });
+    expect(answer.status, name).toBe(401);
+    expect(JSON.parse(answer.text).error.code, name).toBe('UNAUTHENTICATED');
+  }
+});
+
+test('a host may not do what operators do', async () => {
+  const { session } = await createTestHost(operator, 'no-operator');
+  for (const [name, operation] of all.filter(([, { access }]) => access === 'operator')) {
+    const answer = await session.raw({ method: operation.method, path: pathOf(operation) });
+    expect(answer.status, name).toBe(403);
+  }
+});
+
+test('unknown paths and wrong methods are coded', async () => {
+  const unknown = await stranger().raw({ path: '/v1/nothing' });
+  expect([unknown.status, JSON.parse(unknown.text).error.code]).toEqual([404, 'NOT_FOUND']);
+  const wrong = await stranger().raw({ method: 'DELETE', path: '/v1/rooms' });
+  expect([wrong.status, JSON.parse(wrong.text).error.code]).toEqual([405, 'METHOD_NOT_ALLOWED']);
+  expect(wrong.headers.allow?.split(', ').sort()).toEqual(['GET', 'HEAD', 'OPTIONS', 'POST']);
+});
+
+test('HEAD answers the headers of GET', async () => {
+  const answer = await stranger().raw({ method: 'HEAD', path: '/v1/rooms' });
+  expect([answer.status, answer.text]).toEqual([200, '']);
+  expect(Number(answer.headers['content-length'])).toBeGreaterThan(0);
+});
+
+test('pages of any origin may read what anyone may, and nothing else', async () => {
+  const origin = { Origin: 'http://elsewhere.test' };
+  const open = await stranger().raw({ path: '/v1/rooms', headers: origin });
+  expect(open.headers['access-control-allow-origin']).toBe('*');
+  expect(open.headers['access-control-allow-credentials']).toBeUndefined();
+  const missing = await stranger().raw({ path: '/v1/rooms/@nobody-here/enter', headers: origin });
+  expect([missing.status, missing.headers['access-control-allow-origin']]).toEqual([404, '*']);
+  const closed = await stranger().raw({ path: '/v1/sessions/current', headers: origin });
+  expect(closed.headers['access-control-allow-origin']).toBeUndefined();
+  const preflight = await stranger().raw({ method: 'OPTIONS', path: '/v1/rooms', headers: origin });
+  expect([preflight.status, preflight.headers['access-control-allow-methods']]).toEqual([204, 'GET, HEAD']);
+  const refused = await stranger().raw({ method: 'OPTIONS', path: '/v1/hosts', headers: origin });
+  expect(refused.headers['access-control-allow-methods']).toBeUndefined();
+});
+
+test('the OpenAPI document is served, to pages of any origin', async () => {
+  const answer = await stranger().raw({ path: '/v1/openapi.json' });
+  expect(answer.headers['access-control-allow-origin']).toBe('*');
+  const { openapi, paths } = JSON.parse(answer.text) as { openapi: string; paths: Record<string, object> };
+  expect(openapi).toBe('3.1.0');
+  for (const [name, { method, path }] of all)
+    expect(paths[path], name).toHaveProperty(`${method.toLowerCase()}.operationId`, name);
+});
+
+test('bad bodies are told apart, and no value is repeated', async () => {
+  const post = (body: string, type = 'application/json') =>
+    stranger().raw({ method: 'POST', path: '/v1/sessions', headers: { 'Content-Type': type }, body });
+  const cases: [string, number, string][] = [
+    [JSON.stringify({ name: 'x' }), 400, 'INVALID_REQUEST'],
+    ['{', 400, 'INVALID_REQUEST'],
+    ['[]', 400, 'INVALID_REQUEST'],
+    ['', 400, 'INVALID_REQUEST'],
+    [JSON.stringify({ name: 'x', password: 'y'.repeat(200_000) }), 413, 'BODY_TOO_LARGE'],
+  ];
+  for (const [body, status, code] of cases) {
+    const answer = await post(body);
+    expect([answer.status, JSON.parse(answer.text).error.code], body.slice(0, 40)).toEqual([status, code]);
+  }
+  expect((await post('name=x', 'application/x-www-form-urlencoded')).status).toBe(400);
+  const secret = await post(JSON.stringify({ name: 'x', password: 'S3cret'.repeat(50) }));
+  expect(secret.status).toBe(400);
+  expect(secret.text).not.toContain('S3cret');
+});
+
+test('the page is served beside the interface', async () => {
+  const answer = await send(port, { path: '/@someone', headers: { Accept: 'text/html' } });
+  expect(answer.headers['content-security-policy']).toContain("default-src 'self'");
+});
+
+/** Text that breaks parsers, databases and URLs. */
+const hostile = fc.oneof(
+  fc.string({ unit: 'binary', maxLength: 40 }),
+  fc.constantFrom(
+    '\0',
+    '\ud800',
+    '%',
+    '%2f',
+    '../..',
+    '@a\0b',
+    "'; drop table room",
+    '9'.repeat(30),
+    '-1',
+    '1e9',
+  ),
+);
+
+/** Bodies that have the right keys, so that what is wrong with their values reaches the handlers. */
+const shapedBody = fc.record(
+  {
+    name: fc.oneof(hostile, fc.stringMatching(/^[a-z]{3,20}$/)),
+    password: fc.oneof(hostile, fc.constant('long enough to pass')),
+    title: hostile,
+    reason: hostile,
+    visibility: fc.constantFrom('public', 'private', 'secret'),
+    jwt: hostile,
+    scopes: fc.array(fc.constantFrom('rooms:read', 'rooms:write', 'all'), { maxLength: 3 }),
+    expiresAtMs: fc.oneof(fc.maxSafeNat(), fc.double()),
+    issuer: hostile,
+    audience: hostile,
+    jwks: fc.oneof(hostile, fc.json()),
+  },
+  { requiredKeys: [] },
+);
+const anyBody = fc.oneof(
+  shapedBody.map((body) => JSON.stringify(body)),
+  fc.json(),
+  fc.string({ unit: 'binary' }),
+);
+
+const safelyEncoded = (text: string) => encodeURIComponent(text.toWellFormed());
+const anyPath = fc.oneof(
+  fc
+    .array(fc.oneof(hostile.map(safelyEncoded), fc.constantFrom('v1', 'rooms', 'hosts', 'me', '%', '')), {
+      maxLength: 5,
+    })
+    .map((segments) => `/v1/${segments.join('/')}`),
+  fc
+    .tuple(
+      fc.constantFrom(...all),
+      fc.oneof(hostile.map(safelyEncoded), fc.constantFrom('1048577', '@no-operator')),
+    )
+    .map(([[, { path }], value]) => path.replaceAll(/\{\w+\}/g, () => value)),
+);
+
+test('no path, query, header or body is a fault of ours', async () => {
+  const { session } = await createTestHost(operator, 'fuzzed');
+  const made = await session.call('createApiToken', { body: { name: 'fuzz', scopes: [] } });
+  const tokens = [undefined, house.operatorToken, made.body.token];
+  const request = fc.record({
+    method: fc.constantFrom('GET', 'HEAD', 'POST', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'),
+    path: anyPath,
+    query: fc.option(fc.webQueryParameters(), { nil: '' }),
+    traceparent: fc.option(fc.string({ minLength: 1 }), {
+      nil: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
+    }),
+    body: anyBody,
+    token: fc.constantFrom(...tokens),
+  });
+  const statuses = new Set<number>();
+  const property = fc.asyncProperty(request, async ({ method, path, query, traceparent, body, token }) => {
+    const client = new TestClient(port, token ? { token } : {});
+    const headers = {
+      'Content-Type': 'application/json',
+      traceparent: traceparent.replaceAll(/[^\x20-\x7e]/g, ''),
+    };
+    const sent = method === 'GET' || method === 'HEAD' ? undefined : body;
+    const answer = await client.raw({
+      method,
+      path: `${path}?${query}`,
+      headers,
+      ...(sent && { body: sent }),
+    });
+    statuses.add(answer.status);
+    expect(answer.status, answer.text).toBeLessThan(500);
+  });
+  await fc.assert(property, { numRuns: 500 });
+  expect([...statuses], 'the inputs reach the handlers').toEqual(
+    expect.arrayContaining([200, 201, 204, 400, 403, 404]),
+  );
+  const lines = house.logLines.map((line) => JSON.parse(line) as { level: number });
+  expect(lines.filter(({ level }) => level >= 50)).toEqual([]);
+}, 60_000);
