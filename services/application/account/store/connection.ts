@@ -1,0 +1,6 @@
+import type { Database, Sql } from '@gala/lib/sql';
+
+/** A connection inside `sql.tx`. */
+export type Transaction = Parameters<Parameters<Sql['tx']>[1]>[0];
+/** For statements that run alone or inside a transaction. */
+export type Connection = Database['pool'] | Transaction;
