@@ -17,7 +17,7 @@ const RUNTIME_MIN = [24, 6];
 const GLIBC_MIN = [2, 28];
 /** The same signal twice within this time is one wish: npm repeats what the terminal has sent already. */
 const SIGNAL_REPEAT_MS = 500;
-/** How often the shell that npm started us by is looked for. */
+/** How often npm is looked for, when it started us. */
 const PARENT_CHECK_MS = 250;
 
 /** Where npm puts the Node of each platform; `undefined`: no such package, the machine's own Node must do. */
@@ -140,12 +140,28 @@ function runToEnd(command, args, options) {
   });
 }
 
-/** A signal sent to npm ends its shell without a word to us: under npm, a parent that is gone means stop. */
+/** The parent of a process and its command's name, where /proc tells them. */
+function readParent(pid) {
+  try {
+    const [, name, parent] = /^\d+ \((.*)\) \S+ (\d+)/.exec(readFileSync(`/proc/${pid}/stat`, 'utf8')) ?? [];
+    return { name, parent: Number(parent) };
+  } catch {
+    return { name: '', parent: 0 };
+  }
+}
+
+/**
+ * Under npm, calls `onGone` when npm or the shell it put between is gone: npm does not pass all signals on, and
+ * nobody who stopped it wants a server left behind. Started by hand there is nothing to watch (nohup).
+ */
 function watchParent(onGone) {
-  const parent = process.ppid;
   if (!process.env.npm_lifecycle_event) return () => {};
+  const parent = process.ppid;
+  const viaShell = /^(ba|da|z)?sh$/.test(readParent(parent).name);
+  const grandparent = () => (viaShell ? readParent(parent).parent : 0);
+  const before = grandparent();
   const timer = setInterval(() => {
-    if (process.ppid === parent) return;
+    if (process.ppid === parent && grandparent() === before) return;
     clearInterval(timer);
     onGone();
   }, PARENT_CHECK_MS);
