@@ -111,6 +111,16 @@ test('garbage, two Host fields and an oversize head are refused, closed and coun
   expect(await counted('client_errors')).toBe(3);
 });
 
+test('a whole request is answered before the garbage behind it is refused', async () => {
+  const listener = await start();
+  listener.mount('/', async (_request, response) => {
+    await new Promise((resolve) => setTimeout(resolve, 20));
+    respondJson(response, 'first');
+  });
+  const answers = await exchange(listener.port, 'GET / HTTP/1.1\r\nHost: a\r\n\r\n\x01\x02\r\n\r\n');
+  expect(answers).toMatch(/^HTTP\/1.1 200 .*"first"HTTP\/1.1 400 /s);
+});
+
 test('a head or body that comes too slowly ends in 408', async () => {
   const limits = { headersTimeoutMs: 100, requestTimeoutMs: 200, checkIntervalMs: 20 };
   const listener = await start({ limits });

@@ -246,19 +246,16 @@ class MountedServer implements HttpListener {
     }
   }
 
-  /** What cannot be parsed, is too large or comes too slowly. An answer that has begun is not written into. */
+  /** What cannot be parsed, is too large or comes too slowly. */
   #refuse(error: { readonly code?: string }, socket: Duplex): void {
     if (error.code !== 'ECONNRESET') this.#counters.clientErrors++;
     const answering = this.#answering.get(socket);
-    const midAnswer = answering !== undefined && answering.headersSent && !answering.writableFinished;
-    if (error.code === 'ECONNRESET' || !socket.writable || midAnswer) {
-      socket.destroy();
-      return;
-    }
-    const status = refusals[error.code ?? ''] ?? '400 Bad Request';
-    socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () =>
-      socket.destroy(),
-    );
+    const unfinished = answering && !answering.writableFinished && !answering.destroyed;
+    if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
+    // Bytes that cannot be parsed follow a whole request: its answer comes first.
+    else if (unfinished && answering.req.complete) answering.once('close', () => refuse(socket, error.code));
+    else if (unfinished && answering.headersSent) socket.destroy();
+    else refuse(socket, error.code);
   }
 
   async #close(): Promise<void> {
@@ -285,6 +282,12 @@ const refusals: Readonly<Record<string, string>> = {
   HPE_HEADER_OVERFLOW: '431 Request Header Fields Too Large',
   ERR_HTTP_REQUEST_TIMEOUT: '408 Request Timeout',
 };
+
+function refuse(socket: Duplex, code: string | undefined): void {
+  if (!socket.writable) return;
+  const status = refusals[code ?? ''] ?? '400 Bad Request';
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {
   const value = request.headers[name];
