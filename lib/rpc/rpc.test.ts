@@ -177,6 +177,21 @@ test('a connection lost in mid-call is UNAVAILABLE at once, and the call is not 
   expect(calls).toBe(1);
 });
 
+test('a member that comes back at its old address is called again within the wait for members', async () => {
+  const coord = new MemoryCoord();
+  const before = processOf(coord);
+  await before.serve(ProbeService, answering('before'));
+  const { port } = await addressOf(coord);
+  const client = processOf(coord).client(ProbeService);
+  expect(await client.echo({})).toMatchObject({ text: 'before' });
+  const [stale] = [...coord.list(group)];
+  await before[Symbol.asyncDispose]();
+  await coord.join(group, stale);
+  const waiting = client.echo({});
+  await processOf(coord, { port }).serve(ProbeService, answering('after'));
+  expect(await waiting).toMatchObject({ text: 'after' });
+});
+
 test('a service that is withdrawn ends its streams and lets its unary calls finish', async () => {
   const coord = new MemoryCoord();
   const callee = processOf(coord);
