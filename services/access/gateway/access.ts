@@ -16,7 +16,7 @@ export function checkAccess({ access, scope }: Operation, caller: Caller): void 
   if (!caller.scopes.includes(scope)) throw forbidden(`the token lacks the scope ${scope}`);
 }
 
-export function isOperator(caller: Caller): boolean {
+function isOperator(caller: Caller): boolean {
   return caller.roles.includes('operator');
 }
 

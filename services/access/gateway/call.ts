@@ -5,12 +5,12 @@ import type { z } from 'zod';
 import type { Page } from './page.ts';
 
 type Table = typeof operations;
-export type ParsedBody<Name extends OperationName> = Table[Name] extends {
+type ParsedBody<Name extends OperationName> = Table[Name] extends {
   body: infer Body extends z.ZodType;
 }
   ? z.output<Body>
   : undefined;
-export type ParsedQuery<Name extends OperationName> = Table[Name] extends {
+type ParsedQuery<Name extends OperationName> = Table[Name] extends {
   query: infer Query extends z.ZodType;
 }
   ? z.output<Query>

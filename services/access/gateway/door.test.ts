@@ -1,3 +1,5 @@
+import { loadSettings } from '@gala/lib/config';
+import { createMetrics } from '@gala/lib/metrics';
 import { operations, type Operation, type OperationName } from '@gala/protocol/rest';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -105,6 +107,39 @@ test('bad bodies are told apart, and no value is repeated', async () => {
 test('the page is served beside the interface', async () => {
   const answer = await send(port, { path: '/@someone', headers: { Accept: 'text/html' } });
   expect(answer.headers['content-security-policy']).toContain("default-src 'self'");
+});
+
+test('below a base path, with public addresses of its own, everything moves along', async () => {
+  const env = {
+    GALA_GATEWAY_BASE_PATH: '/show',
+    GALA_GATEWAY_PUBLIC_URL: 'https://gala.test/show',
+    GALA_GATEWAY_LIVE_URL: 'http://edge.test/media',
+    GALA_GATEWAY_RTMP_URL: 'rtmps://in.test/live',
+  };
+  const settings = loadSettings([gatewaySection], { env });
+  await using second = await role.start({ ...house.context, settings, metrics: createMetrics('second') });
+  expect(second).toBeDefined();
+  const client = new TestClient(port, { token: house.operatorToken, basePath: '/show' });
+  const { session, setCookie } = await createTestHost(client, 'below');
+  expect(setCookie).toMatch(/; Path=\/show\/; .*; Secure$/);
+  expect((await session.call('getMyHost')).body.publish.rtmpUrl).toBe('rtmps://in.test/live');
+  const { servers } = JSON.parse((await client.raw({ path: '/show/v1/openapi.json' })).text) as {
+    servers: object[];
+  };
+  expect(servers).toEqual([{ url: '/show' }]);
+  expect((await client.raw({ path: '/show/v1/nothing' })).status).toBe(404);
+});
+
+test('without the account service what is for anyone goes on, the rest says that a part is away', async () => {
+  await using alone = await startTestHouse({
+    roles: [room.role, role],
+    sections: [room.roomSection, gatewaySection],
+    migrations: [...account.migrations, ...room.migrations],
+  });
+  const visitor = new TestClient(alone.listener.port);
+  expect((await visitor.call('listLiveRooms')).body).toEqual({ rooms: [], total: 0 });
+  const signIn = await visitor.call('signIn', { body: { name: 'anyone', password: 'at all' } });
+  expect([signIn.status, signIn.code]).toEqual([503, 'UNAVAILABLE']);
 });
 
 /** Text that breaks parsers, databases and URLs. */
