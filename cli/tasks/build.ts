@@ -1,5 +1,5 @@
 // `buildWeb` and `buildBundle`, each only when a source is newer than what was built; as a task: both.
-import { existsSync, globSync, statSync } from 'node:fs';
+import { existsSync, globSync, rmSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Plugin } from 'esbuild';
 import { ROOT } from './command.ts';
@@ -23,7 +23,7 @@ export async function buildBundle(): Promise<boolean> {
   if (isFresh(join(ROOT, 'dist/cli/gala.js'), SERVER_SOURCES)) return false;
   const { build } = await import('esbuild');
   const entryPoints = globSync(BUNDLE_ENTRIES, { cwd: ROOT }).filter((path) => !path.endsWith('.test.ts'));
-  await build({
+  const { metafile } = await build({
     absWorkingDir: ROOT,
     entryPoints,
     outdir: 'dist',
@@ -34,9 +34,15 @@ export async function buildBundle(): Promise<boolean> {
     format: 'esm',
     target: 'node24.6',
     sourcemap: true,
+    metafile: true,
     logLevel: 'warning',
     plugins: [outsidePackages],
   });
+  // Shared pieces are named by their content: those of earlier builds would stay for ever.
+  const leftOver = globSync('dist/**/*.{js,map}', { cwd: ROOT }).filter(
+    (path) => !(path in metafile.outputs),
+  );
+  for (const path of leftOver) rmSync(join(ROOT, path));
   return true;
 }
 
