@@ -91,8 +91,9 @@ export class RoomEvents {
     this.#log.warn({ edgeId, fence }, 'edge lost');
   }
 
-  sweepFailed(error: unknown): void {
+  /** One line an outage; every sweep of it is counted. */
+  sweepFailed(error: unknown, isFirst: boolean): void {
     this.#counters.sweepsFailed++;
-    this.#log.warn({ error }, 'sweep failed');
+    if (isFirst) this.#log.warn({ error }, 'sweep failed');
   }
 }

@@ -72,8 +72,8 @@ test('a room that its edge no longer names is held once it is clear that it shou
 test('a lost report is made up for: a carried room is live, a held one is on hold', async () => {
   const { edgeId, room } = await onAir();
   world.clock.advance(world.config.settleMs);
-  await world.heartBeats.report(edgeId, [carried(room, { held: true })]);
-  expect(await stored(room)).toMatchObject({ state: 'hold' });
+  await world.heartBeats.report(edgeId, [carried(room, { held: true, viewers: 6 })]);
+  expect(await stored(room)).toMatchObject({ state: 'hold', viewers: 6 });
   world.clock.advance(world.config.settleMs);
   await world.heartBeats.report(edgeId, [carried(room)]);
   expect(await stored(room)).toMatchObject({ state: 'live', epoch: 1, heldAtMs: 0 });

@@ -57,7 +57,7 @@ export class Sweeper implements AsyncDisposable {
         await using lease = await this.#parts.coord.lease('room/sweeper', 0, signal);
         await this.#lead(lease);
       } catch (error) {
-        if (!signal.aborted) this.#parts.events.sweepFailed(error);
+        if (!signal.aborted) this.#parts.events.sweepFailed(error, true);
       }
       await delay(leaseRetryMs, undefined, { signal }).catch(() => undefined);
     }
@@ -72,7 +72,7 @@ export class Sweeper implements AsyncDisposable {
     while (!signal.aborted) {
       const error = await this.#sweep(lease).catch((cause: unknown) => cause ?? 'unknown');
       if (error) this.#grantGrace();
-      if (error && !isFailing && !signal.aborted) this.#parts.events.sweepFailed(error);
+      if (error && !signal.aborted) this.#parts.events.sweepFailed(error, !isFailing);
       isFailing = error !== undefined;
       await delay(this.#parts.config.sweepMs, undefined, { signal }).catch(() => undefined);
     }

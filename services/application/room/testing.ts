@@ -1,5 +1,6 @@
 import { ManualClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
+import { coordMigrations } from '@gala/lib/coord';
 import { createMetrics } from '@gala/lib/metrics';
 import { startTestPostgres } from '@gala/lib/sql/testing';
 import { composeUserId } from '@gala/protocol/ids';
@@ -17,7 +18,7 @@ export type TestRooms = Awaited<ReturnType<typeof startTestRooms>>;
 
 /** The domain of the room role on a real PostgreSQL, with a clock that tests move. */
 export async function startTestRooms(config: Partial<RoomConfig> = {}) {
-  const postgres = await startTestPostgres({ sets: migrations });
+  const postgres = await startTestPostgres({ sets: [coordMigrations, ...migrations] });
   const parts = createTestParts(postgres, config);
   return {
     ...parts,

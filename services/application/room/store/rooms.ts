@@ -132,7 +132,6 @@ const changeColumns: readonly ColumnOfChange[] = [
   ['ended_at_ms', 'bigint', ({ after }) => after.endedAtMs],
   ['changed_at_ms', 'bigint', ({ after }) => after.changedAtMs],
   ['end_reason', 'text', ({ after }) => after.endReason],
-  ['viewers', 'integer', ({ after }) => after.viewers],
   ['report_sequence', 'bigint', ({ after }) => after.reportSequence],
 ];
 
@@ -140,7 +139,7 @@ const saveText = `
   update room set ${changeColumns
     .slice(5)
     .map(([name]) => `${name} = change.${name}`)
-    .join(', ')}
+    .join(', ')}, viewers = case change.state when 'ended' then 0 else room.viewers end
   from unnest(${changeColumns.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
     as change (${changeColumns.map(([name]) => name).join(', ')})
   where room.shard = change.shard and room.room_id = change.room_id
@@ -148,7 +147,10 @@ const saveText = `
     and room.state = change.state_before
   returning room.room_id`;
 
-/** Applies changes in one statement, each guarded by the version it was made for; ids of those applied. */
+/**
+ * Applies changes in one statement, each guarded by the version it was made for; ids of those applied.
+ * Viewers are left as they are counted meanwhile, but for a room that ends.
+ */
 export async function saveRooms(
   db: Connection,
   changes: readonly RoomChange[],
