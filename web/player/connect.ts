@@ -28,14 +28,15 @@ export function connect(options: ConnectOptions): ConnectTry {
   return {
     entered: call.catch(() => undefined),
     result: call.then(
-      (answer) => openStream(answer, options.preference),
+      (answer) => openStream(answer, options),
       (error: unknown) => closed(causeOfCall(error, options.roomRef)),
     ),
   };
 }
 
-async function openStream(answer: EnterAnswer, preference: PlayPreference): Promise<ConnectResult> {
-  if (answer.room.state === 'ended') return closed('room-ended');
+async function openStream(answer: EnterAnswer, options: ConnectOptions): Promise<ConnectResult> {
+  const { preference, roomRef } = options;
+  if (answer.room.state === 'ended') return closed(roomRef.startsWith('@') ? 'not-on-air' : 'room-ended');
   if (answer.room.state === 'created' || answer.play.length === 0) return closed('not-on-air');
   if (!canPlayFlv()) return closed('browser-unable');
   let cause: FailureCause = 'network-lost';

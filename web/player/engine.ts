@@ -29,6 +29,7 @@ export class Engine {
   readonly #player: MpegtsPlayer;
   readonly #pacer: Pacer;
   readonly #watch: ReturnType<typeof setInterval>;
+  readonly #listeners = new AbortController();
   readonly #startedMs = performance.now();
   #framed = false;
   #ended = false;
@@ -57,6 +58,7 @@ export class Engine {
   dispose(): void {
     this.#ended = true;
     clearInterval(this.#watch);
+    this.#listeners.abort();
     this.#pacer.dispose();
     this.#player.destroy();
   }
@@ -70,14 +72,18 @@ export class Engine {
       this.#framed = true;
       this.#options.onFrame();
     });
-    // A refusal (sound without a gesture) is answered by the page, which mutes and tries again.
-    video.play().catch(() => this.#playMuted());
+    // Not before there is something to play: an early play() counts as a stall ("waiting") of the picture.
+    video.addEventListener('canplay', () => this.#play(), { once: true, signal: this.#listeners.signal });
   }
 
-  #playMuted(): void {
-    if (this.#ended) return;
-    this.#options.video.muted = true;
-    this.#options.video.play().catch(() => undefined);
+  /** A browser that refuses sound without a gesture gets the picture muted. */
+  #play(): void {
+    const { video } = this.#options;
+    video.play().catch(() => {
+      if (this.#ended) return;
+      video.muted = true;
+      video.play().catch(() => undefined);
+    });
   }
 
   #check(): void {

@@ -49,6 +49,7 @@ export class FlvSpan {
     // 11 header bytes, the data and 4 bytes of "previous tag size", less what was peeked at.
     this.#skip = Math.max(0, 11 + dataBytes + 4 - tagPeekBytes);
     const tagType = byte(0) & 0x1f;
+    if (dataBytes < 2) return;
     if (tagType === videoTag && !isVideoConfiguration(byte(11), byte(12))) this.#videoMs = this.#note(timeMs);
     if (tagType === audioTag && !isAudioConfiguration(byte(11), byte(12))) this.#audioMs = this.#note(timeMs);
   }

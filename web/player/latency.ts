@@ -23,6 +23,8 @@ export const latencyProfiles: Readonly<Record<Latency, LatencyProfile>> = {
 /** A network that starves the player earns a deeper cushion, up to three times the profile. */
 export const cushionMax = 3;
 export const cushionStep = 1.4;
+/** Per 200 ms of playing: a cushion that is not needed any more is half as deep after about a minute. */
+export const cushionDecay = 0.998;
 
 const rateSlow = 0.95;
 const rateChase = 1.08;

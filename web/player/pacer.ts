@@ -1,4 +1,4 @@
-import { choosePlaybackRate, cushionMax, cushionStep, type LatencyProfile } from './latency.ts';
+import { choosePlaybackRate, cushionDecay, cushionMax, cushionStep, type LatencyProfile } from './latency.ts';
 
 const tickMs = 200;
 /** Media this far ahead of a paused or hidden player is given up; coming back connects afresh. */
@@ -59,6 +59,7 @@ export class Pacer {
     const aheadSeconds = this.aheadSeconds;
     if ((video.paused || document.hidden) && aheadSeconds > parkSeconds) return onPark();
     this.#crossGap();
+    this.#cushion = Math.max(1, this.#cushion * cushionDecay);
     const rate = choosePlaybackRate({
       aheadSeconds,
       rate: video.playbackRate,

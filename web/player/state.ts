@@ -36,6 +36,8 @@ export interface PlayerState {
   readonly host: Host | undefined;
   /** A frame of the present connection has been shown. */
   readonly framed: boolean;
+  /** Some picture is on the screen: of this connection, or the last one of the one before. */
+  readonly pictured: boolean;
 }
 
 export type PlayerEvent =
@@ -52,6 +54,7 @@ export const initialState: PlayerState = {
   room: undefined,
   host: undefined,
   framed: false,
+  pictured: false,
 };
 
 /** Causes that no further try of this page can change. */
@@ -75,18 +78,34 @@ export function reducePlayer(state: PlayerState, event: PlayerEvent): PlayerStat
     case 'entered':
       return { ...state, room: event.answer.room, host: event.answer.host };
     case 'frame':
-      return { ...state, attempt: 0, cause: undefined, framed: true, phase: phaseOfPicture(state.room) };
+      return {
+        ...state,
+        attempt: 0,
+        cause: undefined,
+        framed: true,
+        pictured: true,
+        phase: phaseOfPicture(state.room),
+      };
     case 'room':
       return takeRoom({ ...state, room: event.room });
     default:
-      return { ...state, cause: event.cause, framed: false, phase: phaseOfCause(event.cause) };
+      return close(state, causeToShow(state, event.cause));
   }
+}
+
+/** Who saw the end of a broadcast goes on reading that it has ended while the page waits for the next. */
+function causeToShow(state: PlayerState, cause: FailureCause): FailureCause {
+  return cause === 'not-on-air' && state.phase === 'ended' ? 'room-ended' : cause;
+}
+
+function close(state: PlayerState, cause: FailureCause): PlayerState {
+  const phase = phaseOfCause(cause);
+  return { ...state, cause, framed: false, pictured: state.pictured && phase === 'reconnecting', phase };
 }
 
 /** A retry keeps saying why it is needed; a first try has nothing to explain. */
 function phaseOfTry(state: PlayerState): PlayerPhase {
-  if (state.cause === undefined || isFinal(state.cause)) return 'connecting';
-  return phaseOfCause(state.cause);
+  return state.cause === undefined ? 'connecting' : phaseOfCause(state.cause);
 }
 
 function phaseOfCause(cause: FailureCause): PlayerPhase {
@@ -101,7 +120,7 @@ function phaseOfPicture(room: Room | undefined): PlayerPhase {
 
 function takeRoom(state: PlayerState): PlayerState {
   if (state.room?.state === 'ended' && state.phase !== 'failed') {
-    return { ...state, phase: 'ended', cause: 'room-ended' };
+    return close(state, 'room-ended');
   }
   return state.framed ? { ...state, phase: phaseOfPicture(state.room) } : state;
 }

@@ -112,9 +112,8 @@ function Encoders({ rtmpUrl, streamKey }: { readonly rtmpUrl: string; readonly s
     <div className="encoders">
       <details open>
         <summary>{t('host.publish.obs')}</summary>
+        <p className="hint">{t('host.publish.obs.path')}</p>
         <dl className="obs">
-          <dt>{t('host.publish.obs.path')}</dt>
-          <dd />
           <dt>{t('host.publish.obs.service')}</dt>
           <dd>{t('host.publish.obs.service.value')}</dd>
           <dt>{t('host.publish.server')}</dt>

@@ -23,7 +23,6 @@ export function Player({ roomRef, preference, state, onState }: PlayerProps) {
   const session = useSession({ roomRef, preference, onState, video });
   const idle = useIdle(root);
   const hostName = state.room?.hostName ?? state.host?.name ?? roomRef.replace('@', '');
-  const covered = !state.framed && state.phase !== 'reconnecting';
   return (
     <div
       ref={root}
@@ -35,7 +34,7 @@ export function Player({ roomRef, preference, state, onState }: PlayerProps) {
       {/* A live broadcast brings no caption track. */}
       {/* oxlint-disable-next-line jsx-a11y/media-has-caption */}
       <video ref={video} muted playsInline aria-label={t('player.label', { host: hostName })} />
-      {covered && <Cover name={hostName} dimmed />}
+      {!state.pictured && <Cover name={hostName} dimmed />}
       <PlayerMessage state={state} hostName={hostName} onRetry={() => session.current?.retry()} />
       <PlayerControls root={root} video={video} phase={state.phase} preference={preference} />
     </div>

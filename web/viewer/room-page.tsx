@@ -25,7 +25,8 @@ export default function RoomPage({ roomRef, preference }: RoomPageProps) {
   const { t } = useWords();
   const { room, host } = state;
   const hostName = room?.hostName ?? host?.name ?? (roomRef.startsWith('@') ? roomRef.slice(1) : '');
-  const title = room?.title || host?.title || (hostName === '' ? '' : t('room.untitled', { host: hostName }));
+  const onAir = room?.state === 'live' || room?.state === 'hold';
+  const title = room?.title || host?.title || (onAir ? t('room.untitled', { host: hostName }) : hostName);
   useTitle(title);
   return (
     <div className="room" data-testid="room-page">

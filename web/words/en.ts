@@ -46,7 +46,7 @@ export const en = {
 
   'player.label': 'Live picture of {host}',
   'player.connecting': 'Connecting',
-  'player.unmute': 'Tap for sound',
+  'player.unmute': 'Turn on sound',
   'player.mute': 'Mute',
   'player.soundOn': 'Sound on',
   'player.volume': 'Volume',

@@ -47,7 +47,7 @@ export const zh: Dictionary = {
 
   'player.label': '{host} 的直播画面',
   'player.connecting': '正在连接',
-  'player.unmute': '点按开启声音',
+  'player.unmute': '打开声音',
   'player.mute': '静音',
   'player.soundOn': '开启声音',
   'player.volume': '音量',

@@ -1,0 +1,103 @@
+import { fileURLToPath } from 'node:url';
+import { gzipSync } from 'node:zlib';
+import { build, type Rollup } from 'vite';
+import { beforeAll, expect, test, vi } from 'vitest';
+
+/**
+ * Script of the first load of a page, as the gateway sends it (compressed), the player of a room page included;
+ * and what the browser has to parse of it, without the player, which is React for four fifths.
+ */
+const sentBytesMax = 250 * 1024;
+const parsedBytesMax = 272 * 1024;
+
+let output: Rollup.RollupOutput['output'];
+let html: string;
+
+beforeAll(async () => {
+  output = await buildForProduction();
+  const page = output.find(({ fileName }) => fileName === 'index.html');
+  html = page?.type === 'asset' ? String(page.source) : '';
+}, 60_000);
+
+/** Under the NODE_ENV of a test run React and JSX would come in their development form. */
+async function buildForProduction(): Promise<Rollup.RollupOutput['output']> {
+  const root = fileURLToPath(new URL('.', import.meta.url));
+  const configFile = fileURLToPath(new URL('vite.config.ts', import.meta.url));
+  vi.stubEnv('NODE_ENV', 'production');
+  try {
+    const built = await build({ root, configFile, logLevel: 'silent', build: { write: false } });
+    return (built as Rollup.RollupOutput).output;
+  } finally {
+    vi.unstubAllEnvs();
+  }
+}
+
+const chunks = (): Rollup.OutputChunk[] => output.filter((part) => part.type === 'chunk');
+
+function chunkNamed(name: string): Rollup.OutputChunk {
+  const found = chunks().find((chunk) => chunk.name === name);
+  if (!found) throw new Error(`no chunk is named ${name}`);
+  return found;
+}
+
+/** The chunks with everything that they import statically. */
+function closure(names: readonly string[]): Rollup.OutputChunk[] {
+  const found = new Map<string, Rollup.OutputChunk>();
+  const visit = (chunk: Rollup.OutputChunk): void => {
+    if (found.has(chunk.fileName)) return;
+    found.set(chunk.fileName, chunk);
+    for (const file of chunk.imports)
+      chunks()
+        .filter(({ fileName }) => fileName === file)
+        .forEach(visit);
+  };
+  names.map(chunkNamed).forEach(visit);
+  return [...found.values()];
+}
+
+const sent = (parts: readonly Rollup.OutputChunk[]): number =>
+  parts.reduce((sum, { code }) => sum + gzipSync(code).length, 0);
+const parsed = (parts: readonly Rollup.OutputChunk[]): number =>
+  parts.reduce((sum, { code }) => sum + Buffer.byteLength(code), 0);
+
+test.each([
+  ['home', []],
+  ['room', ['room-page']],
+  ['host', ['host-page']],
+])('the first load of the %s page keeps to its budget', (page, names) => {
+  const loaded = closure(['index', 'main', 'en', ...names]);
+  const player = page === 'room' ? [chunkNamed('engine')] : [];
+  expect(parsed(loaded)).toBeLessThan(parsedBytesMax);
+  expect(sent([...loaded, ...player])).toBeLessThan(sentBytesMax);
+});
+
+test('the player is a chunk of its own, loaded by nothing but a room', () => {
+  const others = closure(['index', 'main', 'en', 'room-page', 'host-page']);
+  const withPlayer = others.filter(({ moduleIds }) => moduleIds.some((id) => id.includes('mpegts.js')));
+  expect(withPlayer).toEqual([]);
+  expect(chunkNamed('engine').moduleIds.some((id) => id.includes('mpegts.js'))).toBe(true);
+});
+
+test('no schema library and no server code comes along', () => {
+  const ids = chunks().flatMap(({ moduleIds }) => moduleIds);
+  expect(
+    ids.filter((id) =>
+      /node_modules\/zod|\/(services|lib|media|media-io)\//.test(id.split('/web/')[0] ?? id),
+    ),
+  ).toEqual([]);
+  expect(ids.filter((id) => /\/protocol\//.test(id))).toEqual([]);
+});
+
+test('the page runs under a policy without inline scripts, from any base path', () => {
+  const scripts = [...html.matchAll(/<script\b[^>]*>([^<]*)/g)];
+  expect(scripts).toHaveLength(1);
+  expect(scripts[0]?.[0]).toContain('src="./assets/');
+  expect(scripts[0]?.[1]).toBe('');
+  expect(html).not.toMatch(/\son\w+=|javascript:/);
+  expect([...html.matchAll(/(?:src|href)="(?!\/"|\.\/)[^"]*"/g)]).toEqual([]);
+});
+
+test('the shell and its styles are fetched beside the entry, not after it', () => {
+  expect(html).toContain(`rel="modulepreload" crossorigin href="./${chunkNamed('main').fileName}"`);
+  expect(html).toMatch(/rel="stylesheet"[^>]*href="\.\/assets\/[^"]+\.css"/);
+});
