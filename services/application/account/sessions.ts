@@ -86,14 +86,22 @@ export class Sessions {
   }
 
   async #checked({ name, password, remoteAddress }: SignIn): Promise<User> {
-    const { tries, users, passwords } = this.#parts;
+    const { tries } = this.#parts;
     const triedName = name.toLowerCase().slice(0, 64);
     tries.take(triedName, remoteAddress);
-    const found = await users.credentialsOf(triedName);
-    const isRight = await passwords.matches(found?.passwordHash, password);
-    if (!found || !isRight) throw new CodedError(accountErrors, 'CREDENTIALS_WRONG');
-    tries.giveBack(triedName, remoteAddress);
-    return found.user;
+    const user = await this.#match(triedName, password).catch((error: unknown) => {
+      tries.giveBack(triedName, remoteAddress);
+      throw error;
+    });
+    if (!user) throw new CodedError(accountErrors, 'CREDENTIALS_WRONG');
+    tries.succeed(triedName, remoteAddress);
+    return user;
+  }
+
+  async #match(name: string, password: string): Promise<User | undefined> {
+    const found = await this.#parts.users.credentialsOf(name);
+    const isRight = await this.#parts.passwords.matches(found?.passwordHash, password);
+    return isRight ? found?.user : undefined;
   }
 
   async #begin({ userId, name, roles }: User): Promise<SignedIn> {

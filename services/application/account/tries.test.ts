@@ -23,10 +23,21 @@ test('an address has so many, whatever the names; the right password gives its t
   const { tries } = triesOf();
   for (let turn = 0; turn < 20; turn++) {
     tries.take('mira', '192.0.2.1');
-    tries.giveBack('mira', '192.0.2.1');
+    tries.succeed('mira', '192.0.2.1');
   }
   for (let turn = 0; turn < 5; turn++) tries.take(`name${turn}`, '192.0.2.1');
   expect(() => tries.take('name6', '192.0.2.1')).toThrow(tooMany);
+});
+
+test('a try that found nothing out does not count, and does not undo those that did', () => {
+  const { tries } = triesOf();
+  for (let turn = 0; turn < 2; turn++) tries.take('mira', '192.0.2.1');
+  for (let turn = 0; turn < 20; turn++) {
+    tries.take('mira', '192.0.2.1');
+    tries.giveBack('mira', '192.0.2.1');
+  }
+  tries.take('mira', '192.0.2.1');
+  expect(() => tries.take('mira', '192.0.2.1')).toThrow(tooMany);
 });
 
 test('a flood of names is forgotten oldest first, and its memory bounded', () => {

@@ -14,7 +14,7 @@ export interface TryLimits {
 
 /**
  * Failed sign-ins of one process by name and by address, in fixed windows. A try is taken before the
- * password is checked, so that tries made at once count as well, and given back when it was right.
+ * password is checked, so that tries made at once count as well, and given back unless it was wrong.
  */
 export class Tries {
   readonly #byName: Windows;
@@ -33,8 +33,14 @@ export class Tries {
     this.#byName.take(name);
   }
 
-  /** The password was right: the name starts anew, the address gets its try back. */
+  /** Nothing was found out, since something broke: the try does not count. */
   giveBack(name: string, address: string): void {
+    this.#byName.giveBack(name);
+    this.#byAddress.giveBack(addressKeyOf(address));
+  }
+
+  /** The password was right: the name starts anew, the address gets its try back. */
+  succeed(name: string, address: string): void {
     this.#byName.clear(name);
     this.#byAddress.giveBack(addressKeyOf(address));
   }
