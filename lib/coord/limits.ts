@@ -12,8 +12,11 @@ export const pollEveryMs = 500;
  */
 export const leaseMarginMs = 400;
 
-/** Nobody was heard for this long: the engine was away, and its return begins one TTL of grace. */
-export const outageMs = 1500;
+/**
+ * Nobody was heard for this long: the engine was away, and its return begins one TTL of grace. After a
+ * shorter absence nothing has expired yet; a process whose loop is late by 0.7 s must not look like one.
+ */
+export const outageMs = 1700;
 
 export const membersMax = 64;
 export const leasesMax = 4096;

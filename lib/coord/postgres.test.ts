@@ -11,6 +11,7 @@ import { openPostgresCoord } from './postgres.ts';
 const ownerScript = path.join(import.meta.dirname, 'contract-owner.ts');
 
 coordContract('PostgreSQL', async (): Promise<CoordFixture> => {
+  const owners: Killable[] = [];
   const postgres = await startTestPostgres({ sets: [coordMigrations] });
   const { logger, sql, urls } = postgres;
   return {
@@ -22,21 +23,32 @@ coordContract('PostgreSQL', async (): Promise<CoordFixture> => {
         logger,
         metrics: createMetrics(processId),
       }),
-    startOwner: (owner) => startOwner({ ...owner, url: urls.core }),
+    startOwner: async (options) => {
+      const owner = await startOwner({ ...options, url: urls.core });
+      owners.push(owner);
+      return owner;
+    },
     stopEngine: () => postgres.stop(),
     startEngine: () => postgres.start(),
-    [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      for (const owner of owners) owner.kill();
+      await postgres[Symbol.asyncDispose]();
+    },
   };
 });
 
 async function startOwner(owner: object): Promise<Killable> {
   const child = spawn(process.execPath, [ownerScript], {
     env: { ...process.env, COORD_OWNER: JSON.stringify(owner) },
-    stdio: ['ignore', 'pipe', 'inherit'],
+    stdio: ['ignore', 'pipe', 'ignore'],
   });
   await Promise.race([
     once(child.stdout, 'data'),
     once(child, 'exit').then(() => Promise.reject(new Error('the owner ended before it held'))),
   ]);
-  return { kill: () => void child.kill('SIGKILL') };
+  return {
+    kill: () => void child.kill('SIGKILL'),
+    pause: () => void child.kill('SIGSTOP'),
+    resume: () => void child.kill('SIGCONT'),
+  };
 }

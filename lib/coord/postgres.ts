@@ -35,7 +35,7 @@ export type OpenCoord = Coord & AsyncDisposable;
 /** A statement that takes longer is given up and the connection made anew: leases last only 3 s. */
 const statementWithinMs = 1200;
 const hintSpacingMs = 20;
-const retryEveryMs = 200;
+const retryEveryMs = 100;
 const purgeEveryBeats = 60;
 
 /**
@@ -190,14 +190,19 @@ class PostgresCoord implements OpenCoord {
     this.#lastTurnMs = this.#options.clock.monotonicMs();
     this.#turning = this.#turn()
       .then(
-        () => pollEveryMs,
+        () => this.#untilNext(),
         (error: unknown) => this.#failed(error),
       )
       .then((waitMs) => {
         this.#turning = undefined;
-        const beatInMs = Math.max(0, this.#beatDueMs - this.#options.clock.monotonicMs());
-        this.#schedule(this.#hinted ? hintSpacingMs : Math.min(waitMs, beatInMs || waitMs));
+        this.#schedule(this.#hinted ? Math.min(hintSpacingMs, waitMs) : waitMs);
       });
+  }
+
+  /** A poll later, or sooner when a renewal is due before. */
+  #untilNext(): number {
+    const beatInMs = this.#beatDueMs - this.#options.clock.monotonicMs();
+    return Math.min(pollEveryMs, Math.max(0, beatInMs));
   }
 
   async #failed(error: unknown): Promise<number> {

@@ -40,7 +40,7 @@ export function openDatabase(options: DatabaseOptions): Database & AsyncDisposab
     kysely,
     openClient: (timeoutMs) => openClient(options, timeoutMs),
     [Symbol.asyncDispose]: () => pool.end(),
-  } as Database & AsyncDisposable;
+  };
 }
 
 /** What a failed statement or connection means to a caller; errors of the statement itself stay as they are. */
