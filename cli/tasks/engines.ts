@@ -14,7 +14,7 @@ interface Engine {
   readonly packages: readonly string[];
 }
 
-/** The engines, with an environment variable `GALA_<NAME>` that may name another path of each. */
+/** The engines, with an environment variable `ENGINE_<NAME>` that may name another path of each. */
 export const ENGINES: Readonly<Record<EngineName, Engine>> = {
   ffmpeg: { commands: ['ffmpeg'], packages: ['ffmpeg'] },
   chromium: {
@@ -45,7 +45,7 @@ const APT_LISTS = '/var/lib/apt/lists';
 export function findEngine(name: EngineName): string | undefined {
   const { commands, files = [] } = ENGINES[name];
   if (!files.every((file) => existsSync(file))) return undefined;
-  const named = process.env[`GALA_${name.toUpperCase()}`];
+  const named = process.env[`ENGINE_${name.toUpperCase()}`];
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...EXTRA_FOLDERS];
   return (named ? [named] : commands)
     .flatMap((command) => (isAbsolute(command) ? [command] : folders.map((folder) => join(folder, command))))
