@@ -1,6 +1,11 @@
+import { createLogger } from '@gala/lib/logger';
+import { createMetrics } from '@gala/lib/metrics';
 import { sessionCount, shardOfUser, splitRoomId } from '@gala/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { Admission } from './admission.ts';
+import { RoomEvents } from './events.ts';
 import { findHost, saveHost } from './store/hosts.ts';
+import { createStreamKey } from './stream-key.ts';
 import { makeHost, publish, startTestRooms, type TestRooms } from './testing.ts';
 
 let world: TestRooms;
@@ -68,6 +73,21 @@ test('wrong, foreign, malformed and rotated keys are refused alike', async () =>
   const rotated = await world.hosts.rotateStreamKey(other.hostId);
   await expect(publish(world, other.streamKey)).rejects.toMatchObject({ code: 'STREAM_KEY_WRONG' });
   expect(await publish(world, rotated.streamKey)).toMatchObject({ hostId: other.hostId, state: 'live' });
+});
+
+test('a refusal is one line, and no line ever holds a key', async () => {
+  const lines: string[] = [];
+  const destination = { write: (line: string) => void lines.push(line) };
+  const logger = createLogger({ name: 'test', level: 'trace', destination });
+  const events = new RoomEvents({ logger, metrics: createMetrics('logged') });
+  const logged = { ...world, admission: new Admission({ ...world, events }) };
+  const { streamKey } = await makeHost(world);
+  await publish(logged, streamKey);
+  const wrong = createStreamKey(5).text;
+  await expect(publish(logged, wrong)).rejects.toMatchObject({ code: 'STREAM_KEY_WRONG' });
+  expect(lines).toHaveLength(2);
+  expect(JSON.parse(lines[1])).toMatchObject({ code: 'STREAM_KEY_WRONG', remoteAddress: '192.0.2.7' });
+  for (const key of [streamKey, wrong]) expect(lines.join()).not.toContain(key.split('.')[1]);
 });
 
 test('a host begins only so many rooms an hour', async () => {

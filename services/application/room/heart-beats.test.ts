@@ -83,11 +83,12 @@ test('a heart-beat older than the last change corrects nothing', () => {
   const room = { epoch: 2, changedAtMs: 1000 } as Room;
   const limits = { silentMsMax: 10_000, settleMs: 3000, holdMs: 30_000 };
   const stream = { roomId: 1, epoch: 2, viewers: 0, held: false };
-  expect(observed(room, stream, limits, 3999)).toBeUndefined();
-  expect(observed(room, stream, limits, 4000)).toBe('carried');
-  expect(observed(room, { ...stream, held: true }, limits, 4000)).toBe('carriedHeld');
-  expect(observed(room, { ...stream, epoch: 1 }, limits, 10_999)).toBeUndefined();
-  expect(observed(room, undefined, limits, 11_000)).toBe('missing');
+  const at = (nowMs: number) => ({ limits, nowMs });
+  expect(observed(room, stream, at(3999))).toBeUndefined();
+  expect(observed(room, stream, at(4000))).toBe('carried');
+  expect(observed(room, { ...stream, held: true }, at(4000))).toBe('carriedHeld');
+  expect(observed(room, { ...stream, epoch: 1 }, at(10_999))).toBeUndefined();
+  expect(observed(room, undefined, at(11_000))).toBe('missing');
 });
 
 test('while a database is down nothing is ordered to stop, and afterwards all goes on', async () => {

@@ -95,14 +95,15 @@ export class HeartBeats {
   }
 
   async #write(database: Database, rooms: readonly Room[], beats: Beats): Promise<void> {
-    const nowMs = this.#parts.clock.nowMs();
+    const { clock, config: limits } = this.#parts;
+    const nowMs = clock.nowMs();
     const counts: ViewerCount[] = [];
     const changes: (RoomChange & { readonly event: RoomEvent })[] = [];
     for (const room of rooms) {
       const stream = beats.get(room.edgeId)?.streams.get(room.roomId);
       const viewers = Math.min(stream?.viewers ?? 0, viewersMax);
       if (stream?.epoch === room.epoch && viewers !== room.viewers) counts.push({ ...stream, viewers });
-      const event = observed(room, stream, this.#parts.config, nowMs);
+      const event = observed(room, stream, { limits, nowMs });
       const after = event ? moveRoom(room, decide(room.state, event), { nowMs }) : room;
       if (event && after !== room) changes.push({ before: room, after, event });
     }
@@ -114,7 +115,10 @@ export class HeartBeats {
   }
 }
 
-export type ObservationLimits = Pick<RoomConfig, 'silentMsMax' | 'settleMs' | 'holdMs'>;
+export interface ObservationOptions {
+  readonly limits: Pick<RoomConfig, 'silentMsMax' | 'settleMs' | 'holdMs'>;
+  readonly nowMs: number;
+}
 
 /**
  * What a heart-beat of the owning edge says of a room. It corrects only what has been so for a while:
@@ -123,8 +127,7 @@ export type ObservationLimits = Pick<RoomConfig, 'silentMsMax' | 'settleMs' | 'h
 export function observed(
   room: Room,
   stream: EdgeStream | undefined,
-  limits: ObservationLimits,
-  nowMs: number,
+  { limits, nowMs }: ObservationOptions,
 ): RoomEvent | undefined {
   const unchangedMs = nowMs - room.changedAtMs;
   if (stream?.epoch !== room.epoch) {

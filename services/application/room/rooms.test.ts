@@ -17,8 +17,8 @@ async function onAir(): Promise<Room & { streamKey: string }> {
   return { ...(await publish(world, streamKey)), streamKey };
 }
 
-const report = (room: Room, reportSequence: number, event: StreamEvent, reason = '') =>
-  world.rooms.report({ ...room, reportSequence, event, reason });
+const report = (room: Room, reportSequence: number, event: StreamEvent) =>
+  world.rooms.report({ ...room, reportSequence, event, reason: `${event}, says the edge` });
 
 test('a broadcast goes from its first key frame over a hold to its end', async () => {
   const room = await onAir();
@@ -33,10 +33,10 @@ test('a broadcast goes from its first key frame over a hold to its end', async (
   const back = await report(room, 3, 'started');
   expect(back).toMatchObject({ order: 'goOn', room: { state: 'live', heldAtMs: 0 } });
   expect(back.room?.keyFrameAtMs).toBe(started.room?.keyFrameAtMs);
-  const stopped = await report(room, 4, 'stopped', 'unpublished');
+  const stopped = await report(room, 4, 'stopped');
   expect(stopped).toMatchObject({
     order: 'stop',
-    room: { state: 'ended', endReason: 'unpublished', edgeId: '' },
+    room: { state: 'ended', endReason: 'stopped, says the edge', edgeId: '' },
   });
   expect(await world.rooms.get(room.roomId)).toEqual(stopped.room);
 });

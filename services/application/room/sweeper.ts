@@ -88,9 +88,7 @@ export class Sweeper implements AsyncDisposable {
     const owners = await Promise.allSettled(databases.map(({ pool }) => listOwningEdges(pool)));
     const known = new Set(owners.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])));
     const lost = this.#lostEdges(known, lease.fence);
-    const swept = await Promise.allSettled(
-      databases.map((database) => this.#sweepOne(database, lost, lease)),
-    );
+    const swept = await Promise.allSettled(databases.map((database) => this.#sweepOne(database, lost)));
     const failed = [...owners, ...swept].find((one) => one.status === 'rejected');
     if (failed) throw failed.reason;
   }
@@ -119,28 +117,22 @@ export class Sweeper implements AsyncDisposable {
     this.#parts.events.edgeLost(edgeId, fence);
   }
 
-  async #sweepOne(database: Database, lost: readonly string[], lease: Lease): Promise<void> {
+  async #sweepOne(database: Database, lost: readonly string[]): Promise<void> {
     const { pool } = database;
+    const move = (rooms: readonly Room[], event: RoomEvent) => this.#move(pool, rooms, event);
     const nowMs = this.#parts.clock.nowMs();
     if (lost.length > 0) {
-      await this.#move(database, await listLiveOfEdges(pool, lost, roomsPerSweepMax), 'edgeLost', lease);
+      await move(await listLiveOfEdges(pool, lost, roomsPerSweepMax), 'edgeLost');
     }
     const scheduledBefore = nowMs - timeoutMs('created', this.#limits);
-    const scheduled = await listScheduledBefore(pool, scheduledBefore, roomsPerSweepMax);
-    await this.#move(database, scheduled, 'timedOut', lease);
+    await move(await listScheduledBefore(pool, scheduledBefore, roomsPerSweepMax), 'timedOut');
     if (this.#parts.clock.monotonicMs() < this.#graceUntilMs) return;
-    const held = await listHeldBefore(pool, nowMs - timeoutMs('hold', this.#limits), roomsPerSweepMax);
-    await this.#move(database, held, 'timedOut', lease);
+    const heldBefore = nowMs - timeoutMs('hold', this.#limits);
+    await move(await listHeldBefore(pool, heldBefore, roomsPerSweepMax), 'timedOut');
   }
 
   /** Guarded by the version of each row, so a leader that was fenced meanwhile can do no harm. */
-  async #move(
-    { pool }: Database,
-    rooms: readonly Room[],
-    event: RoomEvent,
-    { signal }: Lease,
-  ): Promise<void> {
-    if (signal.aborted) return;
+  async #move(pool: Database['pool'], rooms: readonly Room[], event: RoomEvent): Promise<void> {
     const nowMs = this.#parts.clock.nowMs();
     const changes = rooms.map((before) => ({
       before,
