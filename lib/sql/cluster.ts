@@ -191,8 +191,13 @@ async function answers({ cluster, password }: Launch, port: number): Promise<boo
   }
 }
 
-/** The first of `candidates` that nobody listens on, else any free one. */
+/**
+ * The port of the last run if it becomes free soon (the pools of running processes know it), else the
+ * first of `candidates` that nobody listens on, else any free one.
+ */
 async function freePort(candidates: readonly (number | undefined)[]): Promise<number> {
+  const [last] = candidates;
+  if (last !== undefined && (await waitUntil(async () => (await tryPort(last)) === last, 1000))) return last;
   for (const candidate of [...candidates, 0]) {
     if (candidate === undefined) continue;
     const port = await tryPort(candidate);

@@ -28,11 +28,34 @@ export function withDatabase(url: string, database: string): string {
 
 /** Creates the databases that are missing, through a connection to any database of the server. */
 export async function ensureDatabases(adminUrl: string, names: readonly string[]): Promise<void> {
-  const client = new Client({ connectionString: adminUrl, connectionTimeoutMillis: 5000 });
+  await withAdmin(adminUrl, async (client) => {
+    for (const name of names) await ensureDatabase(client, name);
+  });
+}
+
+/**
+ * Checks before anything starts that the server has room for `connections`: all processes' budgets, their
+ * coordination, migration and tools. Errors: BUDGET_TOO_LARGE, DATABASE_UNAVAILABLE.
+ */
+export async function assertConnections(adminUrl: string, connections: number): Promise<void> {
+  const free = await withAdmin(adminUrl, async (client) => {
+    const { rows } = await client.query<{ free: number }>(
+      `select current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+        - current_setting('reserved_connections')::int as free`,
+    );
+    return rows[0].free;
+  });
+  if (connections <= free) return;
+  const detail = `${connections} are configured, the server has ${free} (max_connections)`;
+  throw new CodedError(sqlErrors, 'BUDGET_TOO_LARGE', { detail });
+}
+
+async function withAdmin<Result>(url: string, work: (client: Client) => Promise<Result>): Promise<Result> {
+  const client = new Client({ connectionString: url, connectionTimeoutMillis: 5000 });
   client.on('error', () => undefined);
   try {
     await client.connect();
-    for (const name of names) await ensureDatabase(client, name);
+    return await work(client);
   } catch (cause) {
     if (cause instanceof CodedError) throw cause;
     throw new CodedError(sqlErrors, 'DATABASE_UNAVAILABLE', { detail: (cause as Error).message, cause });

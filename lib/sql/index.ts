@@ -1,4 +1,5 @@
 export {
+  assertConnections,
   coreDatabaseName,
   databaseUrls,
   ensureDatabases,

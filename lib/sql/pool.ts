@@ -136,9 +136,9 @@ class CodedClient extends Client {
     return typeof result?.catch === 'function' ? result.catch((error: unknown) => this.#fail(error)) : result;
   }) as Client['query'];
 
-  /** A connection that did not answer in time would keep later statements waiting behind the lost one. */
+  /** Later statements would wait behind the one that got no answer, so the connection ends with it. */
   #fail(error: unknown): never {
-    if (error instanceof Error && error.message === 'Query read timeout') this.connection.stream.destroy();
+    if (error instanceof Error && error.message === 'Query read timeout') this.end(() => undefined);
     throw toSqlError(error);
   }
 }
