@@ -18,6 +18,10 @@ if (route.page === 'room') {
   import('./viewer/room-page.tsx').catch(() => undefined);
 }
 const language = readLanguage();
-void Promise.all([import('./shell/main.tsx'), loadDictionary(language)]).then(([{ mount }, dictionary]) =>
-  mount({ language, dictionary }),
+Promise.all([import('./shell/main.tsx'), loadDictionary(language)]).then(
+  ([{ mount }, dictionary]) => mount({ language, dictionary }),
+  () => {
+    // Without the shell there are no words in the reader's language yet.
+    document.body.append('Gala could not be loaded. Load the page again. 加载失败，请重新加载。');
+  },
 );

@@ -30,7 +30,8 @@ export class Engine {
   readonly #pacer: Pacer;
   readonly #watch: ReturnType<typeof setInterval>;
   readonly #listeners = new AbortController();
-  readonly #startedMs = performance.now();
+  /** Time in the foreground without a frame; a hidden page shows none. */
+  #blindMs = 0;
   #framed = false;
   #ended = false;
 
@@ -89,8 +90,8 @@ export class Engine {
   #check(): void {
     const now = performance.now();
     if (now - this.#options.feed.lastDataMs > silenceMsMax) this.#end('network-lost');
-    const visible = document.visibilityState === 'visible';
-    if (!this.#framed && visible && now - this.#startedMs > firstFrameMsMax) this.#end('media-broken');
+    if (!this.#framed && !document.hidden) this.#blindMs += watchMs;
+    if (!this.#framed && this.#blindMs > firstFrameMsMax) this.#end('media-broken');
   }
 
   #end(end: EngineEnd): void {

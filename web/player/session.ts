@@ -128,7 +128,10 @@ export class PlayerSession {
   }
 
   #waitMs(cause: FailureCause): number {
-    if (cause === 'not-on-air' || cause === 'room-ended') return offlinePollMs;
+    const { room } = this.#state;
+    const onAir = room?.state === 'live' || room?.state === 'hold';
+    // A room on air without a stream has just lost its edge, and is about to get another.
+    if (cause === 'room-ended' || (cause === 'not-on-air' && !onAir)) return offlinePollMs;
     return backOffMs(reconnectBackOff, this.#state.attempt - 1);
   }
 

@@ -24,6 +24,8 @@ export function go(path: string, options: { replace?: boolean } = {}): void {
   else {
     history.pushState(null, '', href);
     scrollTo(0, 0);
+    // Keyboard and screen reader go on in the new page, not on a link that is gone.
+    document.querySelector<HTMLElement>('#content')?.focus({ preventScroll: true });
   }
   dispatchEvent(new Event(moved));
 }

@@ -11,40 +11,35 @@ export interface Poll<Answer> {
   readonly refresh: () => void;
 }
 
+export type Ask<Answer> = (signal: AbortSignal) => Promise<Answer>;
+
 const failedBackOff: BackOff = { baseMs: 2_000, maxMs: 30_000 };
 
 /**
  * Asks again and again while the page is visible: `everyMs` after each answer, slower after failures, at once
- * when the page comes to the front. One call at a time; it is aborted when the page is left.
+ * when the page comes to the front or `ask` changes (give a stable function). One call at a time; it is aborted when the page is left.
  */
-export function usePoll<Answer>(
-  ask: (signal: AbortSignal) => Promise<Answer>,
-  everyMs: number,
-): Poll<Answer> {
+export function usePoll<Answer>(ask: Ask<Answer>, everyMs: number): Poll<Answer> {
   const [state, setState] = useState<Pick<Poll<Answer>, 'answer' | 'error'>>({
     answer: undefined,
     error: undefined,
   });
   const poller = useRef<Poller<Answer> | undefined>(undefined);
-  const latestAsk = useRef(ask);
-  useEffect(() => {
-    latestAsk.current = ask;
-  });
   useEffect(() => {
     const started = new Poller<Answer>({
-      ask: (signal) => latestAsk.current(signal),
+      ask,
       everyMs,
       onAnswer: (answer) => setState({ answer, error: undefined }),
       onError: (error) => setState(({ answer }) => ({ answer, error })),
     });
     poller.current = started;
     return () => started.dispose();
-  }, [everyMs]);
+  }, [ask, everyMs]);
   return { ...state, refresh: () => poller.current?.refresh() };
 }
 
 interface PollerOptions<Answer> {
-  readonly ask: (signal: AbortSignal) => Promise<Answer>;
+  readonly ask: Ask<Answer>;
   readonly everyMs: number;
   readonly onAnswer: (answer: Answer) => void;
   readonly onError: (error: ApiError) => void;

@@ -3,7 +3,7 @@ import type { AnswerOf, ApiError } from '@gala/sdk/room';
 import { Icon } from '../design/icon.tsx';
 import { Notice } from '../design/notice.tsx';
 import { client } from '../shell/client.ts';
-import { usePoll } from '../shell/poll.ts';
+import { usePoll, type Ask } from '../shell/poll.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
 import { Broadcast } from './broadcast.tsx';
@@ -18,6 +18,7 @@ type Who =
   | { readonly kind: 'user'; readonly session: Session };
 
 const refreshMs = 2_000;
+const askHost: Ask<AnswerOf<'getMyHost'>> = (signal) => client.getMyHost(undefined, { signal });
 
 export default function HostPage() {
   const { t } = useWords();
@@ -49,7 +50,7 @@ interface StudioProps {
 
 function Studio({ session, onSignedOut }: StudioProps) {
   const { t } = useWords();
-  const { answer, error, refresh } = usePoll((signal) => client.getMyHost(undefined, { signal }), refreshMs);
+  const { answer, error, refresh } = usePoll(askHost, refreshMs);
   const lost = error?.code === 'UNAUTHENTICATED';
   useEffect(() => {
     if (lost) onSignedOut();

@@ -1,5 +1,4 @@
-import type { ReactNode } from 'react';
-import type { Room } from '@gala/protocol/rest';
+import { useCallback, useState, type ReactNode } from 'react';
 import type { ApiError } from '@gala/sdk/room';
 import { Icon } from '../design/icon.tsx';
 import { Notice } from '../design/notice.tsx';
@@ -8,6 +7,7 @@ import { Link } from '../shell/link.tsx';
 import { usePoll } from '../shell/poll.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
+import { listLive, pagesMax, type LiveList } from './live-list.ts';
 import { RoomCard } from './room-card.tsx';
 
 const refreshMs = 2_000;
@@ -15,23 +15,30 @@ const refreshMs = 2_000;
 export function HomePage() {
   const { t } = useWords();
   useTitle('');
-  const { answer, error, refresh } = usePoll(
-    (signal) => client.listLiveRooms({ limit: 60 }, { signal }),
-    refreshMs,
-  );
+  const [pages, setPages] = useState(1);
+  const ask = useCallback((signal: AbortSignal) => listLive(client, pages, { signal }), [pages]);
+  const { answer, error, refresh } = usePoll(ask, refreshMs);
   if (!answer) {
     return error ? <ListFailed error={error} onRetry={refresh} /> : <ListLoading label={t('home.loading')} />;
   }
   return (
     <>
       {error && <Stale error={error} />}
-      {answer.rooms.length === 0 ? <NobodyLive /> : <RoomList rooms={answer.rooms} total={answer.total} />}
+      {answer.rooms.length === 0 ? <NobodyLive /> : <RoomList list={answer} />}
+      {answer.hasMore && pages < pagesMax && (
+        <div className="actions more">
+          <button className="button" onClick={() => setPages(pages + 1)}>
+            {t('home.more')}
+          </button>
+        </div>
+      )}
     </>
   );
 }
 
-function RoomList({ rooms, total }: { readonly rooms: readonly Room[]; readonly total: number }) {
+function RoomList({ list }: { readonly list: LiveList }) {
   const { t } = useWords();
+  const { rooms, total } = list;
   return (
     <section aria-labelledby="live-title">
       <div className="section-head">

@@ -2,6 +2,7 @@ import type { ReactNode } from 'react';
 import { Icon } from '../design/icon.tsx';
 import type { FailureCause, PlayerState } from '../player/state.ts';
 import { Link } from '../shell/link.tsx';
+import { pathBelowBase } from '../shell/route.ts';
 import { useWords } from '../shell/words.tsx';
 
 interface PlayerMessageProps {
@@ -72,15 +73,18 @@ function NextStep({ cause, hostName, onRetry }: NextStepProps) {
   const { t } = useWords();
   if (cause === 'not-on-air') return null;
   if (cause === 'room-private') return <StepLink to="/host" words={t('player.signIn')} />;
-  if (cause === 'room-ended' && hostName !== '' && !/^\d+$/.test(hostName)) {
+  if (cause === 'room-ended') {
+    const hostPath = `/@${hostName}`;
     return (
       <>
         <StepLink to="/" words={t('player.toHome')} />
-        <StepLink to={`/@${hostName}`} words={t('player.toHost', { host: hostName })} quiet />
+        {hostPath !== pathBelowBase() && (
+          <StepLink to={hostPath} words={t('player.toHost', { host: hostName })} quiet />
+        )}
       </>
     );
   }
-  if (cause === 'room-unknown' || cause === 'host-unknown' || cause === 'room-ended') {
+  if (cause === 'room-unknown' || cause === 'host-unknown') {
     return <StepLink to="/" words={t('player.toHome')} />;
   }
   return (

@@ -31,8 +31,6 @@ export function Player({ roomRef, preference, state, onState }: PlayerProps) {
       data-player-state={state.phase}
       data-player-cause={state.cause}
     >
-      {/* A live broadcast brings no caption track. */}
-      {/* oxlint-disable-next-line jsx-a11y/media-has-caption */}
       <video ref={video} muted playsInline aria-label={t('player.label', { host: hostName })} />
       {!state.pictured && <Cover name={hostName} dimmed />}
       <PlayerMessage state={state} hostName={hostName} onRetry={() => session.current?.retry()} />

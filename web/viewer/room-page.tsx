@@ -1,5 +1,6 @@
-import { useState } from 'react';
+import { useCallback, useState } from 'react';
 import type { Room } from '@gala/protocol/rest';
+import type { AnswerOf } from '@gala/sdk/room';
 import { CopyButton } from '../design/copy-button.tsx';
 import { Avatar } from '../design/cover.tsx';
 import { Icon } from '../design/icon.tsx';
@@ -8,7 +9,7 @@ import { initialState, type PlayerState } from '../player/state.ts';
 import type { PlayPreference } from '../player/support.ts';
 import { client } from '../shell/client.ts';
 import { Link } from '../shell/link.tsx';
-import { usePoll } from '../shell/poll.ts';
+import { usePoll, type Ask } from '../shell/poll.ts';
 import { hrefOf } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
@@ -22,6 +23,7 @@ interface RoomPageProps {
 
 export default function RoomPage({ roomRef, preference }: RoomPageProps) {
   const [state, setState] = useState<PlayerState>(initialState);
+  const showState = useCallback((next: PlayerState) => setState((shown) => keepKnown(next, shown)), []);
   const { t } = useWords();
   const { room, host } = state;
   const hostName = room?.hostName ?? host?.name ?? (roomRef.startsWith('@') ? roomRef.slice(1) : '');
@@ -31,12 +33,17 @@ export default function RoomPage({ roomRef, preference }: RoomPageProps) {
   return (
     <div className="room" data-testid="room-page">
       <div className="room-main">
-        <Player roomRef={roomRef} preference={preference} state={state} onState={setState} />
+        <Player roomRef={roomRef} preference={preference} state={state} onState={showState} />
         {hostName !== '' && <RoomHead title={title} hostName={hostName} state={state} />}
       </div>
       <OtherRooms except={room?.hostId} />
     </div>
   );
+}
+
+/** Another latency makes a new connection, but the room is known already. */
+function keepKnown(next: PlayerState, shown: PlayerState): PlayerState {
+  return next.room ? next : { ...next, room: shown.room, host: shown.host };
 }
 
 interface RoomHeadProps {
@@ -91,10 +98,11 @@ function RoomFacts({ room, ended }: { readonly room: Room; readonly ended: boole
 
 const othersMs = 10_000;
 const othersMax = 8;
+const askOthers: Ask<AnswerOf<'listLiveRooms'>> = (signal) => client.listLiveRooms({ limit: 12 }, { signal });
 
 function OtherRooms({ except }: { readonly except: number | undefined }) {
   const { t } = useWords();
-  const { answer } = usePoll((signal) => client.listLiveRooms({ limit: 12 }, { signal }), othersMs);
+  const { answer } = usePoll(askOthers, othersMs);
   const others = (answer?.rooms ?? []).filter(({ hostId }) => hostId !== except).slice(0, othersMax);
   return (
     <aside className="others" aria-labelledby="others-title">

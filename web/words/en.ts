@@ -18,6 +18,7 @@ export const en = {
   'home.title': 'Live now',
   'home.total.one': '1 room on air',
   'home.total.many': '{count} rooms on air',
+  'home.more': 'Show more',
   'home.loading': 'Looking who is live',
   'home.stale': 'The list is not up to date: {cause}',
   'home.empty.title': 'Nobody is live right now',

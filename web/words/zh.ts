@@ -19,6 +19,7 @@ export const zh: Dictionary = {
   'home.title': '正在直播',
   'home.total.one': '1 个房间在播',
   'home.total.many': '{count} 个房间在播',
+  'home.more': '显示更多',
   'home.loading': '正在查看谁在直播',
   'home.stale': '列表可能不是最新：{cause}',
   'home.empty.title': '现在没有人在直播',
