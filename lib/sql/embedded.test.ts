@@ -157,6 +157,13 @@ test('a data folder where the account cannot go keeps its cluster elsewhere, and
   }
 });
 
+test('a cluster that was lost is not replaced by an empty one', async () => {
+  const server = await start();
+  await server.stop();
+  await rm((await findCluster(dataFolder))!, { recursive: true });
+  await expect(start()).rejects.toMatchObject({ code: 'DATA_MISSING' });
+});
+
 test('data of a newer version is refused', async () => {
   const server = await start();
   await server.stop();

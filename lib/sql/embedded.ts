@@ -13,8 +13,10 @@ import {
   placeCluster,
   readPassword,
   readServerRecord,
+  readText,
   stampDataFolder,
   writeServerRecord,
+  type ServerRecord,
 } from './location.ts';
 import { isAlive, stopPostmaster, type Cluster } from './postmaster.ts';
 import { ServerLog } from './server-log.ts';
@@ -54,7 +56,7 @@ export interface EmbeddedPostgres extends AsyncDisposable {
  * and settings. Only the supervisor calls this (operating.md); the server is no child in the sense that
  * it would end with us: after a SIGKILL of the caller it serves on and the next start adopts it.
  * Errors: POSTGRES_PLATFORM_UNSUPPORTED, POSTGRES_ACCOUNT_MISSING, POSTGRES_START_FAILED, DATA_IN_USE,
- * DATA_NEWER, DATA_OLDER.
+ * DATA_MISSING, DATA_NEWER, DATA_OLDER.
  */
 export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedPostgres> {
   const dataFolder = path.resolve(options.dataFolder);
@@ -68,6 +70,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const cluster: Cluster = { folder, binaries, account };
   const record = await readServerRecord(dataFolder);
   assertNoOtherOwner(record);
+  await assertStillThere(record);
   const password = await keepPassword(dataFolder);
   await initialiseCluster(cluster, { password, volatile: options.volatile ?? false });
   const log = await ServerLog.open(path.join(await realpath(dataFolder), 'postgres.log'), logger);
@@ -102,11 +105,18 @@ export async function embeddedUrl(dataFolder: string, database: string): Promise
 }
 
 /** A second supervisor would otherwise adopt the server of the first, and each would stop it for the other. */
-function assertNoOtherOwner(record: { pid: number | null; owner: number } | undefined): void {
+function assertNoOtherOwner(record: ServerRecord | undefined): void {
   if (!record?.pid || record.owner === process.pid) return;
   if (isAlive(record.pid) && isAlive(record.owner)) {
     throw new CodedError(sqlErrors, 'DATA_IN_USE', { detail: `process ${record.owner}` });
   }
+}
+
+/** An empty database in the place of a lost one would look like a fresh installation, and hide the loss. */
+async function assertStillThere(record: ServerRecord | undefined): Promise<void> {
+  if (!record || (await readText(path.join(record.location, 'PG_VERSION'))) !== undefined) return;
+  const detail = `${record.location} (to begin anew, remove run/postgres.json of the data folder)`;
+  throw new CodedError(sqlErrors, 'DATA_MISSING', { detail });
 }
 
 function urlOf(target: { port: number; password: string; database: string }): string {

@@ -22,6 +22,7 @@ export const sqlErrors = {
   POSTGRES_START_FAILED: entry(500, internal, 'the embedded PostgreSQL did not start'),
   POSTGRES_NOT_RUNNING: entry(503, unavailable, 'the embedded PostgreSQL of this data folder is not running'),
   DATA_IN_USE: entry(409, failedPrecondition, 'another Gala runs on this data folder'),
+  DATA_MISSING: entry(500, failedPrecondition, 'the database of this data folder is gone'),
   DATA_NEWER: entry(500, failedPrecondition, 'the data was written by a newer Gala'),
   DATA_OLDER: entry(500, failedPrecondition, 'the data was written by an older PostgreSQL'),
   MIGRATION_FAILED: entry(500, internal, 'a migration of the database failed'),
