@@ -67,6 +67,8 @@ test('tokens that make no sense are refused', async () => {
   const { userId } = await makeUser(world);
   const invalid = { code: 'INVALID_REQUEST' };
   await expect(tokenOf(userId, { name: '' })).rejects.toMatchObject(invalid);
+  await expect(tokenOf(userId, { name: 'a\0b' })).rejects.toMatchObject(invalid);
+  await expect(world.apiTokens.revoke(userId, 'a\0b')).rejects.toMatchObject({ code: 'TOKEN_UNKNOWN' });
   await expect(tokenOf(userId, { scopes: ['everything'] })).rejects.toMatchObject(invalid);
   await expect(tokenOf(userId, { scopes: Array.from({ length: 17 }, () => 'a:b') })).rejects.toMatchObject(
     invalid,

@@ -13,7 +13,8 @@ import { createApiToken } from './tokens.ts';
 /** Tokens of one user that have not expired. */
 const tokensMax = 50;
 const scopesMax = 16;
-const nameCharactersMax = 64;
+const namePattern = /^\P{Cc}{1,64}$/u;
+const tokenIdPattern = /^[0-9a-f]{16}$/;
 const scopePattern = /^[a-z][a-z-]{0,31}:[a-z]{1,16}$/;
 
 export interface ApiTokenParts {
@@ -67,6 +68,7 @@ export class ApiTokens {
   /** @throws CodedError TOKEN_UNKNOWN */
   async revoke(userId: number, tokenId: string): Promise<void> {
     const { sql, events, principals } = this.#parts;
+    if (!tokenIdPattern.test(tokenId)) throw new CodedError(accountErrors, 'TOKEN_UNKNOWN');
     const remove = sql.tx(shardOfUser(userId), (client) => store.deleteApiToken(client, userId, tokenId));
     const was = await remove;
     principals.forget(userId);
@@ -77,7 +79,7 @@ export class ApiTokens {
 
 function checkToken({ name, scopes, expiresAtMs }: NewApiToken, nowMs: number): void {
   const wrong = [
-    (name === '' || name.length > nameCharactersMax) && 'name',
+    !namePattern.test(name) && 'name',
     (scopes.length > scopesMax || !scopes.every((scope) => scopePattern.test(scope))) && 'scopes',
     expiresAtMs !== 0 && expiresAtMs <= nowMs && 'expiry',
   ].find(Boolean);

@@ -64,6 +64,7 @@ test('a token for someone else, without end, past its end or without subject is 
     { exp: -31 },
     { sub: '' },
     { sub: 'x'.repeat(257) },
+    { sub: 'a\0b' },
   ]) {
     await expect(signIn(await tokenOf(claims)), JSON.stringify(claims)).rejects.toMatchObject(invalid);
   }
@@ -82,7 +83,7 @@ test('an unknown issuer, a foreign key, another algorithm and none are refused',
   await expect(signIn(jwt)).rejects.toMatchObject(invalid);
   const unsecured = new UnsecuredJWT({ sub: 'a', iss: issuer, aud: audience, exp: 9_999_999_999 }).encode();
   await expect(signIn(unsecured)).rejects.toMatchObject(invalid);
-  for (const text of ['', 'a.b.c', '{}', 'x'.repeat(9000)]) {
+  for (const text of ['', 'a.b.c', '{}', 'x'.repeat(9000), await tokenOf({ iss: 'a\0b' })]) {
     await expect(signIn(text)).rejects.toMatchObject(invalid);
   }
 });

@@ -17,7 +17,7 @@ const issuersMax = 1000;
 const keysMax = 20;
 const jwtCharactersMax = 8192;
 const jwksCharactersMax = 65_536;
-const claimCharactersMax = 256;
+const claimPattern = /^\P{Cc}{1,256}$/u;
 /** Issuers whose keys are kept ready. */
 const keySetsMax = 256;
 
@@ -102,20 +102,20 @@ export class Partners {
 function unverifiedIssuer(jwt: string): string | undefined {
   try {
     const { iss } = decodeJwt(jwt);
-    return typeof iss === 'string' && iss.length <= claimCharactersMax ? iss : undefined;
+    return typeof iss === 'string' && claimPattern.test(iss) ? iss : undefined;
   } catch {
     return undefined;
   }
 }
 
 function subjectOf(sub: string | undefined): string {
-  if (sub && sub.length <= claimCharactersMax && !sub.includes('\0')) return sub;
+  if (sub && claimPattern.test(sub)) return sub;
   throw new CodedError(accountErrors, 'ISSUER_TOKEN_INVALID', { detail: 'sub' });
 }
 
 function checkIssuer({ issuer, audience, jwks }: Issuer): void {
-  if (issuer === '' || issuer.length > claimCharactersMax) throw invalid('issuer');
-  if (audience === '' || audience.length > claimCharactersMax) throw invalid('audience');
+  if (!claimPattern.test(issuer)) throw invalid('issuer');
+  if (!claimPattern.test(audience)) throw invalid('audience');
   if (jwks.length > jwksCharactersMax) throw invalid('jwks is too large');
   const keys = keysOf(jwks);
   if (keys.length === 0 || keys.length > keysMax) throw invalid(`jwks has 1 to ${keysMax} keys`);

@@ -63,6 +63,7 @@ test('a wrong password, an unknown name and a user without password are told ali
   await expect(signIn('nobody-at-all')).rejects.toMatchObject(wrong);
   await expect(signIn('partner-only')).rejects.toMatchObject(wrong);
   await expect(signIn('partner-only', '')).rejects.toMatchObject(wrong);
+  for (const name of ['', 'a\0b', 'x'.repeat(5000)]) await expect(signIn(name)).rejects.toMatchObject(wrong);
 });
 
 test('after too many wrong tries even the right password waits for the window to end', async () => {

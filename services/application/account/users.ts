@@ -108,7 +108,8 @@ export class Users {
 
   /** Read anew, for a sign-in: both databases are asked whether or not there is such a name. */
   async credentialsOf(name: string): Promise<Credentials | undefined> {
-    const claim = await names.findName(this.#core, foldName(name));
+    const foldedName = namePattern.test(name) ? foldName(name) : '';
+    const claim = await names.findName(this.#core, foldedName);
     const decoyId = composeUserId(this.#parts.config.region, numberCount - 1);
     const found = await this.credentials(claim?.userId ?? decoyId);
     return claim ? found : undefined;

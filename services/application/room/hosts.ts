@@ -11,8 +11,8 @@ import { insertHost, lockHost, saveHost } from './store/hosts.ts';
 import { lockPresentRoom, saveRooms } from './store/rooms.ts';
 import { createStreamKey } from './stream-key.ts';
 
-const titleCharactersMax = 120;
-const nameCharactersMax = 64;
+const titlePattern = /^\P{Cc}{0,120}$/u;
+const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{2,31}$/;
 
 export interface HostParts {
   readonly sql: Sql;
@@ -43,7 +43,7 @@ export class Hosts {
   /** @throws CodedError HOST_EXISTS, INVALID_REQUEST */
   async create(asked: { hostId: number; name: string; title: string }): Promise<KeyedHost> {
     const { hostId, name, title } = asked;
-    if (!name || name.length > nameCharactersMax) throw invalid('name');
+    if (!namePattern.test(name)) throw invalid('name');
     const key = createStreamKey(hostId);
     const host: Host = {
       hostId,
@@ -106,9 +106,9 @@ export class Hosts {
   }
 }
 
-/** @throws CodedError INVALID_REQUEST above 120 characters */
+/** @throws CodedError INVALID_REQUEST above 120 characters, or for control characters */
 export function checkTitle(title: string): string {
-  if (title.length > titleCharactersMax) throw invalid('title');
+  if (!titlePattern.test(title)) throw invalid('title');
   return title;
 }
 

@@ -100,6 +100,8 @@ test('a host profile exists once, and a change reaches the room on air', async (
   expect(await world.rooms.get(roomId)).toMatchObject({ ...expected, state: 'live' });
   expect(await world.hosts.get(hostId)).toMatchObject({ ...expected, sessionCount: 1 });
   await expect(world.hosts.get(2 ** 27)).rejects.toMatchObject({ code: 'HOST_UNKNOWN' });
-  const tooLong = world.hosts.update(hostId, { title: 'x'.repeat(121) });
-  await expect(tooLong).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+  for (const title of ['x'.repeat(121), 'a\0b', 'two\nlines']) {
+    await expect(world.hosts.update(hostId, { title })).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+  }
+  expect(await world.rooms.end(roomId, 'bad\0 words\n')).toMatchObject({ endReason: 'bad words' });
 });

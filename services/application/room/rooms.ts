@@ -87,7 +87,7 @@ export class Rooms {
     const { before, after } = await sql.tx(shardOfRoom(roomId), async (client) => {
       const before = await lockRoom(client, roomId);
       if (!before) throw new CodedError(roomErrors, 'ROOM_UNKNOWN');
-      const at = { nowMs: clock.nowMs(), reason: reason.slice(0, reasonCharactersMax) };
+      const at = { nowMs: clock.nowMs(), reason: cleanReason(reason) };
       const after = moveRoom(before, decide(before.state, 'endAsked'), at);
       return { before, after: await saveLocked(client, before, after) };
     });
@@ -111,8 +111,7 @@ export class Rooms {
     if (isCurrent === 'repeated') return { order: isOnAir(before) ? 'goOn' : 'stop', room: before } as const;
     const transition = decide(before.state, report.event);
     const nowMs = this.#parts.clock.nowMs();
-    const reason = report.reason.slice(0, reasonCharactersMax);
-    const moved = moveRoom(before, transition, { nowMs, reason });
+    const moved = moveRoom(before, transition, { nowMs, reason: cleanReason(report.reason) });
     const keyFrameAtMs = report.event === 'started' ? before.keyFrameAtMs || nowMs : before.keyFrameAtMs;
     const after = { ...moved, keyFrameAtMs, reportSequence: report.reportSequence };
     return { order: transition.order, before, room: await saveLocked(client, before, after) } as const;
@@ -138,6 +137,11 @@ export class Rooms {
     this.#parts.events.roomMoved(before, after, cause);
     this.#parts.reads.forget(after);
   }
+}
+
+/** Reasons are for people: what cannot be shown or stored is left out. */
+function cleanReason(reason: string): string {
+  return reason.replaceAll(/\p{Cc}/gu, '').slice(0, reasonCharactersMax);
 }
 
 async function saveLocked(client: Transaction, before: Room, after: Room): Promise<Room> {

@@ -13,7 +13,7 @@ import type { RoomState } from './state.ts';
 
 /** Streams that one heart-beat may name; far above what one edge carries. */
 const streamsMax = 20_000;
-const edgeIdCharactersMax = 128;
+const edgeIdPattern = /^[\w.:-]{1,128}$/;
 
 export interface RoutedParts {
   readonly hosts: Hosts;
@@ -214,7 +214,7 @@ function roomIdOf(id: bigint): number {
 }
 
 function edgeIdOf(edgeId: string): string {
-  if (edgeId === '' || edgeId.length > edgeIdCharactersMax) throw invalid('edge id');
+  if (!edgeIdPattern.test(edgeId)) throw invalid('edge id');
   return edgeId;
 }
 
