@@ -16,7 +16,7 @@ interface BroadcastProps {
 
 /** The present state of the host's room, and how to end it. */
 export function Broadcast({ host, room, onChange }: BroadcastProps) {
-  const { t } = useWords();
+  const { t, language } = useWords();
   const onAir = room?.state === 'live' || room?.state === 'hold' ? room : undefined;
   const state = onAir?.state === 'live' ? 'live' : onAir ? 'hold' : 'off';
   return (
@@ -29,7 +29,13 @@ export function Broadcast({ host, room, onChange }: BroadcastProps) {
         </div>
       </div>
       <dl className="stats">
-        {onAir && <Stat name={t('host.stat.viewers')} value={String(onAir.viewers)} testId="stat-viewers" />}
+        {onAir && (
+          <Stat
+            name={t('host.stat.viewers')}
+            value={new Intl.NumberFormat(language).format(onAir.viewers)}
+            testId="stat-viewers"
+          />
+        )}
         {onAir?.startedAtMs !== undefined && <OnAirFor startedAtMs={onAir.startedAtMs} />}
         {!onAir && <Stat name={t('host.stat.sessions')} value={String(host.sessionCount)} />}
       </dl>
