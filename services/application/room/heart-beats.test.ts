@@ -1,3 +1,4 @@
+import { shardOfRoom } from '@gala/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { observed, type EdgeStream } from './heart-beats.ts';
 import type { Room } from './room.ts';
@@ -25,6 +26,8 @@ const carried = (room: Room, change: Partial<EdgeStream> = {}): EdgeStream => ({
   held: false,
   ...change,
 });
+
+const databaseOf = ({ roomId }: Room) => world.sql.shard(shardOfRoom(roomId)).name;
 
 async function stored({ roomId, hostId }: Room): Promise<Room> {
   world.reads.forget({ roomId, hostId });
@@ -89,6 +92,22 @@ test('a heart-beat older than the last change corrects nothing', () => {
   expect(observed(room, { ...stream, held: true }, at(4000))).toBe('carriedHeld');
   expect(observed(room, { ...stream, epoch: 1 }, at(10_999))).toBeUndefined();
   expect(observed(room, undefined, at(11_000))).toBe('missing');
+});
+
+test('a database that hangs holds up neither the rooms of the others nor their edges', async () => {
+  const edgeId = `media-${++edgesMade}`;
+  const shows = await Promise.all(Array.from({ length: 8 }, () => onAir(edgeId)));
+  const [stuck, sound] = world.sql.shards();
+  const on = (name: string) => shows.filter(({ room }) => databaseOf(room) === name).map(({ room }) => room);
+  const [endedThere, endedHere] = [on(stuck.name)[0], on(sound.name)[0]];
+  for (const { roomId } of [endedThere, endedHere]) await world.rooms.end(roomId, '');
+  const client = await stuck.openClient();
+  await client.query('begin; lock table room in access exclusive mode');
+  const streams = shows.map(({ room }) => carried(room));
+  expect(await world.heartBeats.report(edgeId, streams)).toEqual([endedHere.roomId]);
+  await client.end();
+  const stops = async () => new Set(await world.heartBeats.report(edgeId, streams));
+  await expect.poll(stops).toEqual(new Set([endedThere.roomId, endedHere.roomId]));
 });
 
 test('while a database is down nothing is ordered to stop, and afterwards all goes on', async () => {

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
 import type { Database, Sql } from '@gala/lib/sql';
@@ -13,6 +14,8 @@ import { saveRooms, type RoomChange } from './store/rooms.ts';
 /** Edges whose heart-beats wait for one batch; one more is RATE_LIMITED. */
 const edgesMax = 4096;
 const viewersMax = 2 ** 31 - 1;
+/** Edges beat once a second: a database that takes longer is left out of this answer. */
+const answerMsMax = 1000;
 
 export interface EdgeStream {
   readonly roomId: number;
@@ -75,10 +78,16 @@ export class HeartBeats {
 
   /** A database that does not answer orders nothing: streams go on until the truth is known again. */
   async #settleOrLeave(database: Database, beats: Beats): Promise<void> {
+    const answered = new AbortController();
+    const late = delay(answerMsMax, undefined, { signal: answered.signal }).then(() => {
+      throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED');
+    });
     try {
-      await this.#settle(database, beats);
+      await Promise.race([this.#settle(database, beats), late]);
     } catch (error) {
       this.#parts.events.heartBeatsUnanswered(database.name, beats.size, error);
+    } finally {
+      answered.abort();
     }
   }
 
