@@ -20,6 +20,7 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'scenario',
+      globalSetup: ['./test/harness/build.ts'],
       include: SCENARIOS,
       exclude: [...OUTSIDE, '**/*.soak.test.ts'],
       pool: 'forks',

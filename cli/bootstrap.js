@@ -2,7 +2,7 @@
 // The one file that has to run on whatever Node the machine has (18 and newer): it installs the
 // packages when they are missing or stale, picks the Node that npm brought with them, and hands over.
 //   node cli/bootstrap.js :test …   → cli/tasks/test.ts …
-//   node cli/bootstrap.js up …      → cli/gala.ts up …
+//   node cli/bootstrap.js up …      → dist/cli/gala.js up …, bundled from cli/gala.ts when that is newer
 import { spawn } from 'node:child_process';
 import { existsSync, readFileSync, realpathSync } from 'node:fs';
 import { constants } from 'node:os';
@@ -99,7 +99,7 @@ export function pickRuntime(root, { platform, arch, node, execPath }) {
  * @param {string[]} args
  */
 export function resolveCommand(root, [first = '', ...rest]) {
-  if (!first.startsWith(':')) return [join(root, 'cli/gala.ts'), ...(first ? [first, ...rest] : [])];
+  if (!first.startsWith(':')) return [join(root, 'dist/cli/gala.js'), ...(first ? [first, ...rest] : [])];
   const script = join(root, 'cli/tasks', `${first.slice(1)}.ts`);
   if (!/^:[a-z]+$/.test(first) || !existsSync(script)) throw new SetupError(`there is no task "${first}"`);
   return [script, ...rest];
@@ -223,7 +223,14 @@ async function main(args) {
     );
   }
   const env = { ...process.env, PATH: `${dirname(runtime)}${delimiter}${process.env.PATH ?? ''}` };
-  return runToEnd(runtime, resolveCommand(root, args), { stdio: 'inherit', env });
+  const options = { stdio: 'inherit', env };
+  const builder = join(root, 'cli/tasks/build.ts');
+  // A checkout runs the same bundle as a deployment; building it takes a moment when a source has changed.
+  if (!args[0]?.startsWith(':') && existsSync(builder)) {
+    const code = await runToEnd(runtime, [builder], options);
+    if (code !== 0) return code;
+  }
+  return runToEnd(runtime, resolveCommand(root, args), options);
 }
 
 // The script may have been called through the link that npm makes in node_modules/.bin.

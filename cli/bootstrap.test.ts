@@ -87,8 +87,8 @@ describe('a checkout', () => {
 
   test('runs a task for ":name" and the command line for everything else', () => {
     expect(resolveCommand(root, [':echo', 'a'])).toEqual([join(root, 'cli/tasks/echo.ts'), 'a']);
-    expect(resolveCommand(root, ['up', '--one'])).toEqual([join(root, 'cli/gala.ts'), 'up', '--one']);
-    expect(resolveCommand(root, [])).toEqual([join(root, 'cli/gala.ts')]);
+    expect(resolveCommand(root, ['up', '--one'])).toEqual([join(root, 'dist/cli/gala.js'), 'up', '--one']);
+    expect(resolveCommand(root, [])).toEqual([join(root, 'dist/cli/gala.js')]);
     expect(() => resolveCommand(root, [':../gala'])).toThrow('there is no task');
   });
 

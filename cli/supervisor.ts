@@ -45,9 +45,7 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
     databaseState: () => options.database.state,
   });
   stack.use(admin);
-  stack.defer(async () => {
-    await Promise.all(children.map((child) => child.stop(drainMs)));
-  });
+  stack.defer(() => stopAll(children));
   await startAll(children);
   const addresses = Object.assign({}, ...children.map((child) => child.status().addresses)) as Record<
     string,
@@ -76,6 +74,11 @@ async function startAll(children: readonly Child[]): Promise<void> {
   const results = await Promise.allSettled(children.map((child) => child.start()));
   const failed = results.find((result) => result.status === 'rejected');
   if (failed) throw failed.reason;
+}
+
+/** In reverse order of the table: who calls goes before who answers, so that last reports arrive. */
+async function stopAll(children: readonly Child[]): Promise<void> {
+  for (const child of children.toReversed()) await child.stop(drainMs);
 }
 
 function childOptions(

@@ -7,7 +7,6 @@ import { adminTokenPath, claimDataFolder, dataFolderPath, openSecrets } from './
 import { DatabaseKeeper } from './database.ts';
 import { startDemo } from './demo.ts';
 import { cliErrors } from './errors.ts';
-import { isSource } from './paths.ts';
 import { placements, type PlacementName } from './placement.ts';
 import { processLogger } from './process.ts';
 import { databaseSection, readSettings } from './settings.ts';
@@ -62,7 +61,6 @@ async function startInstallation(options: InstallationOptions): Promise<Installa
   const dataFolder = dataFolderPath();
   const secrets = await openSecrets(dataFolder);
   await claimDataFolder(dataFolder);
-  if (isSource) await build();
   await using stack = new AsyncDisposableStack();
   const perProcess = settings.get(databaseSection).connectionsPerProcess;
   const connectionsMax = placements[placement].length * perProcess + spareConnections;
@@ -79,13 +77,6 @@ async function startInstallation(options: InstallationOptions): Promise<Installa
     hurry: () => supervisor.hurry(),
     [Symbol.asyncDispose]: () => started.disposeAsync(),
   };
-}
-
-/** From a checkout: the pages and the bundle that all processes run, when a source is newer than they are. */
-async function build(): Promise<void> {
-  const { buildBundle, buildWeb } = await import('./tasks/build.ts');
-  if (await buildWeb()) console.log('built the web pages');
-  if (await buildBundle()) console.log('built the bundle');
 }
 
 function parseOptions(args: readonly string[]): UpOptions {

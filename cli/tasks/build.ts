@@ -67,6 +67,6 @@ function isFresh(output: string, folders: readonly string[]): boolean {
 }
 
 if (import.meta.main) {
-  const built = [await buildWeb(), await buildBundle()];
-  console.log(`pages ${built[0] ? 'built' : 'fresh'}, bundle ${built[1] ? 'built' : 'fresh'}`);
+  if (await buildWeb()) console.error('Built the web pages.');
+  if (await buildBundle()) console.error('Built the bundle.');
 }

@@ -2,10 +2,12 @@
 import { build } from 'vite';
 import { ROOT, run } from './command.ts';
 
+const sources = ['cli', 'services', 'sdk', 'media-io', 'media', 'lib', 'protocol'];
 const watcher = await build({ root: `${ROOT}/web`, logLevel: 'warn', build: { watch: {} } });
 process.exitCode = await run(process.execPath, [
   '--watch',
-  `${ROOT}/cli/gala.ts`,
+  ...sources.map((folder) => `--watch-path=${ROOT}/${folder}`),
+  `${ROOT}/cli/bootstrap.js`,
   'up',
   ...process.argv.slice(2),
 ]);

@@ -153,7 +153,7 @@ export class Gala implements AsyncDisposable {
 function launch(options: GalaOptions, ports: Ports, dataFolder: string): ChildProcess {
   const { placement = 'default', args = ['--no-demo'], env } = options;
   const flags = placement === 'default' ? [] : [`--${placement}`];
-  return spawn(process.execPath, [join(root, 'cli/gala.ts'), 'up', ...flags, ...args], {
+  return spawn(process.execPath, [join(root, 'dist/cli/gala.js'), 'up', ...flags, ...args], {
     cwd: root,
     env: {
       ...process.env,

@@ -48,10 +48,10 @@ async function start(context: Context): Promise<RunningRole> {
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   stack.use(await coord.join('edge', { id: processId, data: {} }));
-  stack.defer(() => ingest.close());
   const publishers = stack.use(
     await listenForPublishers({ config: config.rtmp, ingest, events, logger, metrics }),
   );
+  stack.defer(() => ingest.close());
   const live = await context.listener('live');
   stack.defer(live.mount('/live', play.request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
