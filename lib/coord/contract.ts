@@ -6,6 +6,8 @@ export interface CoordFixture extends AsyncDisposable {
   open(processId: string): Promise<Coord & AsyncDisposable>;
   /** A process that joins `group` as `processId` and holds a lease, ended by SIGKILL. */
   startOwner(owner: { processId: string; group: string; job: string; partition: number }): Promise<Killable>;
+  /** A coord whose connections can go dead without either side being told. */
+  openBehindWire(processId: string): Promise<{ coord: Coord & AsyncDisposable; cut: () => void }>;
   stopEngine(): Promise<void>;
   startEngine(): Promise<void>;
 }
@@ -34,7 +36,7 @@ export function coordContract(name: string, start: () => Promise<CoordFixture>):
 
     beforeAll(async () => {
       fixture = await start();
-    });
+    }, 60_000);
     afterAll(async () => {
       await fixture[Symbol.asyncDispose]();
     });
@@ -132,35 +134,45 @@ function leaseTests({ open, closing, fixture }: Tools): void {
     expect(leases.every(({ signal }) => signal.aborted)).toBe(true);
   });
 
-  test('a killed owner is replaced within 4 s, one that lives never', { timeout: 15_000 }, async () => {
-    const [coord, holder] = [await open(), await open()];
-    const view = await coord.members('killed');
-    const keptSinceMs = performance.now();
-    const kept = await holder.lease('kept', 0);
-    const giveUp = new AbortController();
-    const rival = coord.lease('kept', 0, giveUp.signal);
-    const refused = expect(rival).rejects.toMatchObject({ name: 'AbortError' });
-    const owner = await fixture().startOwner({
-      processId: 'victim',
-      group: 'killed',
-      job: 'killed',
-      partition: 1,
-    });
-    await vi.waitFor(() => expect(ids(view.list())).toEqual(['victim']), soon);
-    const successor = coord.lease('killed', 1);
-    const killedMs = performance.now();
-    owner.kill();
-    const lease = await successor;
-    expect(performance.now() - killedMs).toBeLessThan(4000);
-    expect(lease.fence).toBe(2);
-    await vi.waitFor(() => expect(view.list()).toEqual([]), soon);
+  test(
+    'a killed or cut off owner is replaced within 4 s, one that lives never',
+    { timeout: 15_000 },
+    async () => {
+      const [coord, holder] = [await open(), await open()];
+      const view = await coord.members('killed');
+      const keptSinceMs = performance.now();
+      const kept = await holder.lease('kept', 0);
+      const giveUp = new AbortController();
+      const rival = coord.lease('kept', 0, giveUp.signal);
+      const refused = expect(rival).rejects.toMatchObject({ name: 'AbortError' });
+      const owner = await fixture().startOwner({
+        processId: 'victim',
+        group: 'killed',
+        job: 'killed',
+        partition: 1,
+      });
+      await vi.waitFor(() => expect(ids(view.list())).toEqual(['victim']), soon);
+      const successor = coord.lease('killed', 1);
+      const lonely = await fixture().openBehindWire('lonely');
+      const lost = await lonely.coord.lease('lonely', 0);
+      const heir = coord.lease('lonely', 0).then(({ fence }) => ({ fence, gaveUp: lost.signal.aborted }));
+      lonely.cut();
+      const killedMs = performance.now();
+      owner.kill();
+      const lease = await successor;
+      expect(performance.now() - killedMs).toBeLessThan(4000);
+      expect(lease.fence).toBe(2);
+      expect(await heir).toEqual({ fence: 2, gaveUp: true });
+      await vi.waitFor(() => expect(view.list()).toEqual([]), soon);
 
-    await elapse(ttlMs + 500 - (performance.now() - keptSinceMs));
-    expect(kept.signal.aborted).toBe(false);
-    giveUp.abort();
-    await refused;
-    await closing();
-  });
+      await elapse(ttlMs + 500 - (performance.now() - keptSinceMs));
+      expect(kept.signal.aborted).toBe(false);
+      giveUp.abort();
+      await refused;
+      await lonely.coord[Symbol.asyncDispose]();
+      await closing();
+    },
+  );
 }
 
 function recordTests({ open, closing }: Tools): void {

@@ -32,8 +32,8 @@ export interface PostgresCoordOptions {
 
 export type OpenCoord = Coord & AsyncDisposable;
 
-/** A statement that takes longer is given up and the connection made anew: leases last only 3 s. */
-const statementWithinMs = 1200;
+/** A statement that takes longer is given up: within a lease there is time to renew it on a new connection. */
+const statementWithinMs = 800;
 const hintSpacingMs = 20;
 const retryEveryMs = 100;
 const purgeEveryBeats = 60;

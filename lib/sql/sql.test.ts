@@ -1,4 +1,3 @@
-import { createServer, connect, type AddressInfo, type Socket } from 'node:net';
 import type { PoolClient } from 'pg';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { systemClock } from '../clock/index.ts';
@@ -6,13 +5,13 @@ import { createMetrics } from '../metrics/index.ts';
 import { openDatabase } from './pool.ts';
 import { evenRanges, prepareDatabases, readShardMap, shardMapKey } from './shard-map.ts';
 import { connectionPlan, openSql } from './sql.ts';
-import { startTestPostgres, type TestPostgres } from './testing/index.ts';
+import { openWire, startTestPostgres, type TestPostgres } from './testing/index.ts';
 
 let postgres: TestPostgres;
 
 beforeAll(async () => {
   postgres = await startTestPostgres();
-});
+}, 60_000);
 afterAll(async () => {
   await postgres[Symbol.asyncDispose]();
 });
@@ -113,42 +112,18 @@ test('a slow statement and a full pool end in time with their codes', async () =
 });
 
 test('a server that goes silent is given up, and its connection not used again', async () => {
-  const { proxy, url, silence } = await startProxy(new URL(postgres.urls.core));
+  await using wire = await openWire(postgres.urls.core);
   const failures: string[] = [];
   const onFailure = (code: string): void => void failures.push(code);
-  const options = { name: 'core', url, connectionsMax: 1, processName: 'test', onFailure };
+  const options = { name: 'core', url: wire.url, connectionsMax: 1, processName: 'test', onFailure };
   const database = openDatabase({ ...options, statementTimeoutMs: 100 });
   await database.pool.query('select 1');
-  silence();
+  wire.cut();
   await expect(database.pool.query('select 1')).rejects.toMatchObject({ code: 'DATABASE_UNAVAILABLE' });
   expect(database.pool.totalCount).toBe(0);
   expect(failures).toEqual(['DATABASE_UNAVAILABLE']);
   await database[Symbol.asyncDispose]();
-  proxy.close();
 });
-
-/** A wire that can be cut without either side being told. */
-async function startProxy(
-  target: URL,
-): Promise<{ proxy: Disposable & { close(): void }; url: string; silence: () => void }> {
-  const sockets: Socket[] = [];
-  let silent = false;
-  const server = createServer((near) => {
-    const far = connect(Number(target.port), target.hostname);
-    sockets.push(near, far);
-    for (const socket of [near, far]) socket.on('error', () => undefined);
-    near.on('data', (chunk) => silent || far.write(chunk));
-    far.on('data', (chunk) => silent || near.write(chunk));
-  });
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const url = new URL(target);
-  url.port = String((server.address() as AddressInfo).port);
-  const close = (): void => {
-    for (const socket of sockets) socket.destroy();
-    server.close();
-  };
-  return { proxy: { close, [Symbol.dispose]: close }, url: url.href, silence: () => void (silent = true) };
-}
 
 test('a database that is away is unavailable at once and used again when it is back', async () => {
   const { sql } = postgres;

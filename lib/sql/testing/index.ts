@@ -17,6 +17,8 @@ import { isAlive, readPostmaster } from '../postmaster.ts';
 import { prepareDatabases } from '../shard-map.ts';
 import { openSql, type OpenSql } from '../sql.ts';
 
+export { openWire, type Wire } from './wire.ts';
+
 export interface TestPostgresOptions {
   /** Sets besides those of lib/sql, run on the core and the two shard databases. */
   readonly sets?: readonly MigrationSet[];
