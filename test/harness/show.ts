@@ -26,9 +26,14 @@ export class Show implements AsyncDisposable {
     const { rtmpUrl } = gala;
     const publisher = await FixturePublisher.start({ rtmpUrl, streamKey: host.streamKey });
     const roomId = await presentRoomId(gala, host.name);
+    return new Show({ host, roomId, publisher, viewer: await Show.join(gala, roomId) });
+  }
+
+  /** One more viewer of a room, once it sees a moving picture. */
+  static async join(gala: Gala, roomId: number): Promise<FlvViewer> {
     const viewer = await FlvViewer.open(`${gala.liveUrl}/live/${roomId}.flv?latency=realtime`);
     await waitFor(() => viewer.pictures.length > 25, { what: 'a second of pictures' });
-    return new Show({ host, roomId, publisher, viewer });
+    return viewer;
   }
 
   /** The room as anyone sees it. */
