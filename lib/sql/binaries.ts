@@ -39,7 +39,8 @@ export async function prepareBinaries(options: BinariesOptions): Promise<Binarie
   for (const cacheFolder of options.cacheFolders) {
     const folder = path.join(cacheFolder, `postgres-${installed.packageVersion}`);
     try {
-      await copyOnce(installed.folder, folder);
+      if (await copyOnce(installed.folder, folder))
+        options.logger.info({ folder }, 'copied the PostgreSQL binaries');
       if (await canReach(options.account, path.join(folder, 'bin'))) return { ...installed, folder };
     } catch (error) {
       failures.push(error);
@@ -99,9 +100,9 @@ async function linkLibraries(folder: string): Promise<void> {
   }
 }
 
-/** Copies beside the target and renames, so that a folder that is there is complete. */
-async function copyOnce(source: string, target: string): Promise<void> {
-  if (await exists(target)) return;
+/** Copies beside the target and renames, so that a folder that is there is complete; false when it was. */
+async function copyOnce(source: string, target: string): Promise<boolean> {
+  if (await exists(target)) return false;
   const parent = path.dirname(target);
   await makeOpenFolder(parent);
   const copy = path.join(parent, `.${path.basename(target)}.${randomUUID()}`);
@@ -111,9 +112,11 @@ async function copyOnce(source: string, target: string): Promise<void> {
     await linkLibraries(copy);
     await openToAll(copy);
     await rename(copy, target);
+    return true;
   } catch (error) {
     await rm(copy, { recursive: true, force: true });
     if (!(await exists(target))) throw error;
+    return false;
   }
 }
 

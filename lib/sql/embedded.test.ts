@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { chmod, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rename, rm, stat, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
 import os from 'node:os';
 import path from 'node:path';
@@ -157,9 +157,15 @@ test('a data folder where the account cannot go keeps its cluster elsewhere, and
   }
 });
 
-test('a cluster that was lost is not replaced by an empty one', async () => {
+test('a data folder may be moved, and a cluster that was lost is not replaced by an empty one', async () => {
   const server = await start();
+  await query(server, 'create table kept (id int)');
   await server.stop();
+  await rename(dataFolder, `${dataFolder}-moved`);
+  dataFolder = `${dataFolder}-moved`;
+  const moved = await start();
+  expect(await query(moved, 'select * from kept')).toEqual([]);
+  await moved.stop();
   await rm((await findCluster(dataFolder))!, { recursive: true });
   await expect(start()).rejects.toMatchObject({ code: 'DATA_MISSING' });
 });

@@ -70,7 +70,7 @@ export async function startEmbedded(options: EmbeddedOptions): Promise<EmbeddedP
   const cluster: Cluster = { folder, binaries, account };
   const record = await readServerRecord(dataFolder);
   assertNoOtherOwner(record);
-  await assertStillThere(record);
+  if (record) await assertStillThere(folder);
   const password = await keepPassword(dataFolder);
   await initialiseCluster(cluster, { password, volatile: options.volatile ?? false });
   const log = await ServerLog.open(path.join(await realpath(dataFolder), 'postgres.log'), logger);
@@ -113,9 +113,9 @@ function assertNoOtherOwner(record: ServerRecord | undefined): void {
 }
 
 /** An empty database in the place of a lost one would look like a fresh installation, and hide the loss. */
-async function assertStillThere(record: ServerRecord | undefined): Promise<void> {
-  if (!record || (await readText(path.join(record.location, 'PG_VERSION'))) !== undefined) return;
-  const detail = `${record.location} (to begin anew, remove run/postgres.json of the data folder)`;
+async function assertStillThere(folder: string): Promise<void> {
+  if ((await readText(path.join(folder, 'PG_VERSION'))) !== undefined) return;
+  const detail = `${folder} (to begin anew, remove run/postgres.json of the data folder)`;
   throw new CodedError(sqlErrors, 'DATA_MISSING', { detail });
 }
 

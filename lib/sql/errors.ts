@@ -33,4 +33,12 @@ export const sqlErrors = {
   WRONG_SHARD: entry(503, aborted, 'the shard is on another database'),
 } as const;
 
+/** Codes that say "not now" rather than "not so": a caller may try again. */
+export const outageCodes = [
+  'DATABASE_UNAVAILABLE',
+  'DATABASE_BUSY',
+  'STATEMENT_TIMEOUT',
+  'WRONG_SHARD',
+] as const;
+
 export type SqlErrorCode = keyof typeof sqlErrors;

@@ -8,7 +8,7 @@ export {
   type DatabaseUrls,
 } from './databases.ts';
 export { embeddedUrl, startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from './embedded.ts';
-export { sqlErrors, type SqlErrorCode } from './errors.ts';
+export { outageCodes, sqlErrors, type SqlErrorCode } from './errors.ts';
 export { migrate, type DatabaseKind, type MigrateOptions, type MigrationSet } from './migrate.ts';
 export { toSqlError } from './pool.ts';
 export { prepareDatabases, shardMapKey } from './shard-map.ts';
