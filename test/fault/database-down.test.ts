@@ -1,0 +1,83 @@
+import { expect, test } from 'vitest';
+import { DataFolder } from '../harness/data-folder.ts';
+import { FixturePublisher, refusedPublish } from '../harness/fixture-publisher.ts';
+import { Gala } from '../harness/gala.ts';
+import { kill } from '../harness/processes.ts';
+import { Show } from '../harness/show.ts';
+import { waitFor } from '../harness/wait.ts';
+
+/** A viewer of a moving picture who waits this long has seen it stand still. */
+const stallMs = 500;
+/** The edge asks for 2.5 s, an encoder waits longer. */
+const decisionMs = 3_500;
+
+test('a database that hangs: shows go on, known keys return, others get a clear error, no restart is needed', async () => {
+  await using folder = await DataFolder.make();
+  await using gala = await Gala.start({ dataFolder: folder.path });
+  await using show = await Show.start(gala, 'steady');
+  await using returning = await Show.start(gala, 'returning');
+  const stranger = await gala.createHost('stranger');
+  const pidsBefore = (await gala.processes()).map(({ pid }) => pid);
+  const server = folder.databaseProcesses().map(({ pid }) => pid);
+  expect(server.length).toBeGreaterThan(5);
+  const sinceMs = performance.now();
+  kill(server, 'SIGSTOP');
+
+  // A publisher who was here a moment ago comes back while nobody can be asked.
+  await returning.publisher[Symbol.asyncDispose]();
+  const { rtmpUrl } = gala;
+  await using back = await FixturePublisher.start({ rtmpUrl, streamKey: returning.host.streamKey });
+
+  const refusal = await refusedPublish({ rtmpUrl, streamKey: stranger.streamKey });
+  expect(refusal.tookMs).toBeLessThan(decisionMs);
+  expect(refusal.error).toMatchObject({ code: 'RTMP_REFUSED', detail: 'NetStream.Publish.Failed' });
+  expect(refusal.statuses.at(-1)?.description).toMatch(/^(UNAVAILABLE|DEADLINE_EXCEEDED): /);
+
+  const asked = gala.operator.createHost({ name: 'nobody', password: 'nobody-password' });
+  await expect(asked).rejects.toMatchObject({ status: 503, code: 'UNAVAILABLE' });
+
+  await waitFor(() => performance.now() - sinceMs > 8_000, { what: 'leases and members to have run out' });
+  expect(show.viewer.gapMsMax(sinceMs)).toBeLessThan(stallMs);
+  kill(server, 'SIGCONT');
+  const wellAtMs = performance.now();
+
+  await using fresh = await waitFor(
+    () => FixturePublisher.start({ rtmpUrl, streamKey: stranger.streamKey }).catch(() => undefined),
+    { what: 'a new publisher to be admitted' },
+  );
+  for (const each of [show, returning]) {
+    const isLive = async () => {
+      const room = await each.room(gala).catch(() => undefined);
+      return room?.state === 'live' && room.viewers === 1;
+    };
+    await waitFor(isLive, { what: 'heart-beats to arrive again' });
+  }
+  // Rooms that lived through it stay alive once the sweeper may call edges lost again.
+  await waitFor(() => performance.now() - wellAtMs > 8_000, { what: 'the grace after an outage to pass' });
+  expect(await show.room(gala)).toMatchObject({ state: 'live' });
+  expect(await returning.room(gala)).toMatchObject({ state: 'live' });
+  expect((await gala.processes()).map(({ pid }) => pid)).toEqual(pidsBefore);
+  expect([show.publisher, back, fresh].map(({ isClosed }) => isClosed)).toEqual([false, false, false]);
+  expect(show.viewer.gapMsMax(sinceMs)).toBeLessThan(stallMs);
+  expect(await gala.metric('gala_edge_publishes_from_memory_total')).toBe(1);
+});
+
+test('kill -9 of the database server: it is back on its port and nobody noticed', async () => {
+  await using folder = await DataFolder.make();
+  await using gala = await Gala.start({ dataFolder: folder.path });
+  await using show = await Show.start(gala, 'crashsite');
+  const pidsBefore = (await gala.processes()).map(({ pid }) => pid);
+  const sinceMs = performance.now();
+  const serverPid = await folder.postmasterPid();
+  kill([serverPid]);
+  await waitFor(async () => (await folder.postmasterPid().catch(() => serverPid)) !== serverPid, {
+    what: 'a new server',
+  });
+  const another = () => gala.createHost('afterwards').catch(() => undefined);
+  await waitFor(another, { timeoutMs: 15_000, what: 'the database to take writes' });
+  expect(await show.room(gala)).toMatchObject({ state: 'live', viewers: 1 });
+  expect(show.viewer.gapMsMax(sinceMs)).toBeLessThan(stallMs);
+  expect((await gala.processes()).map(({ pid }) => pid)).toEqual(pidsBefore);
+  await gala.stop();
+  expect(folder.processes()).toEqual([]);
+});
