@@ -1,6 +1,7 @@
 import type * as wire from '@gala/protocol/account';
 import { CodedError, hasCode } from '@gala/lib/error';
-import type { Handlers } from '@gala/lib/rpc';
+import { mapErrors, type Handlers } from '@gala/lib/rpc';
+import { outageCodes } from '@gala/lib/sql';
 import { commonErrors } from '@gala/protocol/errors';
 import { userIdMax } from '@gala/protocol/ids';
 import type { ApiTokens } from './api-tokens.ts';
@@ -23,7 +24,10 @@ export interface RoutedParts {
 
 /** Operations of the protocol as calls of the domain; conversions happen here and nowhere else. */
 export function createHandlers(parts: RoutedParts): Handlers<typeof wire.AccountService> {
-  return coded({ ...userHandlers(parts), ...signInHandlers(parts), ...trustHandlers(parts) });
+  return mapErrors(
+    { ...userHandlers(parts), ...signInHandlers(parts), ...trustHandlers(parts) },
+    toProtocolError,
+  );
 }
 
 type HandlersOf<Names extends keyof Handlers<typeof wire.AccountService>> = Pick<
@@ -106,29 +110,10 @@ function trustHandlers({
   };
 }
 
-const outages = [
-  'DATABASE_UNAVAILABLE',
-  'DATABASE_BUSY',
-  'STATEMENT_TIMEOUT',
-  'WRONG_SHARD',
-  'CACHE_BUSY',
-] as const;
-
 /** Callers know the codes of the protocol only: whatever ails the databases is UNAVAILABLE to them. */
-function coded<Table extends object>(handlers: Table): Table {
-  const entries = Object.entries(handlers) as [string, (...args: unknown[]) => Promise<unknown>][];
-  const wrapped = entries.map(([name, handler]) => [
-    name,
-    async (...args: unknown[]) => {
-      try {
-        return await handler(...args);
-      } catch (cause) {
-        if (!hasCode(cause, ...outages)) throw cause;
-        throw new CodedError(commonErrors, 'UNAVAILABLE', { cause, retryAfterSeconds: 1 });
-      }
-    },
-  ]);
-  return Object.fromEntries(wrapped) as Table;
+function toProtocolError(cause: unknown): unknown {
+  if (!hasCode(cause, ...outageCodes, 'CACHE_BUSY')) return cause;
+  return new CodedError(commonErrors, 'UNAVAILABLE', { cause, retryAfterSeconds: 1 });
 }
 
 function wireUser({ userId, name, roles, createdAtMs }: User) {

@@ -54,9 +54,10 @@ export class RoomEvents {
     this.#log.info({ roomId, hostId, epoch, edgeId, from, remoteAddress }, 'publish admitted');
   }
 
+  /** The edge that asked tells the operator, in one line for all refusals, those of its own included. */
   publishRefused(code: string, edgeId: string, remoteAddress: string): void {
     this.#counters.publishesRefused++;
-    this.#log.warn({ code, edgeId, remoteAddress }, 'publish refused');
+    this.#log.debug({ code, edgeId, remoteAddress }, 'publish refused');
   }
 
   /** Called with the row before and after whatever moved it. */

@@ -1,5 +1,6 @@
 import { CodedError, hasCode } from '@gala/lib/error';
-import type { Handlers } from '@gala/lib/rpc';
+import { mapErrors, type Handlers } from '@gala/lib/rpc';
+import { outageCodes } from '@gala/lib/sql';
 import { commonErrors } from '@gala/protocol/errors';
 import { roomIdMax, userIdMax } from '@gala/protocol/ids';
 import * as wire from '@gala/protocol/room';
@@ -26,7 +27,10 @@ export interface RoutedParts {
 
 /** Operations of the protocol as calls of the domain; conversions happen here and nowhere else. */
 export function createHandlers(parts: RoutedParts): Handlers<typeof wire.RoomService> {
-  return coded({ ...hostHandlers(parts), ...roomHandlers(parts), ...streamHandlers(parts) });
+  return mapErrors(
+    { ...hostHandlers(parts), ...roomHandlers(parts), ...streamHandlers(parts) },
+    toProtocolError,
+  );
 }
 
 type HandlersOf<Names extends keyof Handlers<typeof wire.RoomService>> = Pick<
@@ -116,29 +120,10 @@ function streamHandlers({
   };
 }
 
-const outages = [
-  'DATABASE_UNAVAILABLE',
-  'DATABASE_BUSY',
-  'STATEMENT_TIMEOUT',
-  'WRONG_SHARD',
-  'CACHE_BUSY',
-] as const;
-
 /** Callers know the codes of the protocol only: whatever ails the databases is UNAVAILABLE to them. */
-function coded<Table extends object>(handlers: Table): Table {
-  const entries = Object.entries(handlers) as [string, (...args: unknown[]) => Promise<unknown>][];
-  const wrapped = entries.map(([name, handler]) => [
-    name,
-    async (...args: unknown[]) => {
-      try {
-        return await handler(...args);
-      } catch (cause) {
-        if (!hasCode(cause, ...outages)) throw cause;
-        throw new CodedError(commonErrors, 'UNAVAILABLE', { cause, retryAfterSeconds: 1 });
-      }
-    },
-  ]);
-  return Object.fromEntries(wrapped) as Table;
+function toProtocolError(cause: unknown): unknown {
+  if (!hasCode(cause, ...outageCodes, 'CACHE_BUSY')) return cause;
+  return new CodedError(commonErrors, 'UNAVAILABLE', { cause, retryAfterSeconds: 1 });
 }
 
 const wireStates: Readonly<Record<RoomState, wire.RoomState>> = {
