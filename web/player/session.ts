@@ -15,7 +15,7 @@ import {
 import type { PlayPreference } from './support.ts';
 
 /** While a host is off the air, and for the state and viewer count of a room that plays. */
-const offlinePollMs = 4_000;
+const offlinePollMs = 2_500;
 const roomPollMs = 2_500;
 /** Media that cannot be decoded is tried again only a few times. */
 const mediaTriesMax = 3;

@@ -1,8 +1,8 @@
 import { useState, type SubmitEvent } from 'react';
 import { ApiError, type AnswerOf } from '@gala/sdk/room';
+import { createHostCommand, withCode } from '../design/with-code.tsx';
 import { client } from '../shell/client.ts';
 import { useWords } from '../shell/words.tsx';
-import { withCode } from '../viewer/home-page.tsx';
 
 interface SignInProps {
   readonly onSession: (session: AnswerOf<'signIn'>) => void;
@@ -52,7 +52,7 @@ export function SignIn({ onSession }: SignInProps) {
       <button className="button primary large" disabled={busy}>
         {busy ? t('host.signIn.busy') : t('host.signIn.submit')}
       </button>
-      <p className="hint">{withCode(t('host.signIn.help'), 'gala host create <name>')}</p>
+      <p className="hint">{withCode(t('host.signIn.help'), createHostCommand)}</p>
     </form>
   );
 }

@@ -1,7 +1,8 @@
-import { useCallback, useState, type ReactNode } from 'react';
+import { useCallback, useState } from 'react';
 import type { ApiError } from '@gala/sdk/room';
 import { Icon } from '../design/icon.tsx';
 import { Notice } from '../design/notice.tsx';
+import { createHostCommand, withCode } from '../design/with-code.tsx';
 import { client } from '../shell/client.ts';
 import { Link } from '../shell/link.tsx';
 import { usePoll } from '../shell/poll.ts';
@@ -78,20 +79,8 @@ function NobodyLive() {
         <Icon name="broadcast" />
         {t('home.empty.action')}
       </Link>
-      <p className="hint">{withCode(t('home.empty.operator'), 'gala host create <name>')}</p>
+      <p className="hint">{withCode(t('home.empty.operator'), createHostCommand)}</p>
     </section>
-  );
-}
-
-/** Puts a command in place of `{command}`. */
-export function withCode(text: string, command: string): ReactNode {
-  const [before, after] = text.split('{command}');
-  return (
-    <>
-      {before}
-      <code>{command}</code>
-      {after}
-    </>
   );
 }
 

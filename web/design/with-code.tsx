@@ -1,0 +1,16 @@
+import type { ReactNode } from 'react';
+
+/** How the operator makes a host who can sign in to these pages. */
+export const createHostCommand = 'gala host create <name> --password <password>';
+
+/** Puts a command in place of `{command}`. */
+export function withCode(text: string, command: string): ReactNode {
+  const [before, after] = text.split('{command}');
+  return (
+    <>
+      {before}
+      <code>{command}</code>
+      {after}
+    </>
+  );
+}
