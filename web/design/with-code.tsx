@@ -1,15 +1,22 @@
-import type { ReactNode } from 'react';
+import { Fragment, type ReactNode } from 'react';
 
 /** How the operator makes a host who can sign in to these pages. */
 export const createHostCommand = 'gala host create <name> --password <password>';
 
-/** Puts a command in place of `{command}`. */
+/** Puts a command in place of `{command}`; it wraps between its words only. */
 export function withCode(text: string, command: string): ReactNode {
   const [before, after] = text.split('{command}');
   return (
     <>
       {before}
-      <code>{command}</code>
+      <code>
+        {command.split(' ').map((word, index) => (
+          <Fragment key={word}>
+            {index > 0 && ' '}
+            <span>{word}</span>
+          </Fragment>
+        ))}
+      </code>
       {after}
     </>
   );
