@@ -15,7 +15,7 @@ import type { DescMethod, DescService } from '@bufbuild/protobuf';
 import { hasCode, invariant, type CodedError } from '../error/index.ts';
 import type { Dispatcher, IncomingCall } from './dispatcher.ts';
 import { rpcError } from './errors.ts';
-import { channelOptions, identity } from './grpc-options.ts';
+import { identity, serverOptions } from './grpc-options.ts';
 import { statusOf } from './wire-metadata.ts';
 
 export interface GrpcServerOptions {
@@ -41,7 +41,7 @@ export class GrpcServer implements AsyncDisposable {
 
   private constructor(dispatcher: Dispatcher, options: GrpcServerOptions) {
     this.#dispatcher = dispatcher;
-    this.#server = new Server({ ...channelOptions, interceptors: [authenticator(options)] });
+    this.#server = new Server({ ...serverOptions, interceptors: [authenticator(options)] });
   }
 
   /** @throws CodedError PORT_TAKEN. */
