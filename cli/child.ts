@@ -73,7 +73,10 @@ export class Child {
     clearTimeout(killer);
   }
 
+  /** Ends it at once, for good. */
   hurry(): void {
+    clearTimeout(this.#restartTimer);
+    this.#state = 'stopped';
     this.#process?.kill('SIGKILL');
   }
 
