@@ -78,7 +78,8 @@ test('the first signal drains, and a process that closes all ends by itself', as
 
 test('the second signal hurries, and a process that does not end is ended', async () => {
   const process = child(`
-    void onSignals({ logger, hurryMsMax: 50, drain: () => new Promise(() => log('drain')), hurry: () => log('hurry') });
+    const never = () => new Promise(() => log('drain'));
+    void onSignals({ logger, hurryMsMax: 50, repeatMs: 0, drain: never, hurry: () => log('hurry') });
     log('ready');`);
   let output = '';
   process.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
@@ -88,6 +89,29 @@ test('the second signal hurries, and a process that does not end is ended', asyn
   process.kill('SIGTERM');
   expect(await once(process, 'exit')).toEqual([forcedExitCode, null]);
   expect(output).toBe('ready\ndrain\nhurry\n');
+});
+
+test('a signal that comes again at once is one signal', async () => {
+  const process = child(`
+    const drained = Promise.withResolvers();
+    process.once('SIGHUP', drained.resolve);
+    const drain = () => (log('drain'), drained.promise);
+    const closed = onSignals({ logger, repeatMs: 60_000, drain, hurry: () => log('hurry') });
+    process.on('SIGINT', () => log('signal'));
+    log('ready');
+    await closed;
+    clearInterval(alive);`);
+  let output = '';
+  process.stdout.on('data', (chunk: Buffer) => void (output += chunk.toString()));
+  await expect.poll(() => output).toBe('ready\n');
+  process.kill('SIGINT');
+  await expect.poll(() => output).toContain('signal\n');
+  process.kill('SIGINT');
+  await expect.poll(() => output.split('signal').length).toBe(3);
+  process.kill('SIGHUP');
+  expect(await once(process, 'exit')).toEqual([0, null]);
+  expect(output.match(/drain/g)).toHaveLength(1);
+  expect(output).not.toContain('hurry');
 });
 
 test('a drain that fails is told to who waits', async () => {

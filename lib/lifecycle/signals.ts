@@ -10,6 +10,11 @@ export interface SignalOptions {
   readonly drainMsMax?: number;
   /** The same after the second. */
   readonly hurryMsMax?: number;
+  /**
+   * A signal this soon after another is that one again: Ctrl-C comes from the terminal, and once more from npm
+   * and each shell in between.
+   */
+  readonly repeatMs?: number;
 }
 
 /** Exit code of a process that had to be ended by force. */
@@ -21,9 +26,10 @@ export const forcedExitCode = 70;
  * holds ends by itself before.
  */
 export function onSignals(options: SignalOptions): Promise<void> {
-  const { drain, hurry, logger, drainMsMax = 30_000, hurryMsMax = 2_000 } = options;
+  const { drain, hurry, logger, drainMsMax = 30_000, hurryMsMax = 2_000, repeatMs = 500 } = options;
   const { promise, resolve } = Promise.withResolvers<void>();
   let received = 0;
+  let receivedAtMs = -Infinity;
   let fallback: NodeJS.Timeout | undefined;
   const exitAfter = (ms: number): void => {
     clearTimeout(fallback);
@@ -33,8 +39,10 @@ export function onSignals(options: SignalOptions): Promise<void> {
     }, ms).unref();
   };
   const onSignal = (signal: NodeJS.Signals): void => {
+    const isRepeated = performance.now() - receivedAtMs < repeatMs;
+    if (isRepeated || received === 2) return;
+    receivedAtMs = performance.now();
     received++;
-    if (received > 2) return;
     logger.info(
       { signal },
       received === 1 ? 'signal received, draining' : 'second signal received, hurrying',
