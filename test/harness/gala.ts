@@ -106,6 +106,11 @@ export class Gala implements AsyncDisposable {
     return this.#process.pid!;
   }
 
+  /** Of the supervisor; null while it runs and when a signal ended it. */
+  get exitCode(): number | null {
+    return this.#process.exitCode;
+  }
+
   /** A host with a stream key and a password. */
   async createHost(name: string): Promise<TestHost> {
     const password = `${name}-password`;

@@ -58,3 +58,9 @@ function read(path: string): string {
     return '';
   }
 }
+
+/** The process group of a process; a terminal's Ctrl-C goes to all processes of one. */
+export function groupOf(pid: number): number {
+  const stat = read(`/proc/${pid}/stat`);
+  return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[2]);
+}
