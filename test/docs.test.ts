@@ -6,39 +6,61 @@ import type { ErrorTable } from '@gala/lib/error';
 import { httpErrors } from '@gala/lib/http';
 import { sqlErrors } from '@gala/lib/sql';
 import { protocolErrors } from '@gala/protocol/errors';
-import { expect, test } from 'vitest';
+import { operations, type Operation } from '@gala/protocol/rest';
+import { describe, expect, test } from 'vitest';
 import { cliErrors } from '../cli/errors.ts';
+import { decide, roomEvents, roomStates } from '../services/application/room/state.ts';
 
 /**
- * Goal: docs/errors.md says of every code what the code's table says of it.
- * Method: the rows of the page are read back and compared with the tables, in both directions.
+ * Goal: the tables of the pages say what the tables of the code say.
+ * Method: the rows of a page are read back and compared with the code, in both directions.
  */
-const page = readFileSync(join(import.meta.dirname, '../docs/errors.md'), 'utf8');
-const rows = [...page.matchAll(/^\| `([A-Z_]+)` \| (\d+) \| (\d+) \| ([^|]+) \| ([^|]+) \|$/gm)].map(
-  ([, code = '', http, grpc, message, action]) => ({
-    code,
-    entry: { http: Number(http), grpc: Number(grpc), message },
-    action,
-  }),
-);
-
-const complete: ErrorTable = {
-  ...protocolErrors,
-  ...cliErrors,
-  ...configErrors,
-  ...sqlErrors,
-  ...coordErrors,
+const rowsOf = (page: string, row: RegExp): string[][] => {
+  const text = readFileSync(join(import.meta.dirname, '../docs', page), 'utf8');
+  return [...text.matchAll(row)].map(([, ...cells]: (string | undefined)[]) =>
+    cells.map((cell) => cell ?? ''),
+  );
 };
-/** Those of a listener that answer requests stand under the protocol's codes. */
-const known: ErrorTable = { ...httpErrors, ...complete };
 
-test('every code of the tables stands in the page once', () => {
-  const codes = rows.map(({ code }) => code);
-  expect(codes).toHaveLength(new Set(codes).size);
-  expect(Object.keys(complete).filter((code) => !codes.includes(code))).toEqual([]);
+describe('docs/errors.md', () => {
+  const rows = rowsOf('errors.md', /^\| `([A-Z_]+)` \| (\d+) \| (\d+) \| ([^|]+) \| ([^|]+) \|$/gm);
+  const complete: ErrorTable = {
+    ...protocolErrors,
+    ...cliErrors,
+    ...configErrors,
+    ...sqlErrors,
+    ...coordErrors,
+  };
+  /** Those of a listener that answer requests stand under the protocol's codes. */
+  const known: ErrorTable = { ...httpErrors, ...complete };
+
+  test('has every code of the tables once', () => {
+    const codes = rows.map(([code]) => code);
+    expect(codes).toHaveLength(new Set(codes).size);
+    expect(Object.keys(complete).filter((code) => !codes.includes(code))).toEqual([]);
+  });
+
+  test.each(rows)('says of %s what its table says', (code, http, grpc, message) => {
+    expect({ http: Number(http), grpc: Number(grpc), message }).toEqual(known[code]);
+  });
 });
 
-test.each(rows)('$code stands there as in its table', ({ code, entry, action }) => {
-  expect(known[code]).toEqual(entry);
-  expect(action).not.toBe('');
+test('docs/access.md lists the operations of /v1, who may call them and by which scope', () => {
+  const rows = rowsOf('access.md', /^\| `([A-Z]+ \/v1\S*)` \| (\w+) \| (?:`([\w:]+)` )?\|/gm);
+  expect(rows).toEqual(
+    Object.values<Operation>(operations).map(({ method, path, access, scope = '' }) => [
+      `${method} ${path}`,
+      access,
+      scope,
+    ]),
+  );
+});
+
+test('docs/application.md tells the life of a room, transition by transition', () => {
+  const cells = roomStates.map(() => '([^|]+) \\|').join(' ');
+  const rows = rowsOf('application.md', new RegExp(`^\\| \`(\\w+)\`: [^|]+ \\| ${cells}$`, 'gm'));
+  const cell = ({ to, order }: ReturnType<typeof decide>): string => (order === 'stop' ? `${to} ✕` : to);
+  expect(rows).toEqual(
+    roomEvents.map((event) => [event, ...roomStates.map((state) => cell(decide(state, event)))]),
+  );
 });
