@@ -108,6 +108,18 @@ test('a request behind an unfinished one gets no socket, and its connection is c
   expect(results).toEqual([undefined]);
 });
 
+test('the parser of node:http is freed, and the connection lives on', async () => {
+  const taken = await start();
+  const client = connectTo(false);
+  client.write(get);
+  await readUntil(client, '\r\n\r\n');
+  await expect.poll(() => (taken[0] as { parser?: unknown }).parser).toBeNull();
+  taken[0].write('still here');
+  await readUntil(client, 'still here');
+  client.destroy();
+  await expect.poll(() => taken[0].closed).toBe(true);
+});
+
 test('closing the listener leaves a taken socket until the drain bound, then destroys it', async () => {
   const taken = await start({ limits: { ...limits, drainMs: 100 } });
   const client = connectTo(false);

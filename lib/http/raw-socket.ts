@@ -31,7 +31,7 @@ export function takeSocket(response: ServerResponse, options: TakeSocketOptions 
 
 /**
  * A `data` listener makes node:http give up reading below JavaScript, so it is added before those of
- * node:http go. Its `close` listener stays: it frees the parser.
+ * node:http go.
  */
 function detach(response: ServerResponse, socket: Socket): void {
   const drop = (): void => undefined;
@@ -45,6 +45,19 @@ function detach(response: ServerResponse, socket: Socket): void {
   socket.on('error', () => socket.destroy());
   socket.on('end', () => socket.end());
   socket.resume();
+  // Only a request that was read to its end can be let go without closing its connection.
+  response.req.once('end', () => freeParser(socket)).resume();
+}
+
+/**
+ * The listener by which node:http frees its parser and forgets the request when a connection closes runs now
+ * instead: the two are half of what an idle connection weighs (8 of 18 KB), and a body without end needs neither.
+ */
+function freeParser(socket: Socket): void {
+  const release = socket.listeners('close').find(({ name }) => name === 'bound socketOnClose');
+  if (!release || socket.destroyed) return;
+  socket.off('close', release as () => void);
+  release.call(socket);
 }
 
 function headOf({ status = 200, headers = {} }: TakeSocketOptions): string {
