@@ -1,6 +1,6 @@
 /** Where benches keep what they build once: compiled load programs, the source file, a certificate. */
 import { createHash } from 'node:crypto';
-import { mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
+import { chmod, mkdir, mkdtemp, rename, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -34,7 +34,10 @@ export async function cached(name: string, make: (path: string) => Promise<void>
 
 /** A new folder for one run of a server: its configuration, data and logs. */
 export async function temporaryFolder(name: string): Promise<string> {
-  return mkdtemp(join(tmpdir(), `gala-bench-${name}-`));
+  const folder = await mkdtemp(join(tmpdir(), `gala-bench-${name}-`));
+  // The embedded PostgreSQL runs as another user than root and has to reach its data.
+  await chmod(folder, 0o755);
+  return folder;
 }
 
 async function exists(path: string): Promise<boolean> {

@@ -12,9 +12,11 @@ import { promisify } from 'node:util';
 import { processTree } from './measure.ts';
 
 /** Servers run on this core alone. */
-export const serverCore = 0;
+export const serverCore: CoreList = '0';
 /** Publisher and viewers share this one. */
-export const loadCore = 1;
+export const loadCore: CoreList = '1';
+/** Cores as `taskset` names them. */
+export type CoreList = '0' | '1' | '0,1';
 
 const stopMsMax = 15_000;
 
@@ -27,7 +29,7 @@ const runFile = promisify(execFile);
 
 /** How to start a child. `log` is the file that gets everything it prints. */
 export interface ChildOptions {
-  readonly core: number;
+  readonly core: CoreList;
   readonly env?: NodeJS.ProcessEnv;
   readonly cwd?: string;
   readonly log?: string;
@@ -54,7 +56,7 @@ export async function run(command: string, args: readonly string[]): Promise<str
 
 /** Starts `command` on one core (`taskset`; its descendants inherit the core). */
 export function startChild(command: string, args: readonly string[], options: ChildOptions): Child {
-  const child = spawn('taskset', ['-c', String(options.core), command, ...args], {
+  const child = spawn('taskset', ['-c', options.core, command, ...args], {
     env: options.env ?? process.env,
     ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -12,6 +12,10 @@ const benches: Record<string, Bench> = {
       'HTTP-FLV fan-out to 1,000 viewers beside node-media-server, nginx-rtmp and a C send loop (about 25 minutes)',
     load: () => import('./flv.ts'),
   },
+  'loop-delay': {
+    about: 'realtime latency while slow work runs beside it (about 3 minutes)',
+    load: () => import('./loop-delay.ts'),
+  },
   self: {
     about: 'the load programs themselves: known harm has to be reported, and nothing else',
     load: () => import('./self.ts'),

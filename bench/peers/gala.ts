@@ -8,7 +8,7 @@ import { text } from 'node:stream/consumers';
 
 import { temporaryFolder } from '../cache.ts';
 import { certificate } from '../certificate.ts';
-import { freePort, serverCore, startChild } from '../process.ts';
+import { freePort, serverCore, startChild, type CoreList } from '../process.ts';
 import type { Peer, RunningPeer } from './peer.ts';
 
 const bootstrap = join(import.meta.dirname, '..', '..', 'cli', 'bootstrap.js');
@@ -17,24 +17,29 @@ const startMsMax = 120_000;
 /** How frames are batched for viewers: per frame, 100 ms, 350 ms. */
 export type Latency = 'realtime' | 'low' | 'economy';
 
+export interface GalaOptions {
+  readonly tls: boolean;
+  readonly core?: CoreList;
+}
+
 /** Gala at one latency, over HTTP or HTTPS. */
-export function gala(latency: Latency, options: { readonly tls: boolean } = { tls: false }): Peer {
+export function gala(latency: Latency, options: GalaOptions = { tls: false }): Peer {
   return {
     name: `Gala ${latency}${options.tls ? ', TLS' : ''}`,
     conditions:
       `Node ${process.versions.node}, default placement (all roles and PostgreSQL in the measured tree), stream key, ` +
       'logs and metrics on; Nagle on (kernel default)',
-    start: () => start(latency, options.tls),
+    start: () => start(latency, options),
   };
 }
 
-async function start(latency: Latency, tls: boolean): Promise<RunningPeer> {
+async function start(latency: Latency, { tls, core = serverCore }: GalaOptions): Promise<RunningPeer> {
   const folder = await temporaryFolder('gala');
   const ports = { live: await freePort(), rtmp: await freePort() };
   const pem = tls ? await certificate() : undefined;
   // Own folder, own settings: an operator's installation cannot leak into the figures.
   const child = startChild(process.execPath, [bootstrap, 'up', '--no-demo'], {
-    core: serverCore,
+    core,
     cwd: folder,
     env: { ...foreignEnvironment(), ...(await settings(folder, ports)), ...tlsSettings(pem) },
     log: join(folder, 'server.log'),
@@ -49,7 +54,8 @@ async function start(latency: Latency, tls: boolean): Promise<RunningPeer> {
     const key = await createHost({ origin, folder, pem });
     const path = `/live/@bench.flv?latency=${latency}`;
     const play = { protocol: 'http-flv', port: ports.live, path, tls } as const;
-    return { pid: child.pid, publish: { port: ports.rtmp, app: 'live', key }, play, stop };
+    const dataFolder = join(folder, 'data');
+    return { pid: child.pid, publish: { port: ports.rtmp, app: 'live', key }, play, dataFolder, stop };
   } catch (error) {
     await stop();
     throw error;

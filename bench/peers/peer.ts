@@ -18,6 +18,8 @@ export interface RunningPeer {
   /** Absent when the server makes the stream itself (the C send loop). */
   readonly publish?: PublishTarget;
   readonly play: PlayTarget;
+  /** Gala's data folder, for benches that reach its database. */
+  readonly dataFolder?: string;
   /** Ends the server's whole tree and removes its temporary folder. */
   stop(): Promise<void>;
 }

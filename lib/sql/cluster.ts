@@ -1,6 +1,7 @@
 import { execFile, spawn, type ChildProcess } from 'node:child_process';
-import { rename, rm } from 'node:fs/promises';
+import { rename, rm, writeFile } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
+import { setPriority } from 'node:os';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { promisify } from 'node:util';
@@ -147,6 +148,9 @@ function stampSettings(cluster: Cluster, settings: string): string {
   return `# ${cluster.binaries.packageVersion}\n${settings}`;
 }
 
+/** Media and signals go first on a machine that they share with the database; backends inherit it. */
+const niceness = 5;
+
 /** Its own session: Ctrl-C in a terminal reaches the supervisor alone, which drains the roles first. */
 function spawnServer({ cluster, log }: Launch, port: number): ChildProcess {
   const { uid, gid } = cluster.account ?? {};
@@ -160,8 +164,15 @@ function spawnServer({ cluster, log }: Launch, port: number): ChildProcess {
     stdio: ['ignore', log.descriptor, log.descriptor],
   });
   child.on('error', () => undefined);
+  if (child.pid) yieldCores(child.pid);
   child.unref();
   return child;
+}
+
+function yieldCores(pid: number): void {
+  setPriority(pid, niceness);
+  // Where Linux groups processes by session (sched(7), autogroup) niceness counts within the group only.
+  void writeFile(`/proc/${pid}/autogroup`, String(niceness)).catch(() => undefined);
 }
 
 async function becameReady({ cluster }: Launch, pid: number): Promise<boolean> {

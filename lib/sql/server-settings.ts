@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { serverLogPrefix } from './server-log.ts';
 
 export interface ServerSettingsOptions {
@@ -26,7 +27,8 @@ export function serverSettings({ connectionsMax, volatile }: ServerSettingsOptio
     io_method: 'sync',
     jit: 'off',
     max_parallel_workers: 2,
-    max_parallel_workers_per_gather: 1,
+    // A large scan may take one core; a second one would take it from the media of a two-core machine.
+    max_parallel_workers_per_gather: availableParallelism() > 2 ? 1 : 0,
     max_worker_processes: 8,
     // Logical decoding feeds the change log; a reader that stays away must not fill the disk.
     wal_level: 'logical',

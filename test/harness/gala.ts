@@ -1,6 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -82,7 +82,7 @@ export class Gala implements AsyncDisposable {
   }
 
   static async start(options: GalaOptions = {}): Promise<Gala> {
-    const dataFolder = options.dataFolder ?? (await mkdtemp(join(tmpdir(), 'gala-test-')));
+    const dataFolder = options.dataFolder ?? (await newDataFolder());
     const ports = await freePorts();
     const lines: string[] = [];
     const child = launch(options, ports, dataFolder);
@@ -176,6 +176,13 @@ function launch(options: GalaOptions, ports: Ports, dataFolder: string): ChildPr
 async function freePorts(): Promise<Ports> {
   const [http, live, rtmp, admin] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
   return { http, live, rtmp, admin };
+}
+
+async function newDataFolder(): Promise<string> {
+  const path = await mkdtemp(join(tmpdir(), 'gala-test-'));
+  // The database runs as another user when the tests run as root; it must be able to enter.
+  await chmod(path, 0o755);
+  return path;
 }
 
 /** A port that nobody listens on now. */
