@@ -7,6 +7,7 @@ import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import { clientAddress, hostPort, normalizeAddress, trustedProxies, type TrustedProxies } from './address.ts';
 import { respondError } from './answer.ts';
+import { answering } from './answering.ts';
 import { watchCertificate, type CertificateFiles, type WatchedCertificate } from './certificate.ts';
 import { Connections } from './connections.ts';
 import { httpErrors } from './errors.ts';
@@ -69,7 +70,6 @@ class MountedServer implements HttpListener {
   readonly #accepted = new Connections();
   /** Clients named by PROXY headers, by the addresses of their connection. */
   readonly #proxied = new Map<string, string>();
-  readonly #answering = new WeakMap<Duplex, ServerResponse>();
   #counters = Object.fromEntries(counterNames.map((name) => [name, 0])) as Record<
     (typeof counterNames)[number],
     number
@@ -186,7 +186,7 @@ class MountedServer implements HttpListener {
     const { socket } = request;
     this.#counters.requests++;
     this.#connections.begin(socket);
-    this.#answering.set(socket, response);
+    answering.set(socket, response);
     response.once('close', () => this.#connections.end(socket));
     if (this.#connections.draining) response.setHeader('Connection', 'close');
     const target = originForm(request.url ?? '');
@@ -249,12 +249,12 @@ class MountedServer implements HttpListener {
   /** What cannot be parsed, is too large or comes too slowly. */
   #refuse(error: { readonly code?: string }, socket: Duplex): void {
     if (error.code !== 'ECONNRESET') this.#counters.clientErrors++;
-    const answering = this.#answering.get(socket);
-    const unfinished = answering && !answering.writableFinished && !answering.destroyed;
+    const response = answering.get(socket);
+    const unfinished = response && !response.writableFinished && !response.destroyed;
     if (error.code === 'ECONNRESET' || !socket.writable) socket.destroy();
     // Bytes that cannot be parsed follow a whole request: its answer comes first.
-    else if (unfinished && answering.req.complete) answering.once('close', () => refuse(socket, error.code));
-    else if (unfinished && answering.headersSent) socket.destroy();
+    else if (unfinished && response.req.complete) response.once('close', () => refuse(socket, error.code));
+    else if (unfinished && response.headersSent) socket.destroy();
     else refuse(socket, error.code);
   }
 
