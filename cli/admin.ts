@@ -1,4 +1,4 @@
-import type { ServerResponse } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { Settings } from '@gala/lib/config';
 import { listen, respondJson, type HttpListener } from '@gala/lib/http';
 import type { Logger } from '@gala/lib/logger';
@@ -6,7 +6,7 @@ import { mergeMetrics, type Metrics } from '@gala/lib/metrics';
 import type { Child } from './child.ts';
 import { adminSection } from './settings.ts';
 
-const forwardMs = 2_000;
+const forwardMs = 10_000;
 
 export interface AdminOptions {
   readonly settings: Settings;
@@ -16,7 +16,7 @@ export interface AdminOptions {
   readonly databaseState: () => 'running' | 'restarting' | 'external';
 }
 
-/** The supervisor's own door, on loopback by default: `/healthz`, `/status` and `/metrics` of all processes. */
+/** The supervisor's own door, on loopback by default: `/healthz`, `/status`, `/metrics` of all processes, and REST for tools. */
 export async function openAdmin(options: AdminOptions): Promise<HttpListener> {
   const { host, port } = options.settings.get(adminSection);
   const { logger, metrics } = options;
@@ -24,7 +24,8 @@ export async function openAdmin(options: AdminOptions): Promise<HttpListener> {
   const listener = await listen({ name: 'admin', host, port, portSetting, logger, metrics });
   listener.mount('/healthz', (_request, response) => answerHealth(options, response));
   listener.mount('/status', (_request, response) => respondJson(response, status(options)));
-  listener.mount('/processes', (request, response) => void forward(options, request.url ?? '', response));
+  listener.mount('/processes', (request, response) => forwardToProcess(options, request, response));
+  listener.mount('/v1', (request, response) => forwardToGateway(options, request, response));
   listener.mount('/metrics', (_request, response) => void answerMetrics(options, response));
   return listener;
 }
@@ -47,20 +48,46 @@ function answerHealth({ children, databaseState }: AdminOptions, response: Serve
 }
 
 /** `/processes/<name>/<path>` is `<path>` on the admin listener of that process: `/processes/media/streams`. */
-async function forward({ children }: AdminOptions, url: string, response: ServerResponse): Promise<void> {
-  const [, name, path] = /^\/processes\/([a-z]+)(\/.*)$/.exec(url) ?? [];
-  const address = children.map((child) => child.status()).find((each) => each.name === name)?.addresses.admin;
-  try {
-    if (!address) throw new Error('no such process');
-    const answer = await fetch(`${address}${path}`, { signal: AbortSignal.timeout(forwardMs) });
-    respondJson(response, await answer.json(), { status: answer.status });
-  } catch {
-    respondJson(
-      response,
-      { error: { code: 'NOT_FOUND', message: `no answer from ${name}` } },
-      { status: 404 },
-    );
-  }
+function forwardToProcess(
+  { children }: AdminOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const [, name, path] = /^\/processes\/([a-z]+)(\/.*)$/.exec(request.url ?? '') ?? [];
+  const found = children.map((child) => child.status()).find((each) => each.name === name);
+  forward(request, response, { address: found?.addresses.admin, path });
+}
+
+/** REST, from whichever process has the gateway now. */
+function forwardToGateway(
+  { children }: AdminOptions,
+  request: IncomingMessage,
+  response: ServerResponse,
+): void {
+  const found = children.map((child) => child.status()).find(({ roles }) => roles.includes('gateway'));
+  forward(request, response, { address: found?.addresses.admin, path: request.url });
+}
+
+interface ForwardTarget {
+  readonly address: string | undefined;
+  readonly path: string | undefined;
+}
+
+function forward(request: IncomingMessage, response: ServerResponse, { address, path }: ForwardTarget): void {
+  const fail = (): void => {
+    const error = { code: 'UNAVAILABLE', message: 'the process does not answer' };
+    if (response.headersSent) response.destroy();
+    else respondJson(response, { error }, { status: 503 });
+  };
+  if (!address || !path) return fail();
+  const { method, headers } = request;
+  const onward = httpRequest(new URL(path, address), { method, headers, timeout: forwardMs }, (answer) => {
+    response.writeHead(answer.statusCode ?? 502, answer.headers);
+    answer.pipe(response);
+  });
+  onward.on('timeout', () => onward.destroy());
+  onward.on('error', fail);
+  request.pipe(onward);
 }
 
 async function answerMetrics({ children, metrics }: AdminOptions, response: ServerResponse): Promise<void> {

@@ -13,7 +13,7 @@ export async function runningInstallation(): Promise<SupervisorRecord> {
 
 /** Its REST interface, as the first operator. */
 export async function operatorClient(): Promise<RoomClient> {
-  const { webUrl } = await runningInstallation();
+  const { adminUrl } = await runningInstallation();
   const { operatorToken } = await readSecrets(dataFolderPath());
-  return createRoomClient({ baseUrl: webUrl, token: operatorToken });
+  return createRoomClient({ baseUrl: adminUrl, token: operatorToken });
 }

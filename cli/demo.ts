@@ -28,7 +28,7 @@ export function startDemo(options: DemoOptions): AsyncDisposable {
   const { settings, supervisor, operatorToken, dataFolder, logger } = options;
   let child: Child | undefined;
   const start = async (): Promise<void> => {
-    const operator = createRoomClient({ baseUrl: supervisor.webUrl, token: operatorToken });
+    const operator = createRoomClient({ baseUrl: supervisor.adminUrl, token: operatorToken });
     const message = await demoStart({ operator, settings, dataFolder, ...supervisor });
     child = new Child({ start: message, entry: entryPath('demo'), nice: 10, logger });
     await child.start();
@@ -63,7 +63,7 @@ interface DemoParts {
   readonly operator: RoomClient;
   readonly settings: Settings;
   readonly dataFolder: string;
-  readonly webUrl: string;
+  readonly adminUrl: string;
   readonly rtmpUrl: string;
 }
 
@@ -71,7 +71,7 @@ async function demoStart({
   operator,
   settings,
   dataFolder,
-  webUrl,
+  adminUrl,
   rtmpUrl,
 }: DemoParts): Promise<DemoStartMessage> {
   const { name, width, height } = settings.get(demoSection);
@@ -81,7 +81,7 @@ async function demoStart({
     name: 'demo',
     roles: [],
     hostName: name,
-    webUrl,
+    adminUrl,
     rtmpUrl,
     streamKey,
     width,

@@ -4,7 +4,7 @@ import type { Secrets } from '@gala/lib/lifecycle';
 import { createMetrics } from '@gala/lib/metrics';
 import { openAdmin } from './admin.ts';
 import { Child } from './child.ts';
-import { removeSupervisorRecord, writeSupervisorRecord } from './data-folder.ts';
+import { removeSupervisorRecord, writeSupervisorRecord, type SupervisorRecord } from './data-folder.ts';
 import type { DatabaseKeeper } from './database.ts';
 import { entryPath } from './paths.ts';
 import { placements, type PlacementName } from './placement.ts';
@@ -47,25 +47,25 @@ export async function startSupervisor(options: SupervisorOptions): Promise<Super
   stack.use(admin);
   stack.defer(() => stopAll(children));
   await startAll(children);
-  const addresses = Object.assign({}, ...children.map((child) => child.status().addresses)) as Record<
-    string,
-    string
-  >;
-  const adminUrl = `http://${admin.host}:${admin.port}`;
-  await writeSupervisorRecord(dataFolder, {
+  const record = recordOf(children, `http://${admin.host}:${admin.port}`);
+  await writeSupervisorRecord(dataFolder, record);
+  stack.defer(() => removeSupervisorRecord(dataFolder));
+  const owned = stack.move();
+  return {
+    ...record,
+    hurry: () => children.forEach((child) => child.hurry()),
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+function recordOf(children: readonly Child[], adminUrl: string): SupervisorRecord {
+  const all = children.map((child) => child.status());
+  const addresses = Object.assign({}, ...all.map((status) => status.addresses)) as Record<string, string>;
+  return {
     pid: process.pid,
     adminUrl,
     webUrl: addresses.web ?? '',
     rtmpUrl: addresses.rtmp ?? '',
-  });
-  stack.defer(() => removeSupervisorRecord(dataFolder));
-  const owned = stack.move();
-  return {
-    webUrl: addresses.web ?? '',
-    rtmpUrl: addresses.rtmp ?? '',
-    adminUrl,
-    hurry: () => children.forEach((child) => child.hurry()),
-    [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }
 

@@ -8,7 +8,8 @@ import { sampleRateHz, writeTone } from './tone.ts';
 
 export interface BroadcastOptions {
   readonly hostName: string;
-  readonly webUrl: string;
+  /** Where it asks whether somebody watches. */
+  readonly adminUrl: string;
   readonly rtmpUrl: string;
   readonly streamKey: string;
   readonly width: number;
@@ -173,8 +174,8 @@ class WatchedFlag implements Disposable {
   readonly #timer: NodeJS.Timeout;
   #asking = false;
 
-  constructor({ webUrl, hostName }: BroadcastOptions) {
-    const rooms = createRoomClient({ baseUrl: webUrl, timeoutMs: 2_000 });
+  constructor({ adminUrl, hostName }: BroadcastOptions) {
+    const rooms = createRoomClient({ baseUrl: adminUrl, timeoutMs: 2_000 });
     this.#timer = setInterval(() => {
       if (this.#asking) return;
       this.#asking = true;

@@ -26,7 +26,8 @@ export interface DemoStartMessage {
   readonly name: 'demo';
   readonly roles: readonly [];
   readonly hostName: string;
-  readonly webUrl: string;
+  /** Where it asks whether somebody watches. */
+  readonly adminUrl: string;
   readonly rtmpUrl: string;
   readonly streamKey: string;
   readonly width: number;

@@ -31,6 +31,7 @@ interface Ports {
 
 export interface ProcessStatus {
   readonly name: string;
+  readonly roles: readonly string[];
   readonly pid: number;
   readonly state: string;
   readonly restarts: number;
@@ -72,12 +73,13 @@ export class Gala implements AsyncDisposable {
     this.#ownsData = options.dataFolder === undefined;
     this.dataFolder = dataFolder;
     this.lines = parts.lines;
-    this.webUrl = `http://127.0.0.1:${ports.http}`;
-    this.liveUrl = `http://127.0.0.1:${options.placement === 'one' ? ports.http : ports.live}`;
+    const scheme = options.env?.GALA_TLS_CERT ? 'https' : 'http';
+    this.webUrl = `${scheme}://127.0.0.1:${ports.http}`;
+    this.liveUrl = `${scheme}://127.0.0.1:${options.placement === 'one' ? ports.http : ports.live}`;
     this.rtmpUrl = `rtmp://127.0.0.1:${ports.rtmp}/live`;
     this.rtmpPort = ports.rtmp;
     this.adminUrl = `http://127.0.0.1:${ports.admin}`;
-    this.operator = createRoomClient({ baseUrl: this.webUrl, token });
+    this.operator = createRoomClient({ baseUrl: this.adminUrl, token });
     this.anyone = createRoomClient({ baseUrl: this.webUrl });
   }
 
@@ -121,6 +123,14 @@ export class Gala implements AsyncDisposable {
   async processes(): Promise<ProcessStatus[]> {
     const answer = await fetch(`${this.adminUrl}/status`);
     return ((await answer.json()) as { processes: ProcessStatus[] }).processes;
+  }
+
+  /** Viewers of the host's stream, as its edge lists them. */
+  async viewersOf(host: TestHost): Promise<{ framing: string; latency: string }[]> {
+    const { room } = await this.operator.enterRoom({ roomRef: `@${host.name}` });
+    const edge = (await this.processes()).find(({ roles }) => roles.includes('edge'));
+    const answer = await fetch(`${this.adminUrl}/processes/${edge?.name}/streams?room=${room.roomId}`);
+    return ((await answer.json()) as { viewers: { framing: string; latency: string }[] }).viewers;
   }
 
   async pidOf(name: string): Promise<number> {

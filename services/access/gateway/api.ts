@@ -18,14 +18,18 @@ export interface ApiOptions {
   readonly handlers: Handlers;
   readonly router: Router<OperationName>;
   readonly limits: Limits;
-  readonly listener: Pick<HttpListener, 'clientAddress' | 'origin'>;
   readonly observeSeconds: (seconds: number) => void;
 }
+
+/** What the listener knows of its clients, through trusted proxies. */
+type Door = Pick<HttpListener, 'clientAddress' | 'origin'>;
 
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly address: string;
+  /** Scheme and host that the client used. */
+  readonly origin: string;
 }
 
 /** The door of `/v1`: limits, who calls, what he may, the shapes of the table, then the handler. */
@@ -36,19 +40,24 @@ export class Api {
     this.#options = options;
   }
 
-  /** A RequestHandler: CodedErrors that it rejects with are answered by the listener. */
-  readonly handle = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
-    const { router, listener, parts, observeSeconds } = this.#options;
+  /** The API on one listener, which answers the CodedErrors that the handler rejects with. */
+  handlerOn(door: Door): (request: IncomingMessage, response: ServerResponse) => Promise<void> {
+    return (request, response) => this.#handle(door, request, response);
+  }
+
+  async #handle(door: Door, request: IncomingMessage, response: ServerResponse): Promise<void> {
+    const { router, parts, observeSeconds } = this.#options;
     const beganMs = parts.clock.monotonicMs();
     const match = router.match(request.method ?? '', this.#pathOf(request));
     try {
-      await this.#answer({ request, response, address: listener.clientAddress(request) }, match);
+      const [address, origin] = [door.clientAddress(request), door.origin(request)];
+      await this.#answer({ request, response, address, origin }, match);
     } catch (error) {
       throw this.#failure(match, error);
     } finally {
       observeSeconds((parts.clock.monotonicMs() - beganMs) / 1000);
     }
-  };
+  }
 
   async #answer(exchange: Exchange, match: Match<OperationName>): Promise<void> {
     const { request, response } = exchange;
@@ -78,7 +87,7 @@ export class Api {
       checkCsrf(request, caller);
       checkAccess(operation, caller);
     }
-    const call = { ...identity, ...(await this.#input(request, operation, params)), request };
+    const call = { ...identity, ...(await this.#input(exchange, operation, params)), request };
     const handler = handlers[name] as (call: unknown) => Promise<Reply>;
     const reply = await handler({ ...call, clientAddress: address });
     answer(response, operation, reply);
@@ -98,14 +107,13 @@ export class Api {
   }
 
   async #input(
-    request: IncomingMessage,
+    { request, origin }: Exchange,
     operation: Operation,
     params: Readonly<Record<string, string>>,
   ): Promise<Pick<Call, 'params' | 'query' | 'body' | 'page'>> {
-    const { listener, parts } = this.#options;
-    const { config } = parts;
+    const { config } = this.#options.parts;
     return {
-      page: pageOf(config.publicUrl ?? listener.origin(request)),
+      page: pageOf(config.publicUrl ?? origin),
       params: checkedParams(params),
       query: checkedQuery(request, operation) as Call['query'],
       body: (await checkedBody(request, operation, config.bodyBytesMax)) as Call['body'],

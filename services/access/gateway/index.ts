@@ -1,4 +1,3 @@
-import type { HttpListener } from '@gala/lib/http';
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { operations, type OperationName } from '@gala/protocol/rest';
@@ -20,6 +19,7 @@ export const role: Role = { name: 'gateway', start };
 
 async function start(context: Context): Promise<AsyncDisposable> {
   const listener = await context.listener('web');
+  const admin = await context.listener('admin');
   const config = readConfig(context.settings);
   const parts: Parts = {
     account: context.rpc.client(AccountService),
@@ -31,9 +31,12 @@ async function start(context: Context): Promise<AsyncDisposable> {
   const web = new Web(config);
   if (!(await web.isBuilt()))
     context.logger.warn({ folder: config.webFolder }, 'the web pages are not built');
+  const api = createApi(context, parts);
   const unmounts = [
     listener.mount(`${config.basePath}/v1/openapi.json`, openApi(parts)),
-    listener.mount(`${config.basePath}/v1`, createApi(context, parts, listener).handle),
+    listener.mount(`${config.basePath}/v1`, api.handlerOn(listener)),
+    // For the tools of this machine: plain HTTP whatever the certificate and name of the public door.
+    admin.mount(`${config.basePath}/v1`, api.handlerOn(admin)),
     listener.mount(`${config.basePath}/`, web.handle),
   ];
   return {
@@ -43,7 +46,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
   };
 }
 
-function createApi(context: Context, parts: Parts, listener: HttpListener): Api {
+function createApi(context: Context, parts: Parts): Api {
   const limits = new Limits(parts.config.limits, parts.clock);
   limits.register(context.metrics);
   const seconds = context.metrics.histogram(
@@ -55,7 +58,6 @@ function createApi(context: Context, parts: Parts, listener: HttpListener): Api 
     handlers: createHandlers(parts),
     router: new Router<OperationName>(operations),
     limits,
-    listener,
     observeSeconds: (value) => seconds.observe(value),
   });
 }

@@ -41,6 +41,7 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
   const coord = stack.use(await openPostgresCoord(coordOptions));
   const address = { host: '127.0.0.1', port: 0, portSetting: 'none', name: 'web' };
   const listener = stack.use(await listen({ ...address, logger, metrics, trustedProxies: ['127.0.0.1'] }));
+  const admin = stack.use(await listen({ ...address, name: 'admin', logger, metrics }));
   const clusterToken = 'cluster-token-of-tests';
   const rpcHost = { advertiseHost: '127.0.0.1', listenHost: '127.0.0.1', port: 0, portSetting: 'none' };
   const rpc = stack.use(createRpc({ memberId: 'test-1', coord, clusterToken, ...rpcHost, logger, metrics }));
@@ -56,7 +57,7 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
     rpc,
     sql: postgres.sql,
     coord,
-    listener: async () => listener,
+    listener: async (name) => (name === 'admin' ? admin : listener),
   };
   for (const role of options.roles) stack.use(await role.start(context));
   const owned = stack.move();
