@@ -1,4 +1,5 @@
 import {
+  assertConnections,
   databaseUrls,
   ensureDatabases,
   prepareDatabases,
@@ -14,12 +15,15 @@ import type { Logger } from '@gala/lib/logger';
 import { migrations } from './roles.ts';
 import { databaseSection } from './settings.ts';
 
+/** Connections of the embedded server beside the processes': tools, migrations, replication. */
+const spareConnections = 20;
 const restartMs = { first: 200, max: 5_000 };
 
 export interface DatabaseOptions {
   readonly settings: Settings;
   readonly dataFolder: string;
-  readonly connectionsMax: number;
+  /** What all processes together may open. */
+  readonly connections: number;
   readonly logger: Logger;
 }
 
@@ -41,11 +45,12 @@ export class DatabaseKeeper implements AsyncDisposable {
   /** Starts or reaches the database, makes what is missing and brings every schema up to date. */
   static async open(options: DatabaseOptions): Promise<DatabaseKeeper> {
     const external = externalUrl(options.settings);
-    const embedded = external ? undefined : await startEmbedded(options);
+    const embedded = external ? undefined : await startServer(options);
     const urls = databaseUrls((name) => (external ? withDatabase(external, name) : embedded!.url(name)));
     try {
       const maintenance = external ?? embedded!.url('postgres');
       await ensureDatabases(maintenance, [coreDatabaseName, ...shardDatabaseNames]);
+      await assertConnections(maintenance, options.connections);
       await prepareDatabases({ urls, sets: migrations, logger: options.logger });
     } catch (error) {
       await embedded?.stop();
@@ -77,7 +82,7 @@ export class DatabaseKeeper implements AsyncDisposable {
     let delayMs = restartMs.first;
     while (!this.#closing) {
       try {
-        this.#embedded = await startEmbedded(this.#options);
+        this.#embedded = await startServer(this.#options);
         this.#watch();
         return;
       } catch (error) {
@@ -87,6 +92,10 @@ export class DatabaseKeeper implements AsyncDisposable {
       }
     }
   }
+}
+
+function startServer({ dataFolder, connections, logger }: DatabaseOptions): Promise<EmbeddedPostgres> {
+  return startEmbedded({ dataFolder, logger, connectionsMax: connections + spareConnections });
 }
 
 /** `DATABASE_URL` always wins over the embedded database. */

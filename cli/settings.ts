@@ -120,4 +120,4 @@ export function readSettings(options: SettingsOptions = {}, env: NodeJS.ProcessE
 const publicHosts = { GALA_HTTP_HOST: '::', GALA_LIVE_HOST: '::', GALA_RTMP_HOST: '::' };
 
 /** Switches of tests and tools that are no settings. */
-export const reservedEnv = ['GALA_SOAK', 'GALA_ENGINES'];
+export const reservedEnv = ['GALA_SOAK', 'GALA_CONTAINER'];

@@ -131,14 +131,21 @@ export class TestCard {
   }
 
   #fill(area: Area, [luma, blue, red]: Colour): void {
-    const { picture, half } = { picture: this.#picture, half: halve(area) };
-    fillPlane(picture.luma, picture.lumaStride, area, luma);
-    fillPlane(picture.blue, picture.chromaStride, half, blue);
-    fillPlane(picture.red, picture.chromaStride, half, red);
+    const picture = this.#picture;
+    const half = halve(area);
+    fillPlane({ plane: picture.luma, stride: picture.lumaStride }, area, luma);
+    fillPlane({ plane: picture.blue, stride: picture.chromaStride }, half, blue);
+    fillPlane({ plane: picture.red, stride: picture.chromaStride }, half, red);
   }
 }
 
-function fillPlane(plane: Buffer, stride: number, area: Area, value: number): void {
+interface Plane {
+  readonly plane: Buffer;
+  /** Bytes from one row to the next. */
+  readonly stride: number;
+}
+
+function fillPlane({ plane, stride }: Plane, area: Area, value: number): void {
   for (let row = area.y; row < area.y + area.height; row++) {
     plane.fill(value, row * stride + area.x, row * stride + area.x + area.width);
   }

@@ -55,9 +55,11 @@ const connect = (properties: Record<string, AmfValue> = {}) =>
     transactionId: 1,
     object: { app: 'live', tcUrl: 'rtmp://host/live', flashVer: 'test', ...properties },
   });
-const command = (name: string, transactionId: number, args: AmfValue[] = [], streamId = 0) =>
-  commandMessage(streamId, name, { transactionId, args });
-const publish = command('publish', 5, ['17.secret', 'live'], 1);
+const command = (name: string, transactionId: number, args: AmfValue[] = []) =>
+  commandMessage(0, name, { transactionId, args });
+const streamCommand = (streamId: number, name: string, args: AmfValue[] = []) =>
+  commandMessage(streamId, name, { transactionId: 0, args });
+const publish = streamCommand(1, 'publish', ['17.secret', 'live']);
 const prologue = [
   connect(),
   command('releaseStream', 2, ['17.secret']),
@@ -112,7 +114,7 @@ describe('order of answers', () => {
     peer.session.push(
       Buffer.concat([
         hello,
-        send(connect(), command('createStream', 2), command('play', 3, ['room', -2], 1)),
+        send(connect(), command('createStream', 2), streamCommand(1, 'play', ['room', -2])),
       ]),
     );
     expect(peer.plays).toMatchObject([{ app: 'live', streamName: 'room', start: -2, streamId: 1 }]);
@@ -213,7 +215,7 @@ describe('publish', () => {
   test.each([
     ['FCUnpublish', command('FCUnpublish', 6, ['17.secret'])],
     ['deleteStream', command('deleteStream', 7, [1])],
-    ['closeStream', command('closeStream', 0, [], 1)],
+    ['closeStream', streamCommand(1, 'closeStream')],
   ])('%s ends it once, and the connection may publish again', (reason, end) => {
     const peer = open();
     peer.session.push(Buffer.concat([hello, send(...prologue, publish)]));
@@ -230,7 +232,7 @@ describe('publish', () => {
     const peer = open();
     peer.session.push(Buffer.concat([hello, send(...prologue, publish)]));
     peer.session.acceptPublish();
-    peer.session.push(send(command('publish', 9, ['other'], 2), media('video', 1)));
+    peer.session.push(send(streamCommand(2, 'publish', ['other']), media('video', 1)));
     expect(statusCodes(peer.commands()).at(-1)).toBe('NetStream.Publish.BadName');
     expect(peer.publishes).toHaveLength(1);
     expect(peer.media).toHaveLength(1);
@@ -303,7 +305,7 @@ describe('commands', () => {
   });
 
   test('publish and play before connect end the session', () => {
-    for (const request of [publish, command('play', 3, ['room'], 1)]) {
+    for (const request of [publish, streamCommand(1, 'play', ['room'])]) {
       expect(() => open().session.push(Buffer.concat([hello, send(request)]))).toThrow(
         code('RTMP_COMMAND_ORDER'),
       );
