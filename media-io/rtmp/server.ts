@@ -15,6 +15,8 @@ export interface RtmpServerOptions {
   /** 0 for any free port. */
   port: number;
   host?: string;
+  /** Setting to change, for messages when the port is taken: `rtmp.port (GALA_RTMP_PORT)`. */
+  portSetting?: string;
   /** Several processes may listen on one port; the kernel spreads the connections. */
   reusePort?: boolean;
   limits?: Partial<RtmpServerLimits>;
@@ -58,14 +60,14 @@ export class RtmpServer implements AsyncDisposable {
 
   /** Called by `listenRtmp`. Errors: `PORT_TAKEN`, `PORT_FORBIDDEN`, `ADDRESS_UNAVAILABLE`. */
   async listen(): Promise<void> {
-    const { port, host, reusePort = false } = this.#options;
+    const { port, host, portSetting, reusePort = false } = this.#options;
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.#server.once('error', reject);
     this.#server.listen({ port, host, reusePort, backlog: LISTEN_BACKLOG }, resolve);
     try {
       await promise;
     } catch (error) {
-      throw toListenError(error, `${host ?? ''}:${port}`);
+      throw toListenError(error, `${host ?? ''}:${port}${portSetting ? `; change ${portSetting}` : ''}`);
     }
     this.#server.off('error', reject);
     // Running out of file descriptors, for one: the connection is lost, the server goes on.
