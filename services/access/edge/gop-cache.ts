@@ -1,4 +1,5 @@
 import type { Tag } from './tag.ts';
+import type { TrackKind } from './timeline.ts';
 
 export interface GopCacheLimits {
   readonly tagsMax: number;
@@ -13,20 +14,26 @@ export const gopCacheLimits: GopCacheLimits = {
   audioOnlyMs: 2000,
 };
 
+/** The order in which players want the set-up of a stream. */
+const headerOrder: readonly TrackKind[] = ['data', 'video', 'audio'];
+
 /**
  * What a new viewer needs to see a picture at once: metadata and sequence headers, and all tags since the last
- * key frame. Bounded by tags, by bytes and, without video, by time; over a bound it forgets the group of
- * pictures, so that new viewers wait for the next key frame, and counts that.
+ * key frame. Set-up that changes within a group of pictures stays in its place, so that every tag meets the
+ * decoder it was made for. Bounded by tags, by bytes and, without video, by time; over a bound it forgets the
+ * group of pictures, so that new viewers wait for the next key frame, and counts that.
  */
 export class GopCache {
   readonly #limits: GopCacheLimits;
   #tags: Tag[] = [];
   #bytes = 0;
-  #metadata: Tag | undefined;
-  #videoHeader: Tag | undefined;
-  #audioHeader: Tag | undefined;
-  #hasVideo = false;
-  #hasAudio = false;
+  /** The newest set-up of each kind. */
+  readonly #newest = new Map<TrackKind, Tag>();
+  /** The set-up that the first of `#tags` was made for. */
+  #opening: ReadonlyMap<TrackKind, Tag> = new Map();
+  #tracks = new Set<TrackKind>();
+  /** Kinds that the present publisher has sent. */
+  #sent = new Set<TrackKind>();
   overflows = 0;
 
   constructor(limits: GopCacheLimits = gopCacheLimits) {
@@ -34,23 +41,20 @@ export class GopCache {
   }
 
   get hasVideo(): boolean {
-    return this.#hasVideo;
+    return this.#tracks.has('video');
   }
 
   get hasAudio(): boolean {
-    return this.#hasAudio;
+    return this.#tracks.has('audio');
   }
 
   get bytes(): number {
     return this.#bytes;
   }
 
+  /** The newest sound set-up. */
   get audioHeader(): Tag | undefined {
-    return this.#audioHeader;
-  }
-
-  get videoHeader(): Tag | undefined {
-    return this.#videoHeader;
+    return this.#newest.get('audio');
   }
 
   /** The last key frame, for the hold picture. */
@@ -58,16 +62,22 @@ export class GopCache {
     return this.#tags.find((tag) => tag.keyFrame);
   }
 
-  /** Metadata and sequence headers in the order in which a player wants them. */
+  /** Metadata and sequence headers that go before what `upTo` gives. */
   get headers(): Tag[] {
-    return [this.#metadata, this.#videoHeader, this.#audioHeader].filter((tag) => tag !== undefined);
+    const headers = this.#tags.length > 0 ? this.#opening : this.#newest;
+    return headerOrder.map((kind) => headers.get(kind)).filter((tag) => tag !== undefined);
   }
 
   add(tag: Tag): void {
-    if (tag.kind === 'video') this.#hasVideo = true;
-    if (tag.kind === 'audio') this.#hasAudio = true;
-    if (tag.sequenceHeader) this.#setHeader(tag);
-    else this.#append(tag);
+    this.noteTrack(tag.kind);
+    if (tag.sequenceHeader) this.#newest.set(tag.kind, tag);
+    if (!tag.sequenceHeader || this.#tags.length > 0) this.#append(tag);
+  }
+
+  /** The publisher has sent something of this kind, if only set-up that is known already. */
+  noteTrack(kind: TrackKind): void {
+    this.#sent.add(kind);
+    this.#tracks.add(kind);
   }
 
   /** Tags since the last key frame up to and including `sequence`. */
@@ -75,37 +85,48 @@ export class GopCache {
     return this.#tags.filter((tag) => tag.sequence <= sequence);
   }
 
-  /** Forgets what a former publisher left, but not its sequence headers, which the next one may repeat. */
-  clearTags(): void {
-    this.#tags = [];
-    this.#bytes = 0;
+  /** Another publisher speaks from now on; it is taken to have the same tracks until `settleTracks`. */
+  beginPublisher(): void {
+    this.#sent = new Set();
   }
 
-  #setHeader(tag: Tag): void {
-    if (tag.kind === 'video') this.#videoHeader = tag;
-    else if (tag.kind === 'audio') this.#audioHeader = tag;
-    else this.#metadata = tag;
+  /** Forgets tracks that the present publisher has not sent, and names them: no player shall wait for them. */
+  settleTracks(): readonly TrackKind[] {
+    const gone = [...this.#tracks].filter((kind) => !this.#sent.has(kind));
+    for (const kind of gone) this.#newest.delete(kind);
+    this.#tracks = new Set(this.#sent);
+    if (gone.includes('video')) this.#clearTags();
+    return gone;
   }
 
   #append(tag: Tag): void {
-    if (tag.keyFrame) this.clearTags();
-    const needsKeyFrame = this.#hasVideo && this.#tags.length === 0 && !tag.keyFrame;
-    if (needsKeyFrame) return;
+    if (tag.keyFrame) this.#clearTags();
+    if (this.#tags.length === 0) {
+      if (this.hasVideo && !tag.keyFrame) return;
+      this.#opening = new Map(this.#newest);
+    }
     this.#tags.push(tag);
     this.#bytes += tag.bytes.length;
-    if (!this.#hasVideo) this.#trimAudio(tag.timestampMs);
+    if (!this.hasVideo) this.#trimAudio(tag.timestampMs);
     if (this.#tags.length > this.#limits.tagsMax || this.#bytes > this.#limits.bytesMax) this.#overflow();
   }
 
   #trimAudio(nowMs: number): void {
     const oldest = nowMs - this.#limits.audioOnlyMs;
     while (this.#tags.length > 1 && this.#tags[0].timestampMs < oldest) {
-      this.#bytes -= this.#tags.shift()!.bytes.length;
+      const first = this.#tags.shift()!;
+      this.#bytes -= first.bytes.length;
+      if (first.sequenceHeader) this.#opening = new Map(this.#opening).set(first.kind, first);
     }
+  }
+
+  #clearTags(): void {
+    this.#tags = [];
+    this.#bytes = 0;
   }
 
   #overflow(): void {
     this.overflows++;
-    this.clearTags();
+    this.#clearTags();
   }
 }

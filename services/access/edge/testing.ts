@@ -1,5 +1,9 @@
 import { randomFillSync } from 'node:crypto';
+import { Duplex } from 'node:stream';
+import { FlvTagReader, type FlvTag } from '@gala/media/flv';
+import type { Publisher } from './stream.ts';
 import type { Tag } from './tag.ts';
+import { Viewer, type Framing, type Latency, type ViewerLimits } from './viewer.ts';
 
 let sequence = 0;
 
@@ -17,4 +21,84 @@ export function makeTag(traits: Partial<Omit<Tag, 'bytes'>> & { size?: number })
     ...rest,
     bytes: randomFillSync(Buffer.alloc(size)),
   };
+}
+
+const nal = (...bytes: number[]): number[] => [0, 0, 0, bytes.length, ...bytes];
+
+/** Bodies of RTMP messages as encoders send them, H.264 and AAC; `mark` makes each one of a kind. */
+export const bodies = {
+  metadata: Buffer.from('02000a6f6e4d65746144617461030000 09'.replace(' ', ''), 'hex'),
+  videoHeader: (mark = 0) =>
+    Buffer.from([0x17, 0, 0, 0, 0, 1, 100, 0, 30, 0xff, 0xe1, 0, 2, 0x67, mark, 1, 0, 2, 0x68, mark]),
+  keyFrame: (mark = 0) => Buffer.from([0x17, 1, 0, 0, 0, ...nal(0x65, mark)]),
+  interFrame: (mark = 0) => Buffer.from([0x27, 1, 0, 0, 0, ...nal(0x41, mark)]),
+  disposableFrame: (mark = 0) => Buffer.from([0x27, 1, 0, 0, 0, ...nal(0x01, mark)]),
+  /** AAC-LC, 44.1 kHz, stereo. */
+  audioHeader: Buffer.from([0xaf, 0, 0x12, 0x10]),
+  audioFrame: (mark = 0) => Buffer.from([0xaf, 1, 0x21, mark]),
+};
+
+const limits: ViewerLimits = {
+  disposableBytes: 256 * 1024,
+  pictureBytes: 512 * 1024,
+  stopBytes: 1024 * 1024,
+  evictMs: 10_000,
+  drainMs: 2000,
+};
+
+export interface TestViewerOptions {
+  readonly limits?: ViewerLimits;
+  readonly latency?: Latency;
+  readonly framing?: Framing;
+  /** Takes nothing: what is written stays in the socket. */
+  readonly stalled?: boolean;
+}
+
+/** A viewer on a stream that keeps what is written; `received` gives the bytes since the last call. */
+export function makeViewer(options: TestViewerOptions = {}) {
+  let chunks: Buffer[] = [];
+  const write = (chunk: Buffer, _encoding: unknown, done: () => void): void => {
+    chunks.push(chunk);
+    if (!options.stalled) done();
+  };
+  const socket = new Duplex({ read: () => undefined, write });
+  const counters = { disposableShed: 0, picturesShed: 0, batchesShed: 0, viewersEvicted: 0 };
+  const { framing = 'flv', latency = 'low' } = options;
+  const viewerLimits = options.limits ?? limits;
+  const viewer = new Viewer({ socket, framing, latency, remoteAddress: '', limits: viewerLimits, counters });
+  const received = (): Buffer => {
+    const bytes = Buffer.concat(chunks);
+    chunks = [];
+    return bytes;
+  };
+  return { viewer, socket, counters, received };
+}
+
+/** A publisher that notes with which status it was closed. */
+export class TestPublisher implements Publisher {
+  readonly remoteAddress = '192.0.2.1';
+  closedWith: string | undefined;
+
+  close(status: string): void {
+    this.closedWith = status;
+  }
+}
+
+/** Reads FLV as it comes, in any pieces. */
+export class FlvReading {
+  readonly #reader = new FlvTagReader();
+
+  get header() {
+    return this.#reader.header;
+  }
+
+  /** Tags that `bytes` completes, their payloads copied. */
+  read(bytes: Buffer): FlvTag[] {
+    this.#reader.append(bytes);
+    const tags: FlvTag[] = [];
+    for (let tag = this.#reader.next(); tag; tag = this.#reader.next()) {
+      tags.push({ ...tag, payload: Buffer.from(tag.payload) });
+    }
+    return tags;
+  }
 }
