@@ -1,18 +1,16 @@
-import { Duplex } from 'node:stream';
 import { setImmediate as turn } from 'node:timers/promises';
 import { ManualClock } from '@gala/lib/clock';
-import { expect, test } from 'vitest';
+import { expect, test, vi } from 'vitest';
 import { Audience } from './audience.ts';
 import { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
 import { encodePayload } from './payload.ts';
 import type { Tag } from './tag.ts';
-import { makeTag } from './testing.ts';
-import { slowViewerLimits, Viewer, type SlowViewerLimits } from './viewer.ts';
+import { makeTag, makeViewer } from './testing.ts';
 
 const head = Buffer.from('HEAD');
 
-function makeAudience() {
+function makeAudience(tickMs?: number) {
   const clock = new ManualClock();
   const cache = new GopCache();
   const joinPoint = (sequence: number) => {
@@ -20,28 +18,14 @@ function makeAudience() {
     return { payload: encodePayload(tags, [head]), hasPicture: tags.length > 0 };
   };
   const fanout = new Fanout(clock);
-  const audience = new Audience({ latency: 'low', fanout, joinPoint });
+  const counters = { pendingOverflows: 0 };
+  const audience = new Audience({ latency: 'low', fanout, joinPoint, counters, tickMs });
   const add = (tag: Tag): Tag => {
     cache.add(tag);
     audience.add(tag);
     return tag;
   };
-  return { clock, fanout, audience, add };
-}
-
-function makeViewer(options: { limits?: SlowViewerLimits } = {}) {
-  let chunks: Buffer[] = [];
-  const write = (chunk: Buffer, _encoding: unknown, done: () => void): void => (chunks.push(chunk), done());
-  const socket = new Duplex({ read: () => undefined, write });
-  const counters = { disposableShed: 0, picturesShed: 0, batchesShed: 0, viewersEvicted: 0 };
-  const limits = options.limits ?? slowViewerLimits;
-  const viewer = new Viewer({ socket, framing: 'flv', latency: 'low', remoteAddress: '', limits, counters });
-  const received = (): Buffer => {
-    const bytes = Buffer.concat(chunks);
-    chunks = [];
-    return bytes;
-  };
-  return { viewer, socket, counters, received };
+  return { clock, fanout, audience, add, counters };
 }
 
 const bytesOf = (...tags: Tag[]) => Buffer.concat(tags.map((tag) => tag.bytes));
@@ -121,7 +105,7 @@ test('while a fan-out is under way the next tick grows instead of queueing up', 
 test('a slow viewer loses disposable frames, then pictures, then all; and is closed at last', () => {
   const { audience, add, clock } = makeAudience();
   let backlog = 0;
-  const limits = { disposableBytes: 100, pictureBytes: 200, stopBytes: 300, evictMs: 1000 };
+  const limits = { disposableBytes: 100, pictureBytes: 200, stopBytes: 300, evictMs: 1000, drainMs: 100 };
   const { viewer, socket, counters, received } = makeViewer({ limits });
   Object.defineProperty(socket, 'writableLength', { get: () => backlog });
   add(makeTag({ keyFrame: true }));
@@ -147,4 +131,89 @@ test('a slow viewer loses disposable frames, then pictures, then all; and is clo
   deliver(350, makeTag({}));
   expect(counters.viewersEvicted).toBe(1);
   expect(socket.destroyed).toBe(true);
+});
+
+test('who is too full to be told of new set-up is closed: it could not decode what follows', () => {
+  const { audience, add } = makeAudience();
+  const limits = { disposableBytes: 100, pictureBytes: 200, stopBytes: 300, evictMs: 1000, drainMs: 100 };
+  const { viewer, socket, counters } = makeViewer({ limits });
+  add(makeTag({ keyFrame: true }));
+  audience.join(viewer);
+  Object.defineProperty(socket, 'writableLength', { get: () => 350 });
+  add(makeTag({ sequenceHeader: true }));
+  audience.flush();
+  expect(counters.viewersEvicted).toBe(1);
+  expect(socket.destroyed).toBe(true);
+});
+
+test('what waits for a fan-out is bounded: pictures go first, and no picture comes that refers to them', async () => {
+  const { audience, add, fanout, counters } = makeAudience();
+  const key = add(makeTag({ keyFrame: true }));
+  const viewers = Array.from({ length: 300 }, () => makeViewer());
+  for (const { viewer } of viewers) audience.join(viewer);
+  const inter = add(makeTag({}));
+  audience.flush();
+  const header = add(makeTag({ kind: 'audio', sequenceHeader: true }));
+  for (let index = 0; index < 3; index++) add(makeTag({ size: 6 * 1024 * 1024 }));
+  expect(counters.pendingOverflows).toBe(1);
+  add(makeTag({}));
+  const audio = add(makeTag({ kind: 'audio' }));
+  const next = add(makeTag({ keyFrame: true }));
+  while (fanout.jobs > 0) await turn();
+  audience.flush();
+  while (fanout.jobs > 0) await turn();
+  const whole = Buffer.concat([head, bytesOf(key, inter, header, audio, next)]);
+  expect(viewers[299].received().equals(whole)).toBe(true);
+});
+
+test('it ticks by itself while somebody watches, and only then', () => {
+  vi.useFakeTimers();
+  try {
+    const { audience, add } = makeAudience(100);
+    add(makeTag({ keyFrame: true }));
+    expect(vi.getTimerCount()).toBe(0);
+    const { viewer, received } = makeViewer();
+    audience.join(viewer);
+    received();
+    const inter = add(makeTag({}));
+    vi.advanceTimersByTime(100);
+    expect(received()).toEqual(bytesOf(inter));
+    audience.leave(viewer);
+    expect(vi.getTimerCount()).toBe(0);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('at the end a viewer gets what is pending; one that takes nothing is destroyed', () => {
+  vi.useFakeTimers();
+  try {
+    const { audience, add } = makeAudience(100);
+    const key = add(makeTag({ keyFrame: true }));
+    const [healthy, stalled] = [makeViewer(), makeViewer({ stalled: true })];
+    for (const { viewer } of [healthy, stalled]) audience.join(viewer);
+    const last = add(makeTag({}));
+    audience.end();
+    expect(healthy.received()).toEqual(Buffer.concat([head, bytesOf(key, last)]));
+    expect(healthy.socket.writableEnded).toBe(true);
+    expect(stalled.socket.destroyed).toBe(false);
+    vi.advanceTimersByTime(2000);
+    expect(stalled.socket.destroyed).toBe(true);
+  } finally {
+    vi.useRealTimers();
+  }
+});
+
+test('an end in the midst of a fan-out writes to nobody afterwards', async () => {
+  const { audience, add, fanout } = makeAudience();
+  add(makeTag({ keyFrame: true }));
+  const viewers = Array.from({ length: 600 }, () => makeViewer());
+  for (const { viewer } of viewers) audience.join(viewer);
+  const failures: Error[] = [];
+  for (const { socket } of viewers) socket.on('error', (error) => failures.push(error));
+  add(makeTag({}));
+  audience.flush();
+  audience.end();
+  while (fanout.jobs > 0) await turn();
+  expect(failures).toEqual([]);
 });

@@ -4,7 +4,7 @@ import type { Payload } from './payload.ts';
 import { sizeOf, type Tag } from './tag.ts';
 import type { Latency, Viewer } from './viewer.ts';
 
-/** Tags that may wait while a fan-out is under way; beyond it the oldest pictures are dropped, and counted. */
+/** Tags that may wait while a fan-out is under way; beyond it pictures are dropped, and counted. */
 const pendingBytesMax = 16 * 1024 * 1024;
 
 /** The state of a stream as a new viewer gets it, shared by all who join in the same tick. */
@@ -18,6 +18,9 @@ export interface AudienceOptions {
   readonly fanout: Fanout;
   /** Makes the join payload that ends at tag `sequence`. */
   readonly joinPoint: (sequence: number) => JoinPoint;
+  /** How often a tick ends by itself while there are viewers; without it the owner calls `flush`. */
+  readonly tickMs?: number;
+  readonly counters: { pendingOverflows: number };
 }
 
 /**
@@ -27,8 +30,7 @@ export interface AudienceOptions {
  */
 export class Audience {
   readonly latency: Latency;
-  readonly #fanout: Fanout;
-  readonly #joinPoint: (sequence: number) => JoinPoint;
+  readonly #options: AudienceOptions;
   #viewers: Viewer[] = [];
   #size = 0;
   #pending: Tag[] = [];
@@ -37,12 +39,12 @@ export class Audience {
   #lastSequence = 0;
   #cachedJoin: { sequence: number; point: JoinPoint } | undefined;
   #busy = false;
-  overflows = 0;
+  #awaitsKeyFrame = false;
+  #ticker: NodeJS.Timeout | undefined;
 
   constructor(options: AudienceOptions) {
     this.latency = options.latency;
-    this.#fanout = options.fanout;
-    this.#joinPoint = options.joinPoint;
+    this.#options = options;
   }
 
   get size(): number {
@@ -64,6 +66,7 @@ export class Audience {
       this.#lastSequence = tag.sequence;
       return;
     }
+    if (this.#awaitsKeyFrame && this.#isUseless(tag)) return;
     this.#pending.push(tag);
     this.#pendingBytes += tag.bytes.length;
     if (this.#pendingBytes > pendingBytesMax) this.#dropPending();
@@ -75,6 +78,7 @@ export class Audience {
     viewer.firstTick = this.#tick + 1;
     this.#viewers.push(viewer);
     this.#size++;
+    this.#startTicking();
     viewer.begin(point.payload, point.hasPicture);
   }
 
@@ -82,6 +86,7 @@ export class Audience {
   leave(viewer: Viewer): void {
     viewer.closed = true;
     this.#size--;
+    if (this.#size === 0) this.#stopTicking();
     if (!this.#busy) this.#compact();
   }
 
@@ -94,7 +99,7 @@ export class Audience {
     if (this.#size === 0) return;
     this.#busy = true;
     const batch = new Batch(++this.#tick, tags);
-    this.#fanout.submit({
+    this.#options.fanout.submit({
       viewers: this.#viewers,
       batch,
       urgent: this.latency === 'realtime',
@@ -102,7 +107,10 @@ export class Audience {
     });
   }
 
-  endAll(): void {
+  /** The end of the stream: what is pending goes to those whom it still reaches, then all are closed. */
+  end(): void {
+    this.#stopTicking();
+    this.flush();
     for (const viewer of this.#viewers) viewer.end();
   }
 
@@ -113,9 +121,25 @@ export class Audience {
 
   #currentJoin(): JoinPoint {
     if (this.#cachedJoin?.sequence !== this.#lastSequence) {
-      this.#cachedJoin = { sequence: this.#lastSequence, point: this.#joinPoint(this.#lastSequence) };
+      this.#cachedJoin = { sequence: this.#lastSequence, point: this.#options.joinPoint(this.#lastSequence) };
     }
     return this.#cachedJoin.point;
+  }
+
+  #startTicking(): void {
+    const { tickMs } = this.#options;
+    if (tickMs !== undefined) this.#ticker ??= setInterval(() => this.flush(), tickMs);
+  }
+
+  #stopTicking(): void {
+    clearInterval(this.#ticker);
+    this.#ticker = undefined;
+  }
+
+  /** True for pictures that refer to dropped ones. */
+  #isUseless(tag: Tag): boolean {
+    if (tag.keyFrame) this.#awaitsKeyFrame = false;
+    return this.#awaitsKeyFrame && tag.kind === 'video' && !tag.sequenceHeader;
   }
 
   #takePending(): Tag[] {
@@ -129,14 +153,13 @@ export class Audience {
     if (this.#viewers.length > this.#size) this.#viewers = this.#viewers.filter((viewer) => !viewer.closed);
   }
 
-  /** Forgets all but sequence headers and what follows the newest key frame; that too when it is over the bound. */
+  /** Keeps sequence headers and what follows the newest key frame; not even that when it alone is too much. */
   #dropPending(): void {
-    this.overflows++;
+    this.#options.counters.pendingOverflows++;
     const keyIndex = this.#pending.findLastIndex((tag) => tag.keyFrame);
-    const kept = this.#pending.filter(
-      (tag, index) => tag.sequenceHeader || (keyIndex > 0 && index >= keyIndex),
-    );
-    this.#pending = kept;
-    this.#pendingBytes = sizeOf(kept);
+    this.#awaitsKeyFrame = keyIndex <= 0;
+    const from = keyIndex > 0 ? keyIndex : this.#pending.length;
+    this.#pending = this.#pending.filter((tag, index) => tag.sequenceHeader || index >= from);
+    this.#pendingBytes = sizeOf(this.#pending);
   }
 }

@@ -9,6 +9,8 @@ export class Batch {
   /** Counts the ticks of an audience; a viewer gets each tick from its first one on exactly once. */
   readonly tick: number;
   readonly hasKeyFrame: boolean;
+  /** True when set-up changes in this tick. */
+  readonly hasHeader: boolean;
   readonly #tags: readonly Tag[];
   readonly #keyIndex: number;
   #full: Payload | undefined;
@@ -19,17 +21,20 @@ export class Batch {
   constructor(tick: number, tags: readonly Tag[]) {
     this.tick = tick;
     this.#tags = tags;
-    this.#keyIndex = startOfPicture(tags);
+    this.#keyIndex = tags.findLastIndex((tag) => tag.keyFrame);
     this.hasKeyFrame = this.#keyIndex >= 0;
+    this.hasHeader = tags.some((tag) => tag.sequenceHeader);
   }
 
   get full(): Payload {
     return (this.#full ??= encodePayload(this.#tags));
   }
 
-  /** From the last key frame of the tick on, with the sequence headers right before it. */
+  /** Pictures from the last key frame of the tick on, and all of the rest: what `audioOnly` goes over into. */
   get fromKeyFrame(): Payload {
-    return (this.#fromKeyFrame ??= encodePayload(this.#tags.slice(this.#keyIndex)));
+    return (this.#fromKeyFrame ??= encodePayload(
+      this.#tags.filter((tag, index) => index >= this.#keyIndex || !isPicture(tag)),
+    ));
   }
 
   get withoutDisposable(): Payload {
@@ -38,15 +43,10 @@ export class Batch {
 
   /** Audio, data and sequence headers: what still flows when the pictures are shed. */
   get audioOnly(): Payload {
-    return (this.#audioOnly ??= encodePayload(
-      this.#tags.filter((tag) => tag.kind !== 'video' || tag.sequenceHeader),
-    ));
+    return (this.#audioOnly ??= encodePayload(this.#tags.filter((tag) => !isPicture(tag))));
   }
 }
 
-/** Index of the last key frame, or of the sequence headers that directly precede it; -1 without one. */
-function startOfPicture(tags: readonly Tag[]): number {
-  let index = tags.findLastIndex((tag) => tag.keyFrame);
-  while (index > 0 && tags[index - 1].sequenceHeader) index--;
-  return index;
+function isPicture(tag: Tag): boolean {
+  return tag.kind === 'video' && !tag.sequenceHeader;
 }

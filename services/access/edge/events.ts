@@ -9,6 +9,7 @@ const edgeCounters = (metrics: Metrics) =>
     'publishesAccepted',
     'publishesRefused',
     'publishesFromMemory',
+    'publishersExpelled',
     'takeovers',
     'holds',
     'streamsEnded',
@@ -20,6 +21,7 @@ const edgeCounters = (metrics: Metrics) =>
     'pendingOverflows',
     'viewersJoined',
     'viewersLeft',
+    'viewersWaitedInVain',
     'playsRefused',
     'disposableShed',
     'picturesShed',
@@ -27,6 +29,7 @@ const edgeCounters = (metrics: Metrics) =>
     'viewersEvicted',
     'reportsDropped',
     'framesMalformed',
+    'playKeysFailed',
   ]);
 
 /** One function per business event: a structured line and a counter. Keys and signatures never come here. */
@@ -70,6 +73,11 @@ export class EdgeEvents {
     this.#logger.info({ roomId, epoch, reason }, 'stream ended');
   }
 
+  expelled(roomId: number, code: string): void {
+    this.counters.publishersExpelled++;
+    this.#logger.info({ roomId, code }, 'publisher admitted from memory is refused after all');
+  }
+
   viewerJoined(): void {
     this.counters.viewersJoined++;
   }
@@ -83,8 +91,14 @@ export class EdgeEvents {
     this.#logger.debug({ code }, 'play refused');
   }
 
+  /** Told once for a report, however often it is tried. */
   reportFailed(roomId: number, error: unknown): void {
     this.#logger.warn({ roomId, error }, 'a report to the room service failed, trying again');
+  }
+
+  playKeysFailed(error: unknown): void {
+    this.counters.playKeysFailed++;
+    this.#logger.warn({ error }, 'the keys of play URLs could not be asked for');
   }
 
   /** Told once when the heart-beats begin to fail, not each second. */

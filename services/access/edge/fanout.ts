@@ -4,7 +4,7 @@ import type { Viewer } from './viewer.ts';
 
 /** One batch on its way to the viewers of one audience. */
 export interface FanoutJob {
-  /** Must not be changed until `done`; closed viewers are passed over. */
+  /** May only grow until `done`; closed viewers, and those that joined behind this batch, are passed over. */
   readonly viewers: readonly Viewer[];
   readonly batch: Batch;
   /** Realtime audiences go before all others. */

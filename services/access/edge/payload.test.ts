@@ -17,15 +17,19 @@ test('both framings are views of the same memory, and the frame holds exactly th
   );
 });
 
-test('a batch from its key frame begins with the sequence headers right before it', () => {
-  const inter = makeTag({});
+test('a batch from its key frame has no picture before it, and all of the rest', () => {
   const header = makeTag({ sequenceHeader: true });
-  const key = makeTag({ keyFrame: true });
-  const audio = makeTag({ kind: 'audio' });
-  const batch = new Batch(1, [inter, audio, header, key, inter]);
+  const [inter, audio, key, next] = [
+    makeTag({}),
+    makeTag({ kind: 'audio' }),
+    makeTag({ keyFrame: true }),
+    makeTag({}),
+  ];
+  const batch = new Batch(1, [inter, header, audio, key, next]);
   expect(batch.hasKeyFrame).toBe(true);
-  expect(batch.fromKeyFrame.flv).toEqual(Buffer.concat([header.bytes, key.bytes, inter.bytes]));
-  expect(batch.full.flv).toEqual(Buffer.concat([inter, audio, header, key, inter].map((tag) => tag.bytes)));
+  expect(batch.hasHeader).toBe(true);
+  expect(batch.fromKeyFrame.flv).toEqual(Buffer.concat([header, audio, key, next].map((tag) => tag.bytes)));
+  expect(batch.full.flv).toEqual(Buffer.concat([inter, header, audio, key, next].map((tag) => tag.bytes)));
 });
 
 test('shed forms leave out just what they say', () => {

@@ -6,7 +6,7 @@ export type Framing = 'flv' | 'webSocket';
 export type Latency = 'realtime' | 'low' | 'economy';
 
 /** How much a viewer may owe before its pictures are shed, and for how long. */
-export interface SlowViewerLimits {
+export interface ViewerLimits {
   /** Backlog in this process (kernel buffers come on top) from which disposable frames are left out. */
   readonly disposableBytes: number;
   /** Backlog from which all pictures are left out until the next key frame; audio goes on. */
@@ -15,14 +15,9 @@ export interface SlowViewerLimits {
   readonly stopBytes: number;
   /** How long a viewer may stay over `pictureBytes` before it is closed. */
   readonly evictMs: number;
+  /** How long a viewer may take for the last bytes once its stream has ended. */
+  readonly drainMs: number;
 }
-
-export const slowViewerLimits: SlowViewerLimits = {
-  disposableBytes: 256 * 1024,
-  pictureBytes: 512 * 1024,
-  stopBytes: 1024 * 1024,
-  evictMs: 10_000,
-};
 
 /** What was not written to slow viewers, and why; shared by all viewers of the process. */
 export interface ViewerCounters {
@@ -38,7 +33,7 @@ export interface ViewerOptions {
   readonly latency: Latency;
   /** For the stats; never the whole address in a metric. */
   readonly remoteAddress: string;
-  readonly limits: SlowViewerLimits;
+  readonly limits: ViewerLimits;
   readonly counters: ViewerCounters;
 }
 
@@ -51,7 +46,7 @@ export class Viewer {
   readonly framing: Framing;
   readonly latency: Latency;
   readonly remoteAddress: string;
-  readonly #limits: SlowViewerLimits;
+  readonly #limits: ViewerLimits;
   readonly #counters: ViewerCounters;
   /** First tick of its audience that this viewer has not got with its join. */
   firstTick = 0;
@@ -94,11 +89,12 @@ export class Viewer {
     else this.#write(batch.full);
   }
 
-  /** Closes after what is queued, if the viewer takes it in time. */
-  end(): void {
+  /** Closes after what is queued and `lastWords`, if the viewer takes them in time. */
+  end(lastWords: Buffer | undefined = this.framing === 'webSocket' ? normalClosure : undefined): void {
     if (this.closed) return;
     this.closed = true;
-    this.socket.end(this.framing === 'webSocket' ? closeFrame : undefined);
+    this.socket.end(lastWords);
+    setTimeout(() => this.socket.destroy(), this.#limits.drainMs).unref();
   }
 
   destroy(): void {
@@ -109,10 +105,12 @@ export class Viewer {
   #shed(batch: Batch, backlog: number, nowMs: number): void {
     this.#waitsForKeyFrame = true;
     if (this.#slowSinceMs === 0) this.#slowSinceMs = nowMs;
-    if (nowMs - this.#slowSinceMs > this.#limits.evictMs) {
+    const isFull = backlog >= this.#limits.stopBytes;
+    // Who misses a change of set-up could not decode what follows, and is better off joining anew.
+    if (nowMs - this.#slowSinceMs > this.#limits.evictMs || (isFull && batch.hasHeader)) {
       this.#counters.viewersEvicted++;
       this.destroy();
-    } else if (backlog >= this.#limits.stopBytes) {
+    } else if (isFull) {
       this.#counters.batchesShed++;
     } else {
       this.#counters.picturesShed++;
@@ -142,4 +140,4 @@ export class Viewer {
 }
 
 /** Close, status 1000 (RFC 6455, 5.5.1). */
-const closeFrame = Buffer.from([0x88, 0x02, 0x03, 0xe8]);
+const normalClosure = Buffer.from([0x88, 0x02, 0x03, 0xe8]);
