@@ -1,5 +1,7 @@
 import { frameDurationMs, parseAudioSpecificConfig, silentFrame } from '@gala/media/aac';
-import { payloadOf, type Tag } from './tag.ts';
+import { MediaError } from '@gala/media/error';
+import type { GopCache } from './gop-cache.ts';
+import { payloadOf } from './tag.ts';
 import type { TrackKind } from './timeline.ts';
 
 /** How often the hold speaks, and every how many times it repeats the picture. */
@@ -20,15 +22,17 @@ export interface HeldMessage {
  * less than a second in its buffer.
  */
 export class HoldPicture {
-  readonly #picture: Buffer | undefined;
+  /** The key frame behind the set-up that it was made for; the stream leaves out what viewers have already. */
+  readonly #picture: Buffer[];
   readonly #silence: Buffer | undefined;
   readonly #silenceMs: number;
   #owedSilenceMs = 0;
   #ticks = 0;
 
-  constructor(keyFrame: Tag | undefined, audioHeader: Tag | undefined) {
-    this.#picture = keyFrame && payloadOf(keyFrame);
-    const audio = audioHeader && silentAac(payloadOf(audioHeader));
+  constructor(cache: Pick<GopCache, 'keyFrame' | 'headers' | 'audioHeader'>) {
+    const setUp = cache.headers.filter(({ kind }) => kind === 'video');
+    this.#picture = cache.keyFrame ? [...setUp, cache.keyFrame].map(payloadOf) : [];
+    const audio = cache.audioHeader && silentAac(payloadOf(cache.audioHeader));
     this.#silence = audio?.message;
     this.#silenceMs = audio?.durationMs ?? 0;
   }
@@ -36,10 +40,11 @@ export class HoldPicture {
   /** Everything for the time since the last call. */
   messages(elapsedMs: number): HeldMessage[] {
     const messages = this.#silenceFor(elapsedMs);
-    if (this.#picture && this.#ticks++ % ticksPerPicture === 0) {
-      messages.push({ kind: 'video', beforeMs: 0, payload: this.#picture });
-    }
-    return messages;
+    if (this.#ticks++ % ticksPerPicture !== 0) return messages;
+    return [
+      ...messages,
+      ...this.#picture.map((payload) => ({ kind: 'video', beforeMs: 0, payload }) as const),
+    ];
   }
 
   #silenceFor(elapsedMs: number): HeldMessage[] {
@@ -67,8 +72,9 @@ function silentAac(header: Buffer): { message: Buffer; durationMs: number } | un
       message: Buffer.concat([header.subarray(0, 1), Buffer.of(1), frame]),
       durationMs: frameDurationMs(config),
     };
-  } catch {
+  } catch (error) {
     // A configuration that we cannot read still plays; its hold is a picture without sound.
-    return undefined;
+    if (error instanceof MediaError) return undefined;
+    throw error;
   }
 }

@@ -1,27 +1,35 @@
 import type { Clock } from '@gala/lib/clock';
 import type { Tag } from './tag.ts';
 
-/** Rates over the last whole second and totals of one stream, as plain numbers. */
+/** Rates over the last whole second of what a publisher sends, as plain numbers. */
 export class StreamStats {
   readonly #clock: Clock;
   #secondBeganMs: number;
   #bytes = 0;
   #pictures = 0;
   #lastKeyFrameMs = -1;
-  bitsPerSecond = 0;
-  framesPerSecond = 0;
+  #bitsPerSecond = 0;
+  #framesPerSecond = 0;
   /** Distance between the last two key frames, in stream time. */
   gopMs = 0;
-  tags = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#secondBeganMs = clock.monotonicMs();
   }
 
+  get bitsPerSecond(): number {
+    this.#roll();
+    return this.#bitsPerSecond;
+  }
+
+  get framesPerSecond(): number {
+    this.#roll();
+    return this.#framesPerSecond;
+  }
+
   count(tag: Tag): void {
     this.#roll();
-    this.tags++;
     this.#bytes += tag.bytes.length;
     if (tag.kind !== 'video' || tag.sequenceHeader) return;
     this.#pictures++;
@@ -36,8 +44,8 @@ export class StreamStats {
   #roll(): void {
     const elapsedMs = this.#clock.monotonicMs() - this.#secondBeganMs;
     if (elapsedMs < 1000) return;
-    this.bitsPerSecond = Math.round((this.#bytes * 8000) / elapsedMs);
-    this.framesPerSecond = Math.round((this.#pictures * 10_000) / elapsedMs) / 10;
+    this.#bitsPerSecond = Math.round((this.#bytes * 8000) / elapsedMs);
+    this.#framesPerSecond = Math.round((this.#pictures * 10_000) / elapsedMs) / 10;
     this.#secondBeganMs += elapsedMs;
     this.#bytes = 0;
     this.#pictures = 0;

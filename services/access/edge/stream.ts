@@ -12,11 +12,12 @@ import type { Tag } from './tag.ts';
 import { TagEncoder } from './tag-encoder.ts';
 import { Timeline, type TrackKind } from './timeline.ts';
 import type { Latency, Viewer } from './viewer.ts';
+import { WaitingViewers } from './waiting-viewers.ts';
 
 /** The connection that feeds a stream, as the stream sees it. */
 export interface Publisher {
   readonly remoteAddress: string;
-  /** Tells it why (an RTMP status) and closes it. */
+  /** Tells it why (an RTMP status) and closes it; nothing comes from it afterwards. */
   close(status: string, description: string): void;
 }
 
@@ -40,17 +41,28 @@ export interface StreamOptions {
 
 export type StreamState = 'starting' | 'live' | 'hold' | 'ended';
 
-/** How long a stream without one of its tracks may keep its first viewers waiting for it. */
+/** One RTMP media message, as a publisher sends it. */
+export interface StreamMessage {
+  readonly kind: TrackKind;
+  /** Unsigned 32-bit wire clock. */
+  readonly timestampMs: number;
+  readonly payload: Buffer;
+}
+
+/** Why a stream ended whose room has ended or is on air elsewhere: the room service need not be told. */
+export const stoppedByRoom = 'stopped_by_room';
+/** How long a publisher without one of the tracks may keep the first viewers waiting for it. */
 const trackWaitMs = 700;
 /** How long audio of a realtime stream waits for the picture that it rides with. */
 const audioRideMs = 40;
+/** How long viewers wait for the first picture. */
+const viewerWaitMsMax = 10_000;
 
 /** One room on air: one publisher at a time, one timeline, one GOP cache, and its audiences. */
 export class Stream {
   readonly identity: StreamIdentity;
   readonly stats: StreamStats;
   epoch = 0;
-  state: StreamState = 'starting';
   /** True while it was admitted without the room service, until that agrees. */
   provisional = false;
   readonly #options: StreamOptions;
@@ -58,34 +70,46 @@ export class Stream {
   readonly #timeline = new Timeline();
   readonly #encoder = new TagEncoder();
   readonly #audiences: Record<Latency, Audience>;
-  readonly #timers: NodeJS.Timeout[] = [];
+  readonly #waiting: WaitingViewers;
+  #state: StreamState = 'starting';
   #publisher: Publisher | undefined;
-  #waiting: Viewer[] = [];
-  #firstTagMs = 0;
+  /** Until when a track of the present publisher may still turn up; undefined before its first message. */
+  #tracksDueMs: number | undefined;
+  #hasSettledTracks = false;
+  /** Viewers need not wait any more: what they have to decode is known. */
+  #isOpen = false;
+  #awaitsFirstPicture = true;
   #holdTimer: NodeJS.Timeout | undefined;
   #rideTimer: NodeJS.Timeout | undefined;
   #pictureIn = false;
 
   constructor(options: StreamOptions) {
+    const { config, events } = options;
     this.identity = options.identity;
     this.#options = options;
     this.stats = new StreamStats(options.clock);
     this.#audiences = {
       realtime: this.#audience('realtime'),
-      low: this.#audience('low'),
-      economy: this.#audience('economy'),
+      low: this.#audience('low', config.lowTickMs),
+      economy: this.#audience('economy', config.economyTickMs),
     };
-    this.#every(options.config.lowTickMs, () => this.#audiences.low.flush());
-    this.#every(options.config.economyTickMs, () => this.#audiences.economy.flush());
+    this.#waiting = new WaitingViewers({
+      waitMsMax: viewerWaitMsMax,
+      onExpired: () => events.counters.viewersWaitedInVain++,
+    });
   }
 
   get roomId(): number {
     return this.identity.roomId;
   }
 
+  get state(): StreamState {
+    return this.#state;
+  }
+
   get viewerCount(): number {
     const { realtime, low, economy } = this.#audiences;
-    return realtime.size + low.size + economy.size + this.#waiting.length;
+    return realtime.size + low.size + economy.size + this.#waiting.size;
   }
 
   get publisher(): Publisher | undefined {
@@ -100,7 +124,10 @@ export class Stream {
     return Object.values(this.#audiences).flatMap((audience) => audience.viewers);
   }
 
-  /** A publisher with a newer epoch speaks from now on; the one before is told and closed. */
+  /**
+   * A publisher with a newer epoch speaks from now on; the one before is told and closed. Viewers keep what they
+   * have until its first key frame.
+   */
   attach(publisher: Publisher, epoch: number): void {
     const before = this.#publisher;
     this.#publisher = publisher;
@@ -108,127 +135,137 @@ export class Stream {
     this.#stopHold();
     this.#timeline.join();
     this.#encoder.beginPublisher();
+    this.#cache.beginPublisher();
+    this.#tracksDueMs = undefined;
+    this.#hasSettledTracks = false;
+    this.#awaitsFirstPicture = true;
     if (before) {
       this.#options.events.takenOver(this.roomId, epoch);
       before.close('NetStream.Publish.BadName', 'a newer publisher has taken over');
     }
-    this.#setState(this.#ready() ? 'live' : 'starting', 'publisher attached');
+    this.#setState(this.#isOpen ? 'live' : 'starting', 'publisher attached');
   }
 
   /** The publisher is gone; anyone but the present one is none of our business. */
   detach(publisher: Publisher, reason: string): void {
-    if (publisher !== this.#publisher || this.state === 'ended') return;
+    if (publisher !== this.#publisher) return;
     this.#publisher = undefined;
     this.#beginHold(reason);
   }
 
-  /** One RTMP media message of the present publisher. */
-  append(publisher: Publisher, message: { kind: TrackKind; timestampMs: number; payload: Buffer }): void {
+  /** One RTMP media message of the present publisher; others are not heard. */
+  append(publisher: Publisher, { kind, timestampMs, payload }: StreamMessage): void {
     if (publisher !== this.#publisher) return;
-    const nowMs = this.#options.clock.monotonicMs();
+    const { clock, events } = this.#options;
+    const nowMs = clock.monotonicMs();
     const jumps = this.#timeline.jumps;
-    const outMs = this.#timeline.correct(message.kind, message.timestampMs, nowMs);
-    this.#options.events.counters.timestampJumps += this.#timeline.jumps - jumps;
-    this.#add(message.kind, outMs, message.payload);
+    const outMs = this.#timeline.correct(kind, timestampMs, nowMs);
+    events.counters.timestampJumps += this.#timeline.jumps - jumps;
+    events.counters.bytesIn += payload.length;
+    this.#settleTracks(nowMs);
+    const tag = this.#add(kind, outMs, payload);
+    if (tag) this.stats.count(tag);
+    if (!this.#isOpen && this.#knowsTracks()) this.#open();
   }
 
   /** All messages of one socket read have been appended: realtime viewers get their pictures now. */
   endOfRead(): void {
-    const audience = this.#audiences.realtime;
-    if (!audience.hasPending) return;
-    if (this.#pictureIn || !this.#cache.hasVideo) this.#flushRealtime();
+    const { hasPending } = this.#audiences.realtime;
+    if (!hasPending || this.#pictureIn || !this.#cache.hasVideo) this.#flushRealtime();
     else this.#rideTimer ??= setTimeout(this.#flushRealtime, audioRideMs);
   }
 
-  /** Takes a viewer in; it waits until the stream knows its tracks. */
+  /** Takes a viewer in; it waits until the stream knows its tracks, and is closed when there is none any more. */
   join(viewer: Viewer): void {
-    if (this.#ready()) this.#audiences[viewer.latency].join(viewer);
-    else this.#waiting.push(viewer);
+    if (this.#state === 'ended') viewer.end();
+    else if (this.#isOpen) this.#audiences[viewer.latency].join(viewer);
+    else this.#waiting.add(viewer);
   }
 
-  /** Call once when the viewer's socket has closed. */
+  /** Call once when the socket of a viewer that joined has closed. */
   leave(viewer: Viewer): void {
-    const index = this.#waiting.indexOf(viewer);
-    if (index >= 0) this.#waiting.splice(index, 1);
-    else this.#audiences[viewer.latency].leave(viewer);
     viewer.closed = true;
+    if (this.#state === 'ended' || this.#waiting.remove(viewer)) return;
+    this.#audiences[viewer.latency].leave(viewer);
   }
 
   /** The end: the publisher is closed, viewers get what is pending and then the end of their stream. */
   end(reason: string): void {
-    if (this.state === 'ended') return;
+    if (this.#state === 'ended') return;
     this.#stopHold();
-    for (const timer of this.#timers) clearInterval(timer);
     clearTimeout(this.#rideTimer);
-    this.#publisher?.close('NetStream.Unpublish.Success', reason);
+    const publisher = this.#publisher;
     this.#publisher = undefined;
-    for (const audience of Object.values(this.#audiences)) {
-      audience.flush();
-      audience.endAll();
-    }
-    for (const viewer of this.#waiting) viewer.end();
+    publisher?.close('NetStream.Unpublish.Success', reason);
+    for (const audience of Object.values(this.#audiences)) audience.end();
+    for (const viewer of this.#waiting.take()) viewer.end();
     this.#options.events.ended(this.roomId, this.epoch, reason);
     this.#setState('ended', reason);
   }
 
-  #audience(latency: Latency): Audience {
-    return new Audience({
-      latency,
-      fanout: this.#options.fanout,
-      joinPoint: (sequence) => this.#joinPoint(sequence),
-    });
+  #audience(latency: Latency, tickMs?: number): Audience {
+    const { fanout, events } = this.#options;
+    const joinPoint = (sequence: number): JoinPoint => this.#joinPoint(sequence);
+    return new Audience({ latency, fanout, joinPoint, tickMs, counters: events.counters });
   }
 
-  #every(ms: number, work: () => void): void {
-    this.#timers.push(setInterval(work, ms));
-  }
-
-  #add(kind: TrackKind, timestampMs: number, payload: Buffer): void {
+  #add(kind: TrackKind, timestampMs: number, payload: Buffer): Tag | undefined {
     const { counters } = this.#options.events;
     const tag = this.#encoder.encode(kind, timestampMs, payload);
-    counters.bytesIn += payload.length;
     if (typeof tag === 'string') {
       if (tag === 'malformed') counters.tagsMalformed++;
-      return;
+      else this.#cache.noteTrack(kind);
+      return undefined;
     }
     counters.tagsIn++;
-    this.stats.count(tag);
-    if (this.#firstTagMs === 0) this.#firstTagMs = this.#options.clock.monotonicMs();
     if (kind === 'video') this.#pictureIn = true;
     this.#distribute(tag);
-    if (this.state === 'starting' && this.#ready()) this.#begin();
+    if (tag.keyFrame && this.#awaitsFirstPicture) this.#showFirstPicture();
+    return tag;
   }
 
   #distribute(tag: Tag): void {
     const overflows = this.#cache.overflows;
     this.#cache.add(tag);
     this.#options.events.counters.gopOverflows += this.#cache.overflows - overflows;
-    this.#audiences.realtime.add(tag);
-    this.#audiences.low.add(tag);
-    this.#audiences.economy.add(tag);
+    const { realtime, low, economy } = this.#audiences;
+    realtime.add(tag);
+    low.add(tag);
+    economy.add(tag);
   }
 
-  /** The tracks are known: both are there, or the missing one has had its time. */
-  #ready(): boolean {
+  /** The first picture of a publisher waits for no tick: whoever has been looking at a hold sees it at once. */
+  #showFirstPicture(): void {
+    this.#awaitsFirstPicture = false;
+    for (const audience of Object.values(this.#audiences)) audience.flush();
+  }
+
+  /** A publisher that has had its time is taken by the tracks that it has sent. */
+  #settleTracks(nowMs: number): void {
+    this.#tracksDueMs ??= nowMs + trackWaitMs;
+    if (this.#hasSettledTracks || nowMs < this.#tracksDueMs) return;
+    this.#hasSettledTracks = true;
+    for (const kind of this.#cache.settleTracks()) this.#encoder.forget(kind);
+  }
+
+  /** Both are there, or the missing one has had its time. */
+  #knowsTracks(): boolean {
     const { hasAudio, hasVideo, keyFrame } = this.#cache;
-    if (hasVideo && !keyFrame) return this.state !== 'starting';
-    if (hasVideo && hasAudio) return true;
-    const waitedMs = this.#options.clock.monotonicMs() - this.#firstTagMs;
-    return this.#firstTagMs > 0 && (hasVideo || hasAudio) && waitedMs >= trackWaitMs;
+    const hasOne = hasVideo ? keyFrame !== undefined : hasAudio;
+    return hasOne && ((hasVideo && hasAudio) || this.#hasSettledTracks);
   }
 
-  #begin(): void {
+  #open(): void {
+    this.#isOpen = true;
     this.#setState('live', 'tracks are known');
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const viewer of waiting) this.#audiences[viewer.latency].join(viewer);
+    for (const viewer of this.#waiting.take()) this.join(viewer);
   }
 
   #joinPoint(sequence: number): JoinPoint {
+    const { hasAudio, hasVideo, headers } = this.#cache;
     const tags = this.#cache.upTo(sequence);
-    const header = encodeFlvHeader({ hasAudio: this.#cache.hasAudio, hasVideo: this.#cache.hasVideo });
-    const payload = encodePayload([...this.#cache.headers, ...tags], [header]);
-    return { payload, hasPicture: tags.length > 0 || !this.#cache.hasVideo };
+    const payload = encodePayload([...headers, ...tags], [encodeFlvHeader({ hasAudio, hasVideo })]);
+    return { payload, hasPicture: tags.length > 0 || !hasVideo };
   }
 
   readonly #flushRealtime = (): void => {
@@ -239,13 +276,14 @@ export class Stream {
   };
 
   #beginHold(reason: string): void {
-    this.#options.events.held(this.roomId, this.epoch, reason);
+    const { clock, events } = this.#options;
+    events.held(this.roomId, this.epoch, reason);
     this.#setState('hold', reason);
-    const endsAtMs = this.#options.clock.monotonicMs() + this.identity.holdMs;
-    const picture = new HoldPicture(this.#cache.keyFrame, this.#cache.audioHeader);
-    let lastMs = this.#options.clock.monotonicMs();
+    const picture = new HoldPicture(this.#cache);
+    let lastMs = clock.monotonicMs();
+    const endsAtMs = lastMs + this.identity.holdMs;
     this.#holdTimer = setInterval(() => {
-      const nowMs = this.#options.clock.monotonicMs();
+      const nowMs = clock.monotonicMs();
       if (nowMs >= endsAtMs) return this.end('hold_expired');
       this.#extend(picture, nowMs, nowMs - lastMs);
       lastMs = nowMs;
@@ -254,7 +292,7 @@ export class Stream {
 
   #extend(picture: HoldPicture, nowMs: number, elapsedMs: number): void {
     for (const { kind, beforeMs, payload } of picture.messages(elapsedMs)) {
-      this.#add(kind, this.#timeline.extend(kind, nowMs, -Math.round(beforeMs)), payload);
+      this.#add(kind, this.#timeline.extend(kind, nowMs, -beforeMs), payload);
     }
     this.#flushRealtime();
   }
@@ -265,8 +303,8 @@ export class Stream {
   }
 
   #setState(state: StreamState, reason: string): void {
-    if (this.state === state) return;
-    this.state = state;
+    if (this.#state === state) return;
+    this.#state = state;
     this.#options.onState(this, reason);
   }
 }

@@ -44,7 +44,7 @@ export class Timeline {
   }
 
   /**
-   * Output time of a tag, in milliseconds since the stream began.
+   * Output time of a tag, in whole milliseconds since the stream began.
    * @param wireMs unsigned 32-bit timestamp as received
    * @param arrivalMs monotonic clock when it was received
    */
@@ -84,7 +84,7 @@ export class Timeline {
   #clamp(kind: TrackKind, outMs: number): number {
     const last = this.#lastOutMs[kind];
     const least = kind === 'video' ? last + 1 : last;
-    const clamped = Math.max(outMs, least, 0);
+    const clamped = Math.max(Math.round(outMs), least, 0);
     this.#lastOutMs[kind] = clamped;
     return clamped;
   }
