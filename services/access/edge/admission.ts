@@ -1,4 +1,4 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { CodedError, hasCode } from '@gala/lib/error';
 import type { Client } from '@gala/lib/rpc';
 import { roomErrors } from '@gala/protocol/errors';
@@ -8,8 +8,6 @@ import type { StreamIdentity } from './stream.ts';
 
 /** A publisher waits for its answer; an unknown key must be refused within a second. */
 const decisionMs = 2_500;
-/** Keys of streams that are on air or held here, as hashes; bounded by those streams. */
-const hashOf = (streamKey: string) => createHash('sha256').update(streamKey).digest();
 
 export interface Admitted {
   readonly identity: StreamIdentity;
@@ -25,7 +23,8 @@ export interface Admitted {
 export class Admission {
   readonly #rooms: Client<typeof RoomService>;
   readonly #edgeId: string;
-  readonly #keyOfRoom = new Map<number, { hash: Buffer; admitted: Admitted }>();
+  /** By the hash of the key; the owner keeps it to the streams that stand. */
+  readonly #remembered = new Map<string, Admitted>();
 
   constructor(rooms: Client<typeof RoomService>, edgeId: string) {
     this.#rooms = rooms;
@@ -38,35 +37,45 @@ export class Admission {
     try {
       return await this.ask(streamKey, remoteAddress);
     } catch (error) {
-      const remembered = isUnreachable(error) ? this.#recall(streamKey) : undefined;
+      const remembered = isUnreachable(error) ? this.#remembered.get(hashOf(streamKey)) : undefined;
       if (!remembered) throw error;
       return { ...remembered, fromMemory: true };
     }
   }
 
-  /** Asks the room service, and remembers the key for as long as the stream stands. */
+  /** Asks the room service. A key that it refuses is not admitted from memory later. */
   async ask(streamKey: string, remoteAddress: string): Promise<Admitted> {
     const request = { streamKey, edgeId: this.#edgeId, remoteAddress };
-    const admitted = toAdmitted(await this.#rooms.admitPublish(request, { timeoutMs: decisionMs }));
-    this.#keyOfRoom.set(admitted.identity.roomId, { hash: hashOf(streamKey), admitted });
-    return admitted;
+    try {
+      return toAdmitted(await this.#rooms.admitPublish(request, { timeoutMs: decisionMs }));
+    } catch (error) {
+      if (hasCode(error, 'STREAM_KEY_WRONG')) this.#remembered.delete(hashOf(streamKey));
+      throw error;
+    }
   }
 
+  /** Keeps the key of a stream on air; the last one that published to it. */
+  remember(streamKey: string, admitted: Admitted): void {
+    this.forget(admitted.identity.roomId);
+    this.#remembered.set(hashOf(streamKey), admitted);
+  }
+
+  /** Call when the stream has ended. */
   forget(roomId: number): void {
-    this.#keyOfRoom.delete(roomId);
-  }
-
-  #recall(streamKey: string): Admitted | undefined {
-    const hash = hashOf(streamKey);
-    for (const known of this.#keyOfRoom.values())
-      if (timingSafeEqual(known.hash, hash)) return known.admitted;
-    return undefined;
+    for (const [hash, { identity }] of this.#remembered) {
+      if (identity.roomId === roomId) this.#remembered.delete(hash);
+    }
   }
 }
 
 /** True for errors that say "cannot ask now", as opposed to a decision. */
 export function isUnreachable(error: unknown): boolean {
-  return hasCode(error, 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'DATABASE_UNAVAILABLE', 'INTERNAL');
+  return hasCode(error, 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'INTERNAL');
+}
+
+/** Keys are kept and looked up as hashes alone, so that neither memory nor timing gives one away. */
+function hashOf(streamKey: string): string {
+  return createHash('sha256').update(streamKey).digest('base64');
 }
 
 function looksLikeKey(streamKey: string): boolean {

@@ -26,31 +26,24 @@ async function start(context: Context): Promise<RunningRole> {
   const rooms = rpc.client(RoomService);
   const streams = new Streams();
   await using stack = new AsyncDisposableStack();
-  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events }));
+  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, logger }));
   const fanout = new Fanout(clock);
   const admission = new Admission(rooms, processId);
-  const ingest = new Ingest({
-    admission,
-    streams,
-    reports,
-    fanout,
-    events,
-    clock,
-    logger,
-    config: config.edge,
-  });
+  const ingest = new Ingest({ admission, streams, reports, fanout, events, clock, config: config.edge });
   const play = new Play({
     config: config.edge,
     streams,
     events,
     clock,
-    keys: new PlayKeys(rpc.client(AccountService), () => clock.monotonicMs()),
+    keys: new PlayKeys({
+      accounts: rpc.client(AccountService),
+      clock,
+      onFailed: (error) => events.playKeysFailed(error),
+    }),
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   stack.use(await coord.join('edge', { id: processId, data: {} }));
-  const publishers = stack.use(
-    await listenForPublishers({ config: config.rtmp, ingest, events, logger, metrics }),
-  );
+  const publishers = stack.use(await listenForPublishers({ config: config.rtmp, ingest, events, metrics }));
   stack.defer(() => ingest.close());
   const live = await context.listener('live');
   stack.defer(live.mount('/live', play.request));

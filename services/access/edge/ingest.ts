@@ -1,14 +1,14 @@
-import { CodedError } from '@gala/lib/error';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
-import type { Logger } from '@gala/lib/logger';
-import { commonErrors } from '@gala/protocol/errors';
+import { CodedError } from '@gala/lib/error';
+import { commonErrors, roomErrors } from '@gala/protocol/errors';
 import { StreamEvent } from '@gala/protocol/room';
 import { isUnreachable, type Admission, type Admitted } from './admission.ts';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Fanout } from './fanout.ts';
 import type { Reports } from './reports.ts';
-import { Stream, type Publisher } from './stream.ts';
+import { stoppedByRoom, Stream, type Publisher } from './stream.ts';
 import type { Streams } from './streams.ts';
 
 export interface IngestOptions {
@@ -18,7 +18,6 @@ export interface IngestOptions {
   readonly fanout: Fanout;
   readonly events: EdgeEvents;
   readonly clock: Clock;
-  readonly logger: Logger;
   readonly config: EdgeConfig['edge'];
 }
 
@@ -31,6 +30,8 @@ export interface PublishAttempt {
 
 /** How often a publisher that was admitted from memory asks again. */
 const reconcileMs = 2_000;
+/** Why a stream ended whose edge is closing: its room is held, so that the publisher finds it again. */
+const edgeClosed = 'edge_closed';
 
 /** Takes publishers in: the decision, the stream that they feed, and what is reported of it. */
 export class Ingest {
@@ -45,18 +46,18 @@ export class Ingest {
    * Decides about a publisher and puts it on air.
    * @throws CodedError why it is refused
    */
-  async publish({ publisher, streamKey, signal }: PublishAttempt): Promise<Stream> {
-    const { admission, events } = this.#options;
-    if (this.#closed) throw new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'the edge is closing' });
+  async publish(attempt: PublishAttempt): Promise<Stream> {
+    const { publisher, streamKey } = attempt;
     try {
-      const admitted = await admission.admit(streamKey, publisher.remoteAddress);
-      signal.throwIfAborted();
+      const admitted = await this.#admit(attempt);
       const stream = this.#streamOf(admitted);
       this.#attach(stream, publisher, admitted);
-      if (admitted.fromMemory) this.#reconcile(stream, publisher, streamKey);
+      this.#options.admission.remember(streamKey, admitted);
+      if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
       return stream;
     } catch (error) {
-      events.publishRefused(error instanceof CodedError ? error.code : 'INTERNAL', publisher.remoteAddress);
+      const code = error instanceof CodedError ? error.code : 'INTERNAL';
+      this.#options.events.publishRefused(code, publisher.remoteAddress);
       throw error;
     }
   }
@@ -64,7 +65,21 @@ export class Ingest {
   /** Ends all streams; new publishers are refused from here on. */
   close(): void {
     this.#closed = true;
-    for (const stream of this.#options.streams) stream.end('edge_closed');
+    for (const stream of this.#options.streams) stream.end(edgeClosed);
+  }
+
+  async #admit({ publisher, streamKey, signal }: PublishAttempt): Promise<Admitted> {
+    const admitted = await this.#options.admission.admit(streamKey, publisher.remoteAddress);
+    if (this.#closed) throw new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'the edge is closing' });
+    const present = this.#options.streams.get(admitted.identity.roomId);
+    // Answers may arrive out of order: the newer epoch is on air already.
+    if (present && admitted.epoch < present.epoch && !admitted.fromMemory) {
+      throw new CodedError(roomErrors, 'STREAM_STALE');
+    }
+    if (!signal.aborted) return admitted;
+    // The epoch was spent on a publisher that has left: who is on air goes on under it, or would be stale.
+    if (present) present.epoch = Math.max(present.epoch, admitted.epoch);
+    throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED', { detail: 'the publisher did not wait' });
   }
 
   #attach(stream: Stream, publisher: Publisher, { epoch, fromMemory }: Admitted): void {
@@ -79,10 +94,10 @@ export class Ingest {
 
   #streamOf({ identity }: Admitted): Stream {
     const { streams } = this.#options;
-    const existing = streams.get(identity.roomId);
-    if (existing && existing.state !== 'ended') return existing;
+    const present = streams.get(identity.roomId);
+    if (present) return present;
     // A host has one show at a time: what is left of the session before ends with the next one.
-    streams.ofHost(identity.hostId)?.end('next_session');
+    streams.byName(identity.hostName)?.end('next_session');
     const stream = new Stream({ ...this.#options, identity, onState: this.#stateChanged });
     streams.add(stream);
     return stream;
@@ -95,40 +110,39 @@ export class Ingest {
     if (stream.state !== 'ended') return;
     streams.remove(stream);
     admission.forget(stream.roomId);
-    if (reason !== 'stopped_by_room') reports.send(stream, StreamEvent.STOPPED, reason);
+    const event = reason === edgeClosed ? StreamEvent.HELD : StreamEvent.STOPPED;
+    if (reason !== stoppedByRoom) reports.send(stream, event, reason);
   };
 
-  /** Asks until the room service has decided; a publisher that it refuses after all is closed then. */
-  #reconcile(stream: Stream, publisher: Publisher, streamKey: string): void {
-    const timer = setInterval(() => {
-      if (stream.publisher !== publisher || stream.state === 'ended') clearInterval(timer);
-      else void attempt();
-    }, reconcileMs);
-    let asking = false;
-    const attempt = async (): Promise<void> => {
-      if (asking) return;
-      asking = true;
+  /** Asks until the room service has decided about a publisher that was admitted from memory, or it is gone. */
+  async #reconcile(stream: Stream, publisher: Publisher, streamKey: string): Promise<void> {
+    for (;;) {
+      await delay(reconcileMs, undefined, { ref: false });
+      if (stream.publisher !== publisher) return;
       try {
         const admitted = await this.#options.admission.ask(streamKey, publisher.remoteAddress);
-        clearInterval(timer);
-        this.#confirm(stream, publisher, admitted);
+        return this.#confirm(stream, publisher, admitted);
       } catch (error) {
-        if (!isUnreachable(error)) publisher.close('NetStream.Publish.BadName', 'the key is no longer valid');
-      } finally {
-        asking = false;
+        if (isUnreachable(error)) continue;
+        return this.#expel(stream, publisher, error);
       }
-    };
+    }
   }
 
   /** The same room: its epoch moves on. Another one (it ended meanwhile): the publisher must come again. */
-  #confirm(stream: Stream, publisher: Publisher, admitted: Admitted): void {
+  #confirm(stream: Stream, publisher: Publisher, { identity, epoch }: Admitted): void {
     if (stream.publisher !== publisher) return;
-    if (admitted.identity.roomId !== stream.roomId) {
-      publisher.close('NetStream.Publish.BadName', 'the room ended meanwhile, publish again');
-      return;
-    }
-    stream.epoch = admitted.epoch;
+    if (identity.roomId !== stream.roomId) return stream.end('next_session');
+    stream.epoch = Math.max(stream.epoch, epoch);
     stream.provisional = false;
     this.#options.reports.send(stream, StreamEvent.STARTED, 'admitted from memory, confirmed');
+  }
+
+  #expel(stream: Stream, publisher: Publisher, error: unknown): void {
+    if (stream.publisher !== publisher) return;
+    const code = error instanceof CodedError ? error.code : 'INTERNAL';
+    this.#options.events.expelled(stream.roomId, code);
+    stream.detach(publisher, 'refused_after_all');
+    publisher.close('NetStream.Publish.BadName', 'the key is no longer valid');
   }
 }

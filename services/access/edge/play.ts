@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
@@ -11,7 +12,7 @@ import type { PlayKeys } from './play-keys.ts';
 import { parsePlayUrl, type PlayTarget } from './play-request.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
-import { Viewer, type Framing, type Latency, type SlowViewerLimits } from './viewer.ts';
+import { Viewer, type Framing, type Latency, type ViewerLimits } from './viewer.ts';
 import { acceptWebSocket, watchControlFrames } from './websocket.ts';
 
 const allowOrigin = { 'Access-Control-Allow-Origin': '*' };
@@ -20,6 +21,13 @@ const flvHeaders = {
   'Content-Type': 'video/x-flv',
   'Cache-Control': 'no-store',
   'X-Accel-Buffering': 'no',
+};
+
+const preflightHeaders = {
+  ...allowOrigin,
+  'Access-Control-Allow-Methods': 'GET, HEAD',
+  'Access-Control-Allow-Headers': '*',
+  'Access-Control-Max-Age': '86400',
 };
 
 export interface PlayOptions {
@@ -31,10 +39,15 @@ export interface PlayOptions {
   readonly trustedProxies: TrustedProxies;
 }
 
+interface Found {
+  readonly stream: Stream;
+  readonly latency: Latency;
+}
+
 /** The door of the viewers: HTTP-FLV and WS-FLV on `/live/…`, one raw socket each once they are in. */
 export class Play {
   readonly #options: PlayOptions;
-  readonly #limits: SlowViewerLimits;
+  readonly #limits: ViewerLimits;
   readonly #perAddress = new Map<string, number>();
   #viewerCount = 0;
 
@@ -46,6 +59,7 @@ export class Play {
       pictureBytes: config.slowPictureBytes,
       stopBytes: config.slowStopBytes,
       evictMs: config.slowEvictMs,
+      drainMs: config.drainMs,
     };
   }
 
@@ -56,40 +70,34 @@ export class Play {
   /** HTTP-FLV. */
   readonly request = (request: IncomingMessage, response: ServerResponse): void => {
     if (request.method === 'OPTIONS') {
-      const allow = { 'Access-Control-Allow-Methods': 'GET, HEAD', 'Access-Control-Allow-Headers': '*' };
-      response.writeHead(204, { ...allowOrigin, ...allow, 'Access-Control-Max-Age': '86400' }).end();
+      response.writeHead(204, preflightHeaders).end();
       return;
     }
-    this.#admit(request).then(
-      ({ stream, target }) => this.#playHttp(request, response, { stream, latency: target.latency }),
-      (error: unknown) => this.#refuse(response, error),
-    );
+    this.#find(request)
+      .then((target) => this.#playHttp(request, response, target))
+      .catch((error: unknown) => this.#refuse(response, error));
   };
 
-  /** WS-FLV. */
-  readonly upgrade = (request: IncomingMessage, socket: Duplex): void => {
-    socket.on('error', () => socket.destroy());
-    this.#admit(request).then(
-      ({ stream, target }) => this.#playWebSocket(request, socket, { stream, latency: target.latency }),
-      (error: unknown) => this.#refuseUpgrade(socket, error),
-    );
+  /** WS-FLV. `head` is what came right behind the handshake. */
+  readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    if (head.length > 0) socket.unshift(head);
+    this.#find(request)
+      .then((target) => this.#playWebSocket(request, socket, target))
+      .catch((error: unknown) => this.#refuseUpgrade(socket, error));
   };
 
-  async #admit(request: IncomingMessage): Promise<{ stream: Stream; target: PlayTarget }> {
+  /** The stream that a request may play. */
+  async #find(request: IncomingMessage): Promise<Found> {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       throw new CodedError(commonErrors, 'METHOD_NOT_ALLOWED');
     }
     const target = parsePlayUrl(request.url ?? '');
-    const { streams, config } = this.#options;
+    const { streams } = this.#options;
     const stream =
       target.roomId === undefined ? streams.byName(target.hostName!) : streams.get(target.roomId);
-    if (!stream || stream.state === 'ended') throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
+    if (!stream) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
     if (stream.identity.isPrivate) await this.#verify(stream, target);
-    const ofAddress = this.#perAddress.get(this.#addressKey(request)) ?? 0;
-    if (this.#viewerCount >= config.viewersMax || ofAddress >= config.viewersPerAddressMax) {
-      throw new CodedError(edgeErrors, 'TOO_MANY_VIEWERS');
-    }
-    return { stream, target };
+    return { stream, latency: target.latency };
   }
 
   async #verify(stream: Stream, { query }: PlayTarget): Promise<void> {
@@ -99,48 +107,56 @@ export class Play {
     if (!isValid) throw new CodedError(edgeErrors, 'PLAY_SIGNATURE_WRONG');
   }
 
-  #playHttp(
-    request: IncomingMessage,
-    response: ServerResponse,
-    play: { stream: Stream; latency: Latency },
-  ): void {
+  #playHttp(request: IncomingMessage, response: ServerResponse, found: Found): void {
+    const address = this.#admit(request, found.stream);
     if (request.method === 'HEAD') {
       response.writeHead(200, flvHeaders).end();
       return;
     }
-    const address = this.#addressKey(request);
     const socket = takeSocket(response, { headers: flvHeaders });
-    if (socket) this.#join(socket, 'flv', { ...play, address });
+    if (socket) this.#join(socket, 'flv', { ...found, address });
   }
 
-  #playWebSocket(request: IncomingMessage, socket: Duplex, play: { stream: Stream; latency: Latency }): void {
-    if (!acceptWebSocket(request, socket)) {
-      this.#refuseUpgrade(
-        socket,
-        new CodedError(commonErrors, 'INVALID_REQUEST', { detail: 'WebSocket handshake' }),
-      );
-      return;
-    }
-    watchControlFrames(socket, () => this.#options.events.counters.framesMalformed++);
-    this.#join(socket, 'webSocket', { ...play, address: this.#addressKey(request) });
-  }
-
-  #join(socket: Duplex, framing: Framing, play: { stream: Stream; latency: Latency; address: string }): void {
+  #playWebSocket(request: IncomingMessage, socket: Duplex, found: Found): void {
     if (socket.destroyed) return;
+    const address = this.#admit(request, found.stream);
+    // Nagle on, as takeSocket does for HTTP-FLV.
+    if (socket instanceof Socket) socket.setNoDelay(false);
+    if (!acceptWebSocket(request, socket)) {
+      throw new CodedError(commonErrors, 'INVALID_REQUEST', { detail: 'WebSocket handshake' });
+    }
+    const viewer = this.#join(socket, 'webSocket', { ...found, address });
+    watchControlFrames(viewer, () => this.#options.events.counters.framesMalformed++);
+  }
+
+  /** The last checks, in the same turn as the join, so that no two viewers take the same place. */
+  #admit(request: IncomingMessage, stream: Stream): string {
+    const { config } = this.#options;
+    const address = this.#addressKey(request);
+    const ofAddress = this.#perAddress.get(address) ?? 0;
+    if (this.#viewerCount >= config.viewersMax || ofAddress >= config.viewersPerAddressMax) {
+      throw new CodedError(edgeErrors, 'TOO_MANY_VIEWERS');
+    }
+    if (stream.state === 'ended') throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
+    return address;
+  }
+
+  /** One closure a viewer, since what one weighs counts ten thousand times. */
+  #join(socket: Duplex, framing: Framing, { stream, latency, address }: Found & { address: string }): Viewer {
     const { events } = this.#options;
     const viewer = new Viewer({
       socket,
       framing,
-      latency: play.latency,
-      remoteAddress: play.address,
+      latency,
+      remoteAddress: address,
       limits: this.#limits,
       counters: events.counters,
     });
-    socket.on('error', () => socket.destroy());
-    socket.once('close', () => this.#leave(viewer, play.stream));
-    this.#count(play.address, 1);
+    this.#count(address, 1);
     events.viewerJoined();
-    play.stream.join(viewer);
+    socket.once('close', () => this.#leave(viewer, stream));
+    stream.join(viewer);
+    return viewer;
   }
 
   #leave(viewer: Viewer, stream: Stream): void {

@@ -1,17 +1,23 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '@gala/lib/error';
+import { Ticker } from '@gala/lib/lifecycle';
+import type { Logger } from '@gala/lib/logger';
 import type { Client } from '@gala/lib/rpc';
 import type { RoomService } from '@gala/protocol/room';
-import { StreamEvent, StreamOrder } from '@gala/protocol/room';
+import { StreamOrder, type StreamEvent } from '@gala/protocol/room';
 import type { EdgeEvents } from './events.ts';
-import type { Stream } from './stream.ts';
+import { stoppedByRoom, type Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
 
-/** Reports of one stream that wait for the room service at most; the oldest is given up beyond it. */
+/** Reports of one room that wait for the room service at most; the oldest is given up beyond it. */
 const waitingMax = 16;
 const retryMs = { first: 200, max: 5_000 };
 const beatMs = 1_000;
+/** How long the last reports may take when the edge closes. */
+const closeMsMax = 1_000;
 
 interface Report {
+  readonly stream: Stream;
   readonly epoch: number;
   readonly sequence: number;
   readonly event: StreamEvent;
@@ -23,6 +29,7 @@ export interface ReportsOptions {
   readonly rooms: Client<typeof RoomService>;
   readonly streams: Streams;
   readonly events: EdgeEvents;
+  readonly logger: Logger;
 }
 
 /**
@@ -31,106 +38,112 @@ export interface ReportsOptions {
  */
 export class Reports implements AsyncDisposable {
   readonly #options: ReportsOptions;
+  /** By room; bounded by the streams of this edge. */
   readonly #queues = new Map<number, Report[]>();
-  readonly #beat: NodeJS.Timeout;
-  readonly #abort = new AbortController();
   readonly #deliveries = new Set<Promise<void>>();
+  readonly #closing = new AbortController();
+  readonly #beats: Ticker;
   #sequence = 0;
-  #beating: Promise<void> | undefined;
 
   constructor(options: ReportsOptions) {
     this.#options = options;
-    this.#beat = setInterval(() => {
-      this.#beating ??= this.#report().finally(() => (this.#beating = undefined));
-    }, beatMs);
+    const { logger } = options;
+    const run = (signal: AbortSignal): Promise<void> => this.#beat(signal);
+    this.#beats = new Ticker({ name: 'edge heart-beat', intervalMs: beatMs, run, logger });
   }
 
   /** Queues one event of a stream. */
   send(stream: Stream, event: StreamEvent, reason: string): void {
-    const report: Report = { epoch: stream.epoch, sequence: ++this.#sequence, event, reason };
-    const waiting = this.#queues.get(stream.roomId);
-    if (waiting) this.#enqueue(waiting, stream.roomId, report);
-    else this.#start(stream, report);
+    const report: Report = { stream, epoch: stream.epoch, sequence: ++this.#sequence, event, reason };
+    const queue = this.#queues.get(stream.roomId);
+    if (queue) this.#enqueue(queue, report);
+    else this.#start(report);
   }
 
-  /** Delivers what waits, within the time that the caller's shutdown has, and stops. */
+  /** Delivers what waits, for a second at most, and stops. */
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#beat);
-    const timer = setTimeout(() => this.#abort.abort(), 1_000);
-    await Promise.allSettled([...this.#deliveries, this.#beating]);
+    const timer = setTimeout(() => this.#closing.abort(), closeMsMax);
+    await this.#beats[Symbol.asyncDispose]();
+    await Promise.all(this.#deliveries);
     clearTimeout(timer);
   }
 
-  #enqueue(waiting: Report[], roomId: number, report: Report): void {
-    waiting.push(report);
-    if (waiting.length <= waitingMax) return;
-    waiting.shift();
-    this.#options.events.reportDropped(roomId);
+  #enqueue(queue: Report[], report: Report): void {
+    queue.push(report);
+    if (queue.length <= waitingMax) return;
+    queue.shift();
+    this.#options.events.reportDropped(report.stream.roomId);
   }
 
-  #start(stream: Stream, report: Report): void {
+  #start(report: Report): void {
+    const { roomId } = report.stream;
     const queue = [report];
-    this.#queues.set(stream.roomId, queue);
-    const delivery = this.#deliverAll(stream, queue).finally(() => {
-      this.#queues.delete(stream.roomId);
-      this.#deliveries.delete(delivery);
-    });
+    this.#queues.set(roomId, queue);
+    const delivery = this.#deliverAll(roomId, queue);
     this.#deliveries.add(delivery);
+    void delivery.then(() => this.#deliveries.delete(delivery));
   }
 
-  async #deliverAll(stream: Stream, queue: Report[]): Promise<void> {
-    let delayMs = retryMs.first;
-    while (queue.length > 0 && !this.#abort.signal.aborted) {
-      if (await this.#deliver(stream, queue[0])) {
-        queue.shift();
-        delayMs = retryMs.first;
+  async #deliverAll(roomId: number, queue: Report[]): Promise<void> {
+    const { signal } = this.#closing;
+    let failures = 0;
+    for (let report = queue[0]; report && !signal.aborted; report = queue[0]) {
+      if (await this.#deliver(report, failures > 0)) {
+        failures = 0;
+        // While it was on its way the queue may have overflowed and lost it already.
+        if (queue[0] === report) queue.shift();
       } else {
-        await delay(delayMs * (0.5 + Math.random()), this.#abort.signal);
-        delayMs = Math.min(delayMs * 2, retryMs.max);
+        const waitMs = Math.min(retryMs.first * 2 ** failures++, retryMs.max) * (0.5 + Math.random());
+        await delay(waitMs, undefined, { signal }).catch(() => undefined);
       }
     }
+    this.#queues.delete(roomId);
   }
 
   /** True when the room service has it, or will never want it. */
-  async #deliver(stream: Stream, report: Report): Promise<boolean> {
+  async #deliver({ stream, ...report }: Report, isRetry: boolean): Promise<boolean> {
     const { edgeId, rooms, events } = this.#options;
+    const { signal } = this.#closing;
     try {
-      const answer = await rooms.reportStream(
-        { ...report, roomId: BigInt(stream.roomId), epoch: BigInt(report.epoch), edgeId },
-        { signal: this.#abort.signal },
-      );
-      const isStale = answer.order === StreamOrder.STOP && report.epoch === stream.epoch;
-      if (isStale) stream.end('stopped_by_room');
+      const ids = { roomId: BigInt(stream.roomId), epoch: BigInt(report.epoch), edgeId };
+      const { order } = await rooms.reportStream({ ...report, ...ids }, { signal });
+      this.#obey(order, stream, report.epoch);
       return true;
     } catch (error) {
       if (hasCode(error, 'ROOM_UNKNOWN', 'INVALID_REQUEST')) return true;
-      events.reportFailed(stream.roomId, error);
+      if (!isRetry && !signal.aborted) events.reportFailed(stream.roomId, error);
       return false;
     }
   }
 
-  async #report(): Promise<void> {
+  /** An order is about the epoch that was named: a publisher that came later goes on. */
+  #obey(order: StreamOrder, stream: Stream, epoch: number): void {
+    if (order === StreamOrder.STOP && stream.epoch === epoch) stream.end(stoppedByRoom);
+  }
+
+  async #beat(signal: AbortSignal): Promise<void> {
     const { edgeId, rooms, streams, events } = this.#options;
-    const carried = [...streams].map((stream) => ({
-      roomId: BigInt(stream.roomId),
-      epoch: BigInt(stream.epoch),
-      viewers: stream.viewerCount,
-      bitsPerSecond: BigInt(stream.stats.bitsPerSecond),
-      held: stream.state === 'hold',
-    }));
+    const carried = [...streams];
+    const epochs = new Map(carried.map((stream) => [stream, stream.epoch]));
     try {
-      const answer = await rooms.reportEdge({ edgeId, streams: carried }, { signal: this.#abort.signal });
+      const answer = await rooms.reportEdge({ edgeId, streams: carried.map(describe) }, { signal });
       events.beatAnswered();
-      for (const roomId of answer.stopRoomIds) streams.get(Number(roomId))?.end('stopped_by_room');
+      const stops = new Set(answer.stopRoomIds.map(Number));
+      for (const [stream, epoch] of epochs) {
+        if (stops.has(stream.roomId)) this.#obey(StreamOrder.STOP, stream, epoch);
+      }
     } catch (error) {
-      events.beatFailed(error);
+      if (!signal.aborted) events.beatFailed(error);
     }
   }
 }
 
-function delay(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(resolve, ms);
-    signal.addEventListener('abort', () => (clearTimeout(timer), resolve()), { once: true });
-  });
+function describe(stream: Stream) {
+  return {
+    roomId: BigInt(stream.roomId),
+    epoch: BigInt(stream.epoch),
+    viewers: stream.viewerCount,
+    bitsPerSecond: BigInt(stream.stats.bitsPerSecond),
+    held: stream.state === 'hold',
+  };
 }

@@ -1,12 +1,10 @@
 import { CodedError } from '@gala/lib/error';
 import { hostPort } from '@gala/lib/http';
-import type { Logger } from '@gala/lib/logger';
 import type { Metrics } from '@gala/lib/metrics';
 import type { MediaMessage, PublishRequest } from '@gala/media/rtmp';
 import {
   createRtmpServerCounters,
   listenRtmp,
-  rtmpErrors,
   type RtmpConnectionHandler,
   type RtmpDecision,
   type RtmpServerConnection,
@@ -23,7 +21,6 @@ export interface PublishersOptions {
   readonly config: EdgeConfig['rtmp'];
   readonly ingest: Ingest;
   readonly events: EdgeEvents;
-  readonly logger: Logger;
   readonly metrics: Metrics;
 }
 
@@ -39,11 +36,10 @@ export async function listenForPublishers(options: PublishersOptions): Promise<P
   const server = await listenRtmp({
     port: config.port,
     host: config.host,
+    portSetting: 'rtmp.port (GALA_RTMP_PORT)',
     counters,
     limits: { connectionsMax: config.connectionsMax, publisherIdleMs: config.idleMs },
     onSession: (connection) => new PublisherConnection(connection, options),
-  }).catch((error: unknown) => {
-    throw nameSetting(error, hostPort(config.host, config.port));
   });
   metrics.gauge('gala_rtmp_connections', 'open RTMP connections', () => counters.open);
   metrics.gauge('gala_rtmp_held_bytes', 'unfinished RTMP messages in memory', () => counters.heldBytes);
@@ -120,17 +116,4 @@ function refusal(error: unknown): RtmpDecision {
   const isTheirs = error instanceof CodedError && error.http < 500;
   const status = isTheirs ? 'NetStream.Publish.BadName' : 'NetStream.Publish.Failed';
   return { accept: false, code: status, description: `${code}: ${description}` };
-}
-
-function nameSetting(error: unknown, address: string): unknown {
-  if (!(error instanceof CodedError) || !(error.code in rtmpErrors)) return error;
-  const detail = `${address}; change rtmp.port (GALA_RTMP_PORT)`;
-  return new CodedError(
-    { [error.code]: { ...rtmpErrors.PORT_TAKEN, message: 'cannot listen for RTMP' } },
-    error.code,
-    {
-      detail,
-      cause: error,
-    },
-  );
 }

@@ -17,11 +17,6 @@ export class Streams {
     return this.#byName.get(name.toLowerCase());
   }
 
-  ofHost(hostId: number): Stream | undefined {
-    for (const stream of this.#byRoom.values()) if (stream.identity.hostId === hostId) return stream;
-    return undefined;
-  }
-
   add(stream: Stream): void {
     this.#byRoom.set(stream.roomId, stream);
     this.#byName.set(stream.identity.hostName.toLowerCase(), stream);

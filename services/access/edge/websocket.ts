@@ -2,12 +2,13 @@ import { createHash } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { Receiver } from 'ws';
+import type { Viewer } from './viewer.ts';
 
 const acceptGuid = '258EAFA5-E914-47DA-95CA-C5AB0DC85B11';
 /** Viewers have nothing to say but pings and the close. */
 const messageBytesMax = 1024;
-/** Control frames of one viewer that are answered at most, per second of its life on average. */
-const framesPerSecondMax = 10;
+/** What a viewer may send per second of its life on average, and at once. */
+const bytesPerSecondMax = 4096;
 
 /**
  * Answers a WebSocket handshake (RFC 6455, 4.2.2). False, with nothing written, when the request is not one
@@ -33,32 +34,47 @@ export function acceptWebSocket(request: IncomingMessage, socket: Duplex): boole
 }
 
 /**
- * Reads what a viewer sends: answers pings, ends on close, on a protocol error and on a flood. The parser is
- * made with the first byte, since most viewers never send one.
+ * Reads what a WebSocket viewer sends: answers pings and the close; ends the connection on a protocol error and
+ * on a flood, and tells that. The parser is made with the first byte, since most viewers never send one.
  */
-export function watchControlFrames(socket: Duplex, onMalformed: () => void): void {
-  let receiver: Receiver | undefined;
-  let allowance = framesPerSecondMax;
-  let lastMs = performance.now();
-  const spend = (): boolean => {
+export function watchControlFrames(viewer: Viewer, onMalformed: () => void): void {
+  let frames: ControlFrames | undefined;
+  viewer.socket.on('data', (bytes: Buffer) => {
+    frames ??= new ControlFrames(viewer, onMalformed);
+    frames.push(bytes);
+  });
+}
+
+class ControlFrames {
+  readonly #viewer: Viewer;
+  readonly #onMalformed: () => void;
+  readonly #receiver = new Receiver({ isServer: true, maxPayload: messageBytesMax });
+  #allowanceBytes = bytesPerSecondMax;
+  #lastMs = performance.now();
+
+  constructor(viewer: Viewer, onMalformed: () => void) {
+    this.#viewer = viewer;
+    this.#onMalformed = onMalformed;
+    this.#receiver.on('ping', (data: Buffer) => viewer.socket.write(controlFrame(0x8a, data)));
+    this.#receiver.on('conclude', (code: number) => viewer.end(controlFrame(0x88, closePayload(code))));
+    this.#receiver.on('error', () => this.#fail());
+  }
+
+  push(bytes: Buffer): void {
+    if (this.#viewer.closed) return;
     const nowMs = performance.now();
-    allowance = Math.min(framesPerSecondMax, allowance + ((nowMs - lastMs) / 1000) * framesPerSecondMax) - 1;
-    lastMs = nowMs;
-    return allowance >= 0;
-  };
-  const fail = (): void => {
-    onMalformed();
-    socket.destroy();
-  };
-  const start = (): Receiver => {
-    const made = new Receiver({ isServer: true, maxPayload: messageBytesMax });
-    made.on('ping', (data: Buffer) => (spend() ? socket.write(controlFrame(0x8a, data)) : fail()));
-    made.on('message', () => (spend() ? undefined : fail()));
-    made.on('conclude', (code: number) => socket.end(controlFrame(0x88, closePayload(code))));
-    made.on('error', fail);
-    return made;
-  };
-  socket.on('data', (bytes: Buffer) => (receiver ??= start()).write(bytes));
+    const earned = ((nowMs - this.#lastMs) / 1000) * bytesPerSecondMax;
+    this.#allowanceBytes = Math.min(bytesPerSecondMax, this.#allowanceBytes + earned) - bytes.length;
+    this.#lastMs = nowMs;
+    if (this.#allowanceBytes < 0) this.#fail();
+    else this.#receiver.write(bytes);
+  }
+
+  #fail(): void {
+    if (this.#viewer.closed) return;
+    this.#onMalformed();
+    this.#viewer.destroy();
+  }
 }
 
 function controlFrame(opcode: number, payload: Buffer): Buffer {
