@@ -1,0 +1,1 @@
+export { MemoryCoord } from './memory-coord.ts';

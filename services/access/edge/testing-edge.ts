@@ -1,0 +1,175 @@
+import { systemClock } from '@gala/lib/clock';
+import { loadSettings } from '@gala/lib/config';
+import type { Coord } from '@gala/lib/coord';
+import { CodedError } from '@gala/lib/error';
+import { listen } from '@gala/lib/http';
+import type { Context } from '@gala/lib/lifecycle';
+import { createLogger } from '@gala/lib/logger';
+import { createMetrics } from '@gala/lib/metrics';
+import { createRpc, type Handlers, type Rpc } from '@gala/lib/rpc';
+import { MemoryCoord } from '@gala/lib/rpc/testing';
+import { connectRtmp } from '@gala/media-io/rtmp';
+import { AccountService } from '@gala/protocol/account';
+import { commonErrors, roomErrors } from '@gala/protocol/errors';
+import { RoomService, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
+import type { PlayKey } from '@gala/protocol/play';
+import { edgeSection, role, rtmpSection } from './index.ts';
+import { bodies } from './testing.ts';
+
+export interface TestReport {
+  readonly roomId: number;
+  readonly epoch: number;
+  readonly sequence: number;
+  readonly event: string;
+  readonly reason: string;
+}
+
+/** The room service of a test: one host with one room, whose answers the test chooses. */
+export class TestRooms {
+  /** Host 1 publishes with this. */
+  readonly streamKey = '1.secret';
+  readonly holdMs = 60_000;
+  roomId = 2 ** 20 + 1;
+  epoch = 0;
+  visibility = Visibility.PUBLIC;
+  /** While false every call is answered UNAVAILABLE. */
+  isReachable = true;
+  /** Answers a publisher waits for, in the order of their calls; without any it is answered at once. */
+  readonly gates: Promise<void>[] = [];
+  order = StreamOrder.GO_ON;
+  stopRoomIds: number[] = [];
+  readonly reports: TestReport[] = [];
+  beats = 0;
+
+  get handlers(): Handlers<typeof RoomService> {
+    const unused = async (): Promise<never> => {
+      throw new CodedError(commonErrors, 'NOT_FOUND');
+    };
+    const served: Partial<Handlers<typeof RoomService>> = {
+      admitPublish: async ({ streamKey }) => this.#admit(streamKey),
+      reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
+        this.#check();
+        const ids = { roomId: Number(roomId), epoch: Number(epoch) };
+        this.reports.push({ ...ids, sequence, event: StreamEvent[event], reason });
+        return { order: this.order };
+      },
+      reportEdge: async () => {
+        this.#check();
+        this.beats++;
+        return { stopRoomIds: this.stopRoomIds.map(BigInt) };
+      },
+    };
+    const names = Object.keys(RoomService.method).map((name) => [name, unused] as const);
+    return { ...(Object.fromEntries(names) as unknown as Handlers<typeof RoomService>), ...served };
+  }
+
+  /** Names of the events reported so far. */
+  get events(): string[] {
+    return this.reports.map(({ event }) => event);
+  }
+
+  async #admit(streamKey: string) {
+    this.#check();
+    if (streamKey !== this.streamKey) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
+    const epoch = BigInt(++this.epoch);
+    await this.gates.shift();
+    const { roomId, visibility, holdMs } = this;
+    return { holdMs, room: { roomId: BigInt(roomId), hostId: 1n, hostName: 'Anna', epoch, visibility } };
+  }
+
+  #check(): void {
+    if (!this.isReachable) throw new CodedError(commonErrors, 'UNAVAILABLE');
+  }
+}
+
+export interface TestEdgeOptions {
+  /** Settings as environment variables. */
+  readonly env?: Readonly<Record<string, string>>;
+  readonly playKeys?: readonly PlayKey[];
+}
+
+/** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
+export interface TestEdge extends AsyncDisposable {
+  readonly rooms: TestRooms;
+  readonly port: number;
+  readonly adminPort: number;
+  readonly rtmpUrl: string;
+  readonly logLines: readonly string[];
+  /** The value of a counter or gauge, from the text that is scraped. */
+  metric(name: string): Promise<number>;
+}
+
+export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions = {}): Promise<TestEdge> {
+  await using stack = new AsyncDisposableStack();
+  const logLines: string[] = [];
+  const destination = { write: (line: string) => void logLines.push(line) };
+  const logger = createLogger({ name: 'test', level: 'debug', destination });
+  const metrics = createMetrics('test');
+  const address = { host: '127.0.0.1', port: 0, portSetting: 'none', logger, metrics };
+  const live = stack.use(await listen({ ...address, name: 'live' }));
+  const admin = stack.use(await listen({ ...address, name: 'admin' }));
+  // The edge asks no more of coord than membership.
+  const coord = new MemoryCoord() as unknown as Coord;
+  const clusterToken = 'cluster-token-of-tests';
+  const hosts = { advertiseHost: '127.0.0.1', listenHost: '127.0.0.1' };
+  const rpc = stack.use(createRpc({ ...address, ...hosts, memberId: 'test-1', coord, clusterToken }));
+  const rooms = new TestRooms();
+  await servePeers(rpc, rooms, playKeys);
+  const context: Context = {
+    processId: 'test-1',
+    processName: 'test',
+    settings: loadSettings([edgeSection, rtmpSection], { env: { GALA_RTMP_PORT: '0', ...env } }),
+    secrets: { operatorToken: '', clusterToken },
+    clock: systemClock,
+    logger,
+    metrics,
+    rpc,
+    // The edge keeps nothing in a database.
+    sql: undefined as never,
+    coord,
+    listener: async (name) => (name === 'admin' ? admin : live),
+  };
+  const running = stack.use(await role.start(context));
+  const metric = async (name: string): Promise<number> =>
+    Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await metrics.text())?.[1]);
+  const owned = stack.move();
+  return {
+    rooms,
+    port: live.port,
+    adminPort: admin.port,
+    rtmpUrl: running.addresses!.rtmp,
+    logLines,
+    metric,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
+}
+
+async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey[]): Promise<void> {
+  await rpc.serve(RoomService, rooms.handlers);
+  const unused = async (): Promise<never> => {
+    throw new CodedError(commonErrors, 'NOT_FOUND');
+  };
+  const names = Object.keys(AccountService.method).map((name) => [name, unused] as const);
+  const handlers = Object.fromEntries(names) as unknown as Handlers<typeof AccountService>;
+  const signingKeys = async () => ({
+    keys: playKeys.map(({ kid, secret }) => ({ kid, secret: Uint8Array.from(secret) })),
+  });
+  await rpc.serve(AccountService, { ...handlers, signingKeys });
+}
+
+/** Publishes over RTMP; the stream has set-up, a key frame and a sound when this resolves. */
+export async function publish(edge: TestEdge, { streamKey = edge.rooms.streamKey } = {}) {
+  const ended = Promise.withResolvers<string>();
+  const codes: string[] = [];
+  const client = await connectRtmp(edge.rtmpUrl, {
+    streamKey,
+    onStatus: ({ code }) => void codes.push(code),
+    onClose: (error) => ended.resolve(error?.code ?? 'closed by us'),
+  });
+  await client.publish();
+  client.sendVideo(0, bodies.videoHeader());
+  client.sendAudio(0, bodies.audioHeader);
+  client.sendVideo(0, bodies.keyFrame());
+  client.sendAudio(0, bodies.audioFrame());
+  return { client, codes, ended: ended.promise, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
+}
