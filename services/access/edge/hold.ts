@@ -26,7 +26,7 @@ export class HoldPicture {
   readonly #picture: Buffer[];
   readonly #silence: Buffer | undefined;
   readonly #silenceMs: number;
-  #owedSilenceMs = 0;
+  #owedSilenceMs: number;
   #ticks = 0;
 
   constructor(cache: Pick<GopCache, 'keyFrame' | 'headers' | 'audioHeader'>) {
@@ -35,6 +35,8 @@ export class HoldPicture {
     const audio = cache.audioHeader && silentAac(payloadOf(cache.audioHeader));
     this.#silence = audio?.message;
     this.#silenceMs = audio?.durationMs ?? 0;
+    // The last sound of the publisher lasts for a frame.
+    this.#owedSilenceMs = -this.#silenceMs;
   }
 
   /** Everything for the time since the last call. */
