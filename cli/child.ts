@@ -36,6 +36,8 @@ export class Child {
   #addresses: Readonly<Record<string, string>> = {};
   #restarts = 0;
   #quickEnds = 0;
+  /** What the process said of its failed start. */
+  #failure: CodedError | undefined;
   #startedAtMs = 0;
   #restartTimer: NodeJS.Timeout | undefined;
   #metricsId = 0;
@@ -107,6 +109,7 @@ export class Child {
       serialization: 'advanced',
     });
     this.#process = child;
+    this.#failure = undefined;
     this.#startedAtMs = performance.now();
     this.#exited = Promise.withResolvers<void>();
     if (child.pid && nice) setPriority(child.pid, nice);
@@ -123,13 +126,15 @@ export class Child {
   }
 
   #onMessage(message: FromProcess, onFirst?: (error?: Error) => void): void {
-    if (message.type === 'ready') {
+    // A process that was told to stop while it started may still say that it is ready: it is not.
+    if (message.type === 'ready' && this.#state !== 'stopped') {
       this.#state = 'running';
       this.#addresses = message.addresses;
       onFirst?.();
     } else if (message.type === 'failed') {
       const table = { [message.code]: { http: 500, grpc: 13, message: message.message } };
-      onFirst?.(new CodedError(table, message.code));
+      this.#failure = new CodedError(table, message.code);
+      onFirst?.(this.#failure);
     }
   }
 
@@ -137,12 +142,17 @@ export class Child {
     const wasStarting = this.#state === 'starting';
     if (this.#state === 'stopped' || wasStarting) return;
     this.#state = 'restarting';
-    const delayMs = this.#nextDelayMs();
     const { name } = this.#options.start;
-    this.#options.logger.error(
-      { process: name, code, signal, delayMs },
-      'a process ended, starting it again',
-    );
+    const delayMs = this.#nextDelayMs();
+    const reason = this.#failure && `${this.#failure.message} [${this.#failure.code}]`;
+    const fields = { process: name, code, signal, reason, delayMs };
+    this.#options.logger.error(fields, 'a process ended, starting it again');
+    if (this.#quickEnds === crashLoopCount) {
+      this.#options.logger.error(
+        { process: name, reason, ends: crashLoopCount, withinMs: wellMs },
+        'a process is in a crash loop, starting it ever more slowly',
+      );
+    }
     this.#restartTimer = setTimeout(() => {
       this.#restarts++;
       this.#launch();
@@ -152,10 +162,6 @@ export class Child {
   #nextDelayMs(): number {
     const isQuick = performance.now() - this.#startedAtMs < wellMs;
     this.#quickEnds = isQuick ? this.#quickEnds + 1 : 0;
-    if (this.#quickEnds === crashLoopCount) {
-      const { name } = this.#options.start;
-      this.#options.logger.error({ process: name }, 'a process is in a crash loop; see its last lines above');
-    }
     return Math.min(restartMs.first * 2 ** Math.max(0, this.#quickEnds - 1), restartMs.max);
   }
 }

@@ -17,6 +17,7 @@ const recordPath = (dataFolder: string) => join(dataFolder, 'run', 'supervisor.j
 /** What a running supervisor says of itself, for the tools. */
 export interface SupervisorRecord {
   readonly pid: number;
+  /** Metrics, status, and REST for the tools of this machine: on loopback and without TLS. */
   readonly adminUrl: string;
   readonly webUrl: string;
   readonly rtmpUrl: string;
@@ -42,14 +43,6 @@ export async function readSecrets(dataFolder: string): Promise<Secrets> {
     return { operatorToken, clusterToken };
   } catch (cause) {
     throw new CodedError(cliErrors, 'NOT_RUNNING', { detail: `no secrets in ${dataFolder}`, cause });
-  }
-}
-
-/** @throws CodedError ALREADY_RUNNING when the recorded supervisor is alive */
-export async function claimDataFolder(dataFolder: string): Promise<void> {
-  const record = await readSupervisorRecord(dataFolder);
-  if (record && record.pid !== process.pid && isSupervisor(record.pid)) {
-    throw new CodedError(cliErrors, 'ALREADY_RUNNING', { detail: `process ${record.pid}, ${record.webUrl}` });
   }
 }
 
@@ -82,13 +75,4 @@ async function readOrMake(path: string): Promise<{ value: string; isNew: boolean
   const value = randomBytes(32).toString('base64url');
   await writePrivate(path, `${value}\n`);
   return { value, isNew: true };
-}
-
-function isSupervisor(pid: number): boolean {
-  try {
-    process.kill(pid, 0);
-    return true;
-  } catch (error) {
-    return (error as NodeJS.ErrnoException).code === 'EPERM';
-  }
 }

@@ -3,7 +3,8 @@ import type { Settings } from '@gala/lib/config';
 import { CodedError } from '@gala/lib/error';
 import { onSignals } from '@gala/lib/lifecycle';
 import type { Logger } from '@gala/lib/logger';
-import { adminTokenPath, claimDataFolder, dataFolderPath, openSecrets } from './data-folder.ts';
+import { claimDataFolder } from './claim.ts';
+import { adminTokenPath, dataFolderPath, openSecrets } from './data-folder.ts';
 import { DatabaseKeeper } from './database.ts';
 import { startDemo } from './demo.ts';
 import { cliErrors } from './errors.ts';
@@ -24,9 +25,6 @@ interface UpOptions {
   readonly isPublic: boolean;
   readonly demo: boolean;
 }
-
-/** Connections that the database needs beside the processes': tools, migrations, replication. */
-const spareConnections = 20;
 
 /** `gala up`: the whole of Gala on this machine, until a signal ends it. */
 export async function up(args: readonly string[]): Promise<void> {
@@ -55,16 +53,17 @@ interface Installation extends AsyncDisposable {
   hurry(): void;
 }
 
-/** Secrets, database, processes and demo, in this order. */
+/** The claim on the data folder, secrets, database, processes and demo, in this order. */
 async function startInstallation(options: InstallationOptions): Promise<Installation> {
   const { settings, logger, placement, isPublic } = options;
   const dataFolder = dataFolderPath();
-  const secrets = await openSecrets(dataFolder);
-  await claimDataFolder(dataFolder);
   await using stack = new AsyncDisposableStack();
+  stack.use(await claimDataFolder(dataFolder));
+  const secrets = await openSecrets(dataFolder);
   const perProcess = settings.get(databaseSection).connectionsPerProcess;
-  const connectionsMax = placements[placement].length * perProcess + spareConnections;
-  const database = stack.use(await DatabaseKeeper.open({ settings, dataFolder, connectionsMax, logger }));
+  // One more for each process: coord has a connection of its own.
+  const connections = placements[placement].length * (perProcess + 1);
+  const database = stack.use(await DatabaseKeeper.open({ settings, dataFolder, connections, logger }));
   const supervisor = stack.use(
     await startSupervisor({ placement, settings, secrets, dataFolder, database, logger, isPublic }),
   );

@@ -69,7 +69,8 @@ test('--split: each role is restarted and the show goes on without it', async ()
   expect(show.viewer.gapMsMax(sinceMs)).toBeLessThan(stallMs);
   expect(show.publisher.isClosed).toBe(false);
   await killAndAwait(gala, 'edge');
-  await using back = await FixturePublisher.start({ ...gala, streamKey: show.host.streamKey });
+  const { rtmpUrl } = gala;
+  await using back = await FixturePublisher.start({ rtmpUrl, streamKey: show.host.streamKey });
   const resumed = async () => (await show.room(gala)).state === 'live';
   await waitFor(resumed, { what: 'the room to be live again' });
   expect(back.isClosed).toBe(false);

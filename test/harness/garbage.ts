@@ -10,7 +10,7 @@ export interface GarbageOutcome {
 export interface GarbageOptions {
   readonly port: number;
   /** Written at once. */
-  readonly bytes?: Buffer;
+  readonly bytes?: Uint8Array;
   /** One byte of it every `everyMs`: as slowly as a connection can be and still not be idle. */
   readonly trickle?: Buffer;
   readonly withinMs: number;
@@ -50,9 +50,10 @@ function dripFrom(socket: Socket, bytes: Buffer): () => void {
 }
 
 /** The same noise every time (mulberry32), so that a failure can be repeated. */
-export function noise(seed: number, sizeBytes: number): Buffer {
+export function noise(seed: number, sizeBytes: number): Uint8Array {
   let state = seed;
-  return Buffer.from({ length: sizeBytes }, () => {
+  const bytes = Buffer.alloc(sizeBytes);
+  return bytes.map(() => {
     state = (state + 0x6d2b79f5) | 0;
     let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
     mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
