@@ -27,7 +27,7 @@ export interface TestReport {
 /** The room service of a test: one host with one room, whose answers the test chooses. */
 export class TestRooms {
   /** Host 1 publishes with this. */
-  readonly streamKey = '1.secret';
+  streamKey = '1.secret';
   readonly holdMs = 60_000;
   roomId = 2 ** 20 + 1;
   epoch = 0;
@@ -36,6 +36,8 @@ export class TestRooms {
   isReachable = true;
   /** Answers a publisher waits for, in the order of their calls; without any it is answered at once. */
   readonly gates: Promise<void>[] = [];
+  /** What a heart-beat waits for. */
+  beatGate: Promise<void> | undefined;
   order = StreamOrder.GO_ON;
   stopRoomIds: number[] = [];
   readonly reports: TestReport[] = [];
@@ -56,7 +58,9 @@ export class TestRooms {
       reportEdge: async () => {
         this.#check();
         this.beats++;
-        return { stopRoomIds: this.stopRoomIds.map(BigInt) };
+        const stopRoomIds = this.stopRoomIds.map(BigInt);
+        await this.beatGate;
+        return { stopRoomIds };
       },
     };
     const names = Object.keys(RoomService.method).map((name) => [name, unused] as const);
