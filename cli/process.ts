@@ -8,6 +8,7 @@ import { createLogger, type Logger } from '@gala/lib/logger';
 import { createMetrics, type Metrics } from '@gala/lib/metrics';
 import { createRpc } from '@gala/lib/rpc';
 import { openSql } from '@gala/lib/sql';
+import { gatewaySection } from '@gala/services/access/gateway';
 import type { StartMessage } from './entry/messages.ts';
 import { roleNames } from './placement.ts';
 import { roles } from './roles.ts';
@@ -149,7 +150,8 @@ class Listeners implements AsyncDisposable {
 
   async #listen(name: ListenerName): Promise<HttpListener> {
     const { settings, logger, metrics } = this.#options;
-    const listener = await listen({ name, logger, metrics, ...bindingOf(name, settings) });
+    const { trustedProxies } = settings.get(gatewaySection);
+    const listener = await listen({ name, logger, metrics, trustedProxies, ...bindingOf(name, settings) });
     this.#opened.set(name, listener);
     return listener;
   }

@@ -3,5 +3,5 @@ import { sections } from './settings.ts';
 
 /** `gala settings`: a commented gala.yaml with every setting at its default. */
 export async function sample(): Promise<void> {
-  console.log(sampleYaml(sections));
+  process.stdout.write(sampleYaml(sections));
 }

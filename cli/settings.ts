@@ -38,13 +38,15 @@ export const rpcSection = section(
 );
 export const tlsSection = section(
   'tls',
-  z.object({
-    cert: z
-      .string()
-      .optional()
-      .describe('certificate file (PEM): HTTPS and WSS on http and live; read again on change'),
-    key: z.string().optional().describe('its private key file (PEM)'),
-  }),
+  z
+    .object({
+      cert: z
+        .string()
+        .optional()
+        .describe('certificate file (PEM): HTTPS and WSS on http and live; read again on change'),
+      key: z.string().optional().describe('its private key file (PEM)'),
+    })
+    .refine(({ cert, key }) => (cert === undefined) === (key === undefined), 'cert and key go together'),
 );
 export const databaseSection = section(
   'database',
@@ -106,7 +108,7 @@ export function readSettings(options: SettingsOptions = {}, env: NodeJS.ProcessE
   const file = env.GALA_CONFIG ?? (existsSync('gala.yaml') ? 'gala.yaml' : undefined);
   const given = { ...(options.isPublic ? publicHosts : {}), ...env };
   const first = loadSettings(sections, { file, env: given, reservedEnv });
-  const derived = {
+  const defaults = {
     GALA_GATEWAY_LIVE_PORT: String(
       (options.singleListener ? first.get(httpSection) : first.get(liveSection)).port,
     ),
@@ -114,7 +116,7 @@ export function readSettings(options: SettingsOptions = {}, env: NodeJS.ProcessE
     GALA_GATEWAY_WEB_FOLDER: webFolder,
     GALA_EDGE_TRUSTED_PROXIES: first.get(gatewaySection).trustedProxies.join(','),
   };
-  return loadSettings(sections, { file, env: { ...derived, ...given }, reservedEnv });
+  return loadSettings(sections, { file, env: given, defaults, reservedEnv });
 }
 
 const publicHosts = { GALA_HTTP_HOST: '::', GALA_LIVE_HOST: '::', GALA_RTMP_HOST: '::' };

@@ -66,6 +66,15 @@ test('the environment wins over the file, the file over defaults', () => {
   expect(settings.get(edge).holdMs).toBe(5);
 });
 
+test('defaults of the caller count only where neither file nor environment speaks', () => {
+  const file = fileOf('http:\n  port: 5\n');
+  const defaults = { GALA_HTTP_PORT: '6', GALA_HTTP_HOST: 'from-defaults' };
+  const fromFile = loadSettings(sections, { file, env: {}, defaults }).get(http);
+  expect(fromFile).toMatchObject({ port: 5, host: 'from-defaults' });
+  const env = { GALA_HTTP_HOST: 'from-env' };
+  expect(loadSettings(sections, { env, defaults }).get(http)).toMatchObject({ port: 6, host: 'from-env' });
+});
+
 test('text from the environment takes the type that the schema wants', () => {
   const env = {
     GALA_EDGE_RECORD: 'true',

@@ -13,6 +13,8 @@ export interface SettingsSource {
   /** Path of `gala.yaml`; it must exist when given. */
   readonly file?: string;
   readonly env: Environment;
+  /** Named as in `env`; they count where neither the file nor the environment says something. */
+  readonly defaults?: Environment;
   /** Names of `GALA_*` variables that are no settings, beside `GALA_DATA` and `GALA_CONFIG`. */
   readonly reservedEnv?: readonly string[];
 }
@@ -35,6 +37,8 @@ export function loadSettings(sections: readonly Section[], source: SettingsSourc
   const reserved = new Set([...launcherEnv, ...(source.reservedEnv ?? [])]);
   const fromEnv = readEnvironment(roots.flatMap(leavesOf), source.env, { reserved, problems });
   for (const given of fromEnv) assign(raw, given);
+  const defaults = readEnvironment(roots.flatMap(leavesOf), source.defaults ?? {}, { reserved, problems });
+  for (const given of defaults) if (!isGiven(raw, given)) assign(raw, given);
   const loaded = new LoadedSettings();
   for (const declared of sections) {
     invariant(!loaded.has(declared), `section ${declared.name} is declared once`);
@@ -65,6 +69,13 @@ class LoadedSettings implements Settings {
     invariant(found?.section === wanted, `section ${wanted.name} was given to loadSettings`);
     return found.value as Readonly<z.output<Schema>>;
   }
+}
+
+function isGiven(raw: ReadonlyMap<string, RawSection>, { leaf }: EnvironmentValue): boolean {
+  const [name, ...keys] = leaf.path;
+  let value: unknown = raw.get(name);
+  for (const key of keys) value = (value as RawSection | undefined)?.[key];
+  return value !== undefined;
 }
 
 function assign(raw: Map<string, RawSection>, { leaf, value }: EnvironmentValue): void {
