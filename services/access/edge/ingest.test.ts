@@ -1,11 +1,12 @@
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
+import { waitUntil } from '@gala/lib/lifecycle';
 import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
 import type { Client } from '@gala/lib/rpc';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import type { RoomService } from '@gala/protocol/room';
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { Admission } from './admission.ts';
 import { edgeSection } from './config.ts';
 import { EdgeEvents } from './events.ts';
@@ -23,9 +24,8 @@ const reconciled = { timeout: 5000 };
 async function heldInOutage(): Promise<TestEdge> {
   const edge = await startTestEdge();
   const host = await publish(edge);
-  await expect.poll(() => edge.rooms.events).toEqual(['STARTED']);
   await host[Symbol.asyncDispose]();
-  await expect.poll(() => edge.rooms.events).toEqual(['STARTED', 'HELD']);
+  await waitUntil(() => edge.rooms.events.at(-1) === 'HELD', { timeoutMs: 5000 });
   edge.rooms.isReachable = false;
   return edge;
 }
@@ -41,7 +41,9 @@ async function stateOf(edge: TestEdge): Promise<Record<string, unknown> | undefi
   return ((await answer.json()) as { streams: Record<string, unknown>[] }).streams[0];
 }
 
-test.concurrent('in an outage the key of a held stream is admitted from memory, others are not; then it is confirmed', async () => {
+test.concurrent('in an outage the key of a held stream is admitted from memory, others are not; then it is confirmed', async ({
+  expect,
+}) => {
   await using edge = await heldInOutage();
   expect(await refusal(edge, '1.other')).toBe('NetStream.Publish.Failed');
   await using _ = await publish(edge);
@@ -53,7 +55,7 @@ test.concurrent('in an outage the key of a held stream is admitted from memory, 
   expect(await stateOf(edge)).toMatchObject({ state: 'live', epoch: 2 });
 });
 
-test.concurrent('who is refused after all is closed, and the stream is held', async () => {
+test.concurrent('who is refused after all is closed, and the stream is held', async ({ expect }) => {
   await using edge = await heldInOutage();
   await using host = await publish(edge);
   edge.rooms.streamKey = '1.rotated';
@@ -65,7 +67,7 @@ test.concurrent('who is refused after all is closed, and the stream is held', as
   expect(await edge.metric('gala_edge_publishers_expelled_total')).toBe(1);
 });
 
-test.concurrent('who belongs to another room by now must come again', async () => {
+test.concurrent('who belongs to another room by now must come again', async ({ expect }) => {
   await using edge = await heldInOutage();
   await using host = await publish(edge);
   edge.rooms.roomId++;
@@ -76,7 +78,7 @@ test.concurrent('who belongs to another room by now must come again', async () =
   expect(await stateOf(edge)).toMatchObject({ roomId: edge.rooms.roomId });
 });
 
-test.concurrent('a key that was refused once is not admitted from memory', async () => {
+test.concurrent('a key that was refused once is not admitted from memory', async ({ expect }) => {
   await using edge = await startTestEdge();
   await using _ = await publish(edge);
   edge.rooms.streamKey = '1.rotated';
@@ -86,7 +88,7 @@ test.concurrent('a key that was refused once is not admitted from memory', async
   expect(await edge.metric('gala_edge_publishes_from_memory_total')).toBe(0);
 });
 
-test.concurrent('memory lasts as long as the stream', async () => {
+test.concurrent('memory lasts as long as the stream', async ({ expect }) => {
   await using edge = await startTestEdge();
   await using host = await publish(edge);
   edge.rooms.stopRoomIds = [edge.rooms.roomId];
@@ -95,7 +97,9 @@ test.concurrent('memory lasts as long as the stream', async () => {
   expect(await refusal(edge, edge.rooms.streamKey)).toBe('NetStream.Publish.Failed');
 });
 
-test.concurrent('a host that begins its next session ends what is left of the one before', async () => {
+test.concurrent('a host that begins its next session ends what is left of the one before', async ({
+  expect,
+}) => {
   await using edge = await startTestEdge();
   await using host = await publish(edge);
   edge.rooms.roomId++;
@@ -105,7 +109,7 @@ test.concurrent('a host that begins its next session ends what is left of the on
   await expect.poll(() => edge.rooms.events).toContain('STOPPED');
 });
 
-test.concurrent('an answer that comes late does not let an older publisher take over', async () => {
+test.concurrent('an answer that comes late does not let an older publisher take over', async ({ expect }) => {
   await using edge = await startTestEdge();
   const gate = Promise.withResolvers<void>();
   edge.rooms.gates.push(gate.promise);
@@ -119,7 +123,7 @@ test.concurrent('an answer that comes late does not let an older publisher take 
   expect(newer.codes).not.toContain('NetStream.Publish.BadName');
 });
 
-test.concurrent('the epoch of a publisher that did not wait goes to the one on air', async () => {
+test.concurrent('the epoch of a publisher that did not wait goes to the one on air', async ({ expect }) => {
   let epoch = 0n;
   const rooms = {
     admitPublish: async () => ({

@@ -1,11 +1,13 @@
 import { StreamOrder } from '@gala/protocol/room';
-import { expect, test } from 'vitest';
+import { test } from 'vitest';
 import { publish, startTestEdge, type TestEdge } from './testing-edge.ts';
 
 const warnings = (edge: TestEdge, text: string): number =>
   edge.logLines.filter((line) => line.includes(text)).length;
 
-test.concurrent('reports that could not be delivered follow in order, once each, and are complained of once', async () => {
+test.concurrent('reports that could not be delivered follow in order, once each, and are complained of once', async ({
+  expect,
+}) => {
   await using edge = await startTestEdge();
   await using first = await publish(edge);
   await expect.poll(() => edge.rooms.events).toEqual(['STARTED']);
@@ -28,7 +30,9 @@ test.concurrent('reports that could not be delivered follow in order, once each,
   expect(third.codes).not.toContain('NetStream.Publish.BadName');
 });
 
-test.concurrent('what waits for an absent room service is bounded, and what is given up is counted', async () => {
+test.concurrent('what waits for an absent room service is bounded, and what is given up is counted', async ({
+  expect,
+}) => {
   await using edge = await startTestEdge();
   await using _ = await publish(edge);
   await expect.poll(() => edge.rooms.events).toEqual(['STARTED']);
@@ -38,7 +42,9 @@ test.concurrent('what waits for an absent room service is bounded, and what is g
   expect(await edge.metric('gala_edge_reports_dropped_total')).toBe(4);
 });
 
-test.concurrent('a report answered with a stop ends its stream, without another report', async () => {
+test.concurrent('a report answered with a stop ends its stream, without another report', async ({
+  expect,
+}) => {
   await using edge = await startTestEdge();
   edge.rooms.order = StreamOrder.STOP;
   await using host = await publish(edge);
@@ -48,7 +54,7 @@ test.concurrent('a report answered with a stop ends its stream, without another 
   expect(edge.rooms.events).toEqual(['STARTED']);
 });
 
-test.concurrent('a stop by heart-beat stands for the epoch that it was told of', async () => {
+test.concurrent('a stop by heart-beat stands for the epoch that it was told of', async ({ expect }) => {
   await using edge = await startTestEdge();
   await using first = await publish(edge);
   const gate = Promise.withResolvers<void>();
@@ -67,7 +73,9 @@ test.concurrent('a stop by heart-beat stands for the epoch that it was told of',
   expect(await edge.metric('gala_edge_streams')).toBe(0);
 });
 
-test.concurrent('closing while rooms are away takes a second at most and warns of nothing new', async () => {
+test.concurrent('closing while rooms are away takes a second at most and warns of nothing new', async ({
+  expect,
+}) => {
   const edge = await startTestEdge();
   await publish(edge);
   await expect.poll(() => edge.rooms.events).toEqual(['STARTED']);
