@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import type { Coord } from '@gala/lib/coord';
@@ -120,6 +121,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
   const rooms = new TestRooms();
   await servePeers(rpc, rooms, playKeys);
   const context: Context = {
+    dataFolder: tmpdir(),
     processId: 'test-1',
     processName: 'test',
     settings: loadSettings([edgeSection, rtmpSection], { env: { GALA_RTMP_PORT: '0', ...env } }),
