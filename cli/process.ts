@@ -102,6 +102,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   return {
     processId,
     processName: options.name,
+    dataFolder: options.dataFolder,
     settings,
     secrets: options.secrets,
     clock,

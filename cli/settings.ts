@@ -3,7 +3,7 @@ import { loadSettings, section, type Section, type Settings } from '@gala/lib/co
 import { edgeSection, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
-import { roomSection } from '@gala/services/application/room';
+import { diskSection, roomSection } from '@gala/services/application/room';
 import { z } from 'zod';
 import { webFolder } from './paths.ts';
 
@@ -90,6 +90,7 @@ export const sections: readonly Section[] = [
   gatewaySection,
   accountSection,
   roomSection,
+  diskSection,
   demoSection,
 ];
 

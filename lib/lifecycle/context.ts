@@ -16,6 +16,8 @@ export interface Context {
   readonly processId: string;
   /** Name in the placement table: `media`, `front`. */
   readonly processName: string;
+  /** Absolute path of the data folder of the installation, or of this machine's part of it. */
+  readonly dataFolder: string;
   /** Checked static settings; each service reads its own section in its `config.ts`. */
   readonly settings: Settings;
   readonly secrets: Secrets;

@@ -53,6 +53,7 @@ export const roomErrors = {
   ROOM_ENDED: entry(409, failedPrecondition, 'the room has ended'),
   ROOM_LIVE: entry(409, failedPrecondition, 'the host has a room on air'),
   ROOM_PRIVATE: entry(403, permissionDenied, 'the room is private'),
+  DISK_FULL: entry(507, resourceExhausted, 'the disk is nearly full, no new broadcast begins'),
   SESSIONS_EXHAUSTED: entry(507, resourceExhausted, 'the host has used up all sessions'),
   TOO_MANY_ROOMS: entry(429, resourceExhausted, 'too many rooms begun in a short time'),
   STREAM_KEY_WRONG: entry(403, permissionDenied, 'the stream key is unknown or no longer valid'),

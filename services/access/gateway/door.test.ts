@@ -16,7 +16,7 @@ let operator: TestClient;
 beforeAll(async () => {
   house = await startTestHouse({
     roles: [account.role, room.role, role],
-    sections: [account.accountSection, room.roomSection, gatewaySection],
+    sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
     migrations: [...account.migrations, ...room.migrations],
     env: { GALA_GATEWAY_LIMITS_CHANGE_PER_USER_BURST: '100000' },
   });
@@ -133,7 +133,7 @@ test('below a base path, with public addresses of its own, everything moves alon
 test('without the account service what is for anyone goes on, the rest says that a part is away', async () => {
   await using alone = await startTestHouse({
     roles: [room.role, role],
-    sections: [room.roomSection, gatewaySection],
+    sections: [room.roomSection, room.diskSection, gatewaySection],
     migrations: [...account.migrations, ...room.migrations],
   });
   const visitor = new TestClient(alone.listener.port);

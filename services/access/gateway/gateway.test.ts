@@ -18,7 +18,7 @@ let operator: TestClient;
 beforeAll(async () => {
   house = await startTestHouse({
     roles: [account.role, room.role, role],
-    sections: [account.accountSection, room.roomSection, gatewaySection],
+    sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
     migrations: [...account.migrations, ...room.migrations],
   });
   port = house.listener.port;

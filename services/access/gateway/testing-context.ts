@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings, type Section } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
@@ -47,6 +48,7 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
   const rpc = stack.use(createRpc({ memberId: 'test-1', coord, clusterToken, ...rpcHost, logger, metrics }));
   const operatorToken = 'operator-token-of-tests';
   const context: Context = {
+    dataFolder: tmpdir(),
     processId: 'test-1',
     processName: 'test',
     settings: loadSettings(options.sections, { env: options.env ?? {} }),

@@ -90,6 +90,26 @@ test('a refusal is one line, and no line ever holds a key', async () => {
   for (const key of [streamKey, wrong]) expect(lines.join()).not.toContain(key.split('.')[1]);
 });
 
+test('on a full disk a running show takes its publisher back, and no new one begins', async () => {
+  const [running, scheduled, fresh] = [await makeHost(world), await makeHost(world), await makeHost(world)];
+  const { roomId, epoch } = await publish(world, running.streamKey);
+  const planned = { hostId: scheduled.hostId, title: 'later', visibility: 'public' } as const;
+  await world.rooms.schedule(planned);
+  world.disk.isFull = true;
+  try {
+    expect(await publish(world, running.streamKey)).toMatchObject({ roomId, epoch: epoch + 1 });
+    const held = { edgeId: 'media-a', reportSequence: 1, event: 'held', reason: '' } as const;
+    await world.rooms.report({ roomId, epoch: epoch + 1, ...held });
+    expect(await publish(world, running.streamKey)).toMatchObject({ roomId, state: 'live' });
+    for (const { streamKey } of [scheduled, fresh]) {
+      await expect(publish(world, streamKey)).rejects.toMatchObject({ code: 'DISK_FULL', http: 507 });
+    }
+  } finally {
+    world.disk.isFull = false;
+  }
+  expect(await publish(world, fresh.streamKey)).toMatchObject({ state: 'live' });
+});
+
 test('a host begins only so many rooms an hour', async () => {
   const { streamKey } = await makeHost(world);
   for (let begun = 0; begun < 3; begun++) {

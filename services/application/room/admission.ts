@@ -20,6 +20,7 @@ export interface AdmissionParts {
   readonly config: RoomConfig;
   readonly events: RoomEvents;
   readonly reads: Reads;
+  readonly disk: { readonly isFull: boolean };
 }
 
 export interface PublishAsked {
@@ -46,7 +47,7 @@ export class Admission {
 
   /**
    * One transaction on the host's shard; answers the room as it is now, live under its new epoch.
-   * @throws CodedError STREAM_KEY_WRONG, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED
+   * @throws CodedError STREAM_KEY_WRONG, DISK_FULL, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED
    */
   async admit(asked: PublishAsked): Promise<Room> {
     const { events, reads } = this.#parts;
@@ -82,11 +83,18 @@ export class Admission {
     const expired = present && this.#expired(present, nowMs);
     if (expired) await saveLocked(client, ...expired);
     const before = expired ? undefined : present;
+    this.#assertSpace(before);
     const room = before ?? (await this.#planned(client, host, nowMs));
     const after = moveRoom(fenceRoom(room, edgeId, nowMs), decide(room.state, 'admitted'), { nowMs });
     invariant(after.state === 'live', 'an admitted publisher has a live room');
     await (before ? saveLocked(client, before, after) : insertRoom(client, after));
     return { before, after, expired };
+  }
+
+  /** On a full disk running shows go on, and their publishers come back; new ones wait. */
+  #assertSpace(room: Room | undefined): void {
+    const isRunning = room?.state === 'live' || room?.state === 'hold';
+    if (this.#parts.disk.isFull && !isRunning) throw new CodedError(roomErrors, 'DISK_FULL');
   }
 
   /** The sweeper may be late; a publisher is not given a room that should have ended. */

@@ -21,8 +21,28 @@ export const roomSection = section(
   }),
 );
 
+const gibibyte = 2 ** 30;
+
+/** The part `disk`: when the file system of the data folder takes no new broadcasts. */
+export const diskSection = section(
+  'disk',
+  z.object({
+    usedPercentMax: z.number().min(0).max(100).default(95).describe('above this new broadcasts are refused'),
+    spareBytes: z
+      .number()
+      .int()
+      .min(0)
+      .default(10 * gibibyte)
+      .describe('unless more than this is free: 5 % of a large disk is plenty'),
+  }),
+);
+
 export type RoomConfig = ReturnType<typeof readConfig>;
 
 export function readConfig(settings: Settings) {
   return settings.get(roomSection);
+}
+
+export function readDiskConfig(settings: Settings) {
+  return settings.get(diskSection);
 }

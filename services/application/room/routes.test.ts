@@ -1,3 +1,4 @@
+import { tmpdir } from 'node:os';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
@@ -8,7 +9,7 @@ import { startTestPostgres, type TestPostgres } from '@gala/lib/sql/testing';
 import { composeRoomId } from '@gala/protocol/ids';
 import { RoomService, RoomState, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { migrations, role, roomSection } from './index.ts';
+import { diskSection, migrations, role, roomSection } from './index.ts';
 
 const cleanUp = new AsyncDisposableStack();
 let postgres: TestPostgres;
@@ -19,13 +20,13 @@ beforeAll(async () => {
   postgres = cleanUp.use(await startTestPostgres({ sets: [coordMigrations, ...migrations] }));
   const { sql, logger } = postgres;
   const metrics = createMetrics('test');
-  const base = { processId: 'front-1', clock: systemClock, logger, metrics };
+  const base = { processId: 'front-1', dataFolder: tmpdir(), clock: systemClock, logger, metrics };
   const coord = cleanUp.use(await openPostgresCoord({ ...base, database: sql.core() }));
   const network = { advertiseHost: '127.0.0.1', listenHost: '127.0.0.1', port: 0, portSetting: 'rpc.port' };
   const identity = { memberId: 'front-1', clusterToken: 'token', coord };
   const rpc = cleanUp.use(createRpc({ ...network, ...identity, logger, metrics }));
   const env = { GALA_ROOM_HOLD_MS: '400', GALA_ROOM_SWEEP_MS: '50', GALA_ROOM_EDGE_ABSENT_MS: '100' };
-  const settings = loadSettings([roomSection], { env });
+  const settings = loadSettings([roomSection, diskSection], { env });
   cleanUp.use(await role.start({ ...base, sql, coord, rpc, settings } as unknown as Context));
   rooms = rpc.client(RoomService);
   edge = await coord.join('edge', { id: 'media-1', data: {} });

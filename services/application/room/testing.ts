@@ -42,7 +42,7 @@ function createTestParts(
   const config = { ...readConfig(loadSettings([roomSection], { env: {} })), ...changes };
   const events = new RoomEvents({ logger, metrics });
   const reads = new Reads({ sql, clock, config, metrics });
-  return { sql, logger, clock, metrics, config, events, reads };
+  return { sql, logger, clock, metrics, config, events, reads, disk: { isFull: false } };
 }
 
 let hostsMade = 0;
