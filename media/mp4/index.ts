@@ -14,6 +14,7 @@ export {
 export { FragmentWriter, type CutOptions } from './fragment-writer.ts';
 export { encodeInitSegment, segmentType } from './init-segment.ts';
 export { Mp4Recording, recordingLimits, type RecordingLimits } from './recording.ts';
+export { boxHeaderBytesMax, RecordingTail } from './recording-tail.ts';
 export { AudioGrid, SampleClock } from './sample-clock.ts';
 export {
   timescaleOf,

@@ -1,6 +1,7 @@
 import * as fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { readFlvTags } from '../fixtures/flv.ts';
+import { box, fullBox, uint32 } from './box.ts';
 import {
   AudioGrid,
   boxesOf,
@@ -126,15 +127,13 @@ test('box headers are read in all forms, and only when they are whole', () => {
 test('a run without bytes per sample is bounded by its count', () => {
   const { tracks } = readFixture();
   const init = readInitSegment(new FragmentWriter(tracks).initSegment);
-  const traf = [
-    '00000010' + '74666864' + '00020000' + '00000001',
-    '00000014' + '74666474' + '01000000' + '0000000000000000',
-    '00000010' + '7472756e' + '00000000' + '7fffffff',
-  ].join('');
-  const moof = '0000005c6d6f6f66' + '000000106d6668640000000000000001' + '00000044' + '74726166' + traf;
-  const bytes = Buffer.from(moof, 'hex');
-  bytes.writeUInt32BE(bytes.length, 0);
-  bytes.writeUInt32BE(bytes.length - 24, 24);
+  const traf = box(
+    'traf',
+    fullBox('tfhd', { flags: 0x020000 }, uint32(1)),
+    fullBox('tfdt', {}, uint32(0)),
+    fullBox('trun', {}, uint32(0x7fffffff)),
+  );
+  const bytes = box('moof', fullBox('mfhd', {}, uint32(1)), traf);
   expect(() => readFragment(bytes, init)).toThrow(expect.objectContaining({ code: 'MP4_TOO_MANY' }));
 });
 
