@@ -87,7 +87,6 @@ function toAdmitted({ room, holdMs }: AdmitPublishResponse): Admitted {
   if (!room) throw new CodedError(roomErrors, 'ROOM_UNKNOWN');
   const identity = {
     roomId: Number(room.roomId),
-    hostId: Number(room.hostId),
     hostName: room.hostName,
     isPrivate: room.visibility === Visibility.PRIVATE,
     holdMs,

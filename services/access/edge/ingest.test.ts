@@ -47,12 +47,12 @@ test.concurrent('in an outage the key of a held stream is admitted from memory, 
   await using edge = await heldInOutage();
   expect(await refusal(edge, '1.other')).toBe('NetStream.Publish.Failed');
   await using _ = await publish(edge);
-  expect(await stateOf(edge)).toMatchObject({ state: 'live', epoch: 1 });
+  expect(await stateOf(edge)).toMatchObject({ state: 'live', epoch: 1, provisional: true });
   expect(await edge.metric('gala_edge_publishes_from_memory_total')).toBe(1);
   edge.rooms.isReachable = true;
   await expect.poll(() => edge.rooms.reports.at(-1)?.reason, reconciled).toMatch(/confirmed$/);
   expect(edge.rooms.reports.at(-1)).toMatchObject({ event: 'STARTED', epoch: 2 });
-  expect(await stateOf(edge)).toMatchObject({ state: 'live', epoch: 2 });
+  expect(await stateOf(edge)).toMatchObject({ state: 'live', epoch: 2, provisional: false });
 });
 
 test.concurrent('who is refused after all is closed, and the stream is held', async ({ expect }) => {

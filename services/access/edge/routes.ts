@@ -66,6 +66,7 @@ function summarize(stream: Stream): object {
     hostName: identity.hostName,
     state,
     epoch,
+    provisional: stream.provisional,
     viewers: stream.viewerCount,
     publisher: stream.publisher?.remoteAddress,
     bitsPerSecond: stats.bitsPerSecond,

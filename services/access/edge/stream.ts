@@ -23,7 +23,6 @@ export interface Publisher {
 
 export interface StreamIdentity {
   readonly roomId: number;
-  readonly hostId: number;
   readonly hostName: string;
   readonly isPrivate: boolean;
   readonly holdMs: number;
