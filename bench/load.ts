@@ -10,9 +10,6 @@ import type { Child } from './process.ts';
 const sourceFolder = join(import.meta.dirname, 'load');
 const programs = ['rtmp-publish', 'rtmp-view', 'flv-view', 'send-loop'] as const;
 
-/** Name of a load program. */
-export type LoadProgram = (typeof programs)[number];
-
 /** What a viewer program prints (`bench/load/viewers.h`). Times in milliseconds, CPU in percent of its core. */
 export interface ViewerReport {
   readonly viewers: number;

@@ -54,40 +54,23 @@ export class FfmpegPublisher implements AsyncDisposable {
 
 function publishArguments(options: PublishOptions): string[] {
   const { width = 640, height = 360, framesPerSecond = 30, seconds, colour = 'blue' } = options;
-  const source = `testsrc2=size=${width}x${height}:rate=${framesPerSecond}`;
-  const video = [
+  return [
+    ...words('-hide_banner -loglevel error'),
+    ...words(`-re -f lavfi -i testsrc2=size=${width}x${height}:rate=${framesPerSecond}`),
+    ...words('-re -f lavfi -i sine=frequency=440:sample_rate=48000'),
+    ...(seconds ? words(`-t ${seconds}`) : []),
     '-filter_complex',
     `[0:v]${counterFilter(width, height, colour)}[v]`,
-    '-map',
-    '[v]',
-    '-map',
-    '1:a',
-  ];
-  const x264 = [
-    '-c:v',
-    'libx264',
-    '-preset',
-    'ultrafast',
-    '-tune',
-    'zerolatency',
-    '-pix_fmt',
-    'yuv420p',
-    '-g',
-    String(framesPerSecond),
-    '-b:v',
-    '800k',
-  ];
-  const aac = ['-c:a', 'aac', '-b:a', '96k', '-ar', '48000', '-ac', '2'];
-  return [
-    ...['-hide_banner', '-loglevel', 'error', '-re', '-f', 'lavfi', '-i', source],
-    ...['-re', '-f', 'lavfi', '-i', 'sine=frequency=440:sample_rate=48000'],
-    ...(seconds ? ['-t', String(seconds)] : []),
-    ...video,
-    ...x264,
-    ...aac,
-    ...['-threads', '1', '-f', 'flv', `${options.rtmpUrl}/${options.streamKey}`],
+    ...words('-map [v] -map 1:a -threads 1'),
+    ...words(
+      `-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g ${framesPerSecond} -b:v 800k`,
+    ),
+    ...words('-c:a aac -b:a 96k -ar 48000 -ac 2'),
+    ...words(`-f flv ${options.rtmpUrl}/${options.streamKey}`),
   ];
 }
+
+const words = (text: string): string[] => text.split(' ');
 
 /** A coloured quarter, and a square per bit: white while the bit of the frame number is set. */
 function counterFilter(width: number, height: number, colour: string): string {

@@ -77,8 +77,8 @@ describeWithEngines('the first broadcast', ['ffmpeg', 'chromium'], () => {
     test('ffprobe reads H.264 and AAC with rising DTS', async () => {
       const url = `${gala.liveUrl}/live/@alice.flv`;
       const { stdout } = await run(enginePath('ffmpeg').replace(/ffmpeg$/, 'ffprobe'), [
-        ...['-v', 'error', '-show_entries', 'packet=codec_type,dts:stream=codec_name', '-of', 'json'],
-        ...['-read_intervals', '%+4', url],
+        ...'-v error -show_entries packet=codec_type,dts:stream=codec_name -of json'.split(' '),
+        ...`-read_intervals %+4 ${url}`.split(' '),
       ]);
       const probe = JSON.parse(stdout) as {
         streams: { codec_name: string }[];
