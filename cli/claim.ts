@@ -31,6 +31,8 @@ export async function claimDataFolder(dataFolder: string): Promise<Disposable> {
 async function openLock(dataFolder: string): Promise<DatabaseSync> {
   const folder = join(dataFolder, 'run');
   try {
+    // Open to enter: started by root, the database in it runs as another user. What is secret in it is closed by itself.
+    await mkdir(dataFolder, { recursive: true, mode: 0o755 });
     await mkdir(folder, { recursive: true, mode: 0o700 });
     return new DatabaseSync(join(folder, 'supervisor.lock'));
   } catch (cause) {
