@@ -1,0 +1,90 @@
+import type { Readable } from 'node:stream';
+
+export interface BlobInfo {
+  readonly key: string;
+  readonly bytes: number;
+  /** Wall clock, ms since 1970. */
+  readonly modifiedMs: number;
+}
+
+export interface PutOptions {
+  /** Bound of this blob; that of the store holds as well. */
+  readonly bytesMax?: number;
+  /** On disk before `put` answers. */
+  readonly isDurable?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface GetOptions {
+  /** First byte, 0 unless told. */
+  readonly offset?: number;
+  /** At most so many bytes; all there are unless told. */
+  readonly bytes?: number;
+  readonly signal?: AbortSignal;
+}
+
+/** A blob, or a range of it, as it was when it was asked for. Read `body` to its end or destroy it. */
+export interface BlobContent {
+  readonly info: BlobInfo;
+  readonly offset: number;
+  /** Bytes in `body`. */
+  readonly bytes: number;
+  readonly body: Readable;
+}
+
+export interface ListOptions {
+  /** Begins after this one, as the page before said. */
+  readonly cursor?: string;
+  /** 1 to 1000, 1000 unless told. */
+  readonly limit?: number;
+}
+
+export interface BlobPage {
+  /** In the order of their keys. */
+  readonly blobs: readonly BlobInfo[];
+  /** Where the next page begins; absent on the last one. */
+  readonly cursor?: string;
+}
+
+/**
+ * A blob that grows, seen by readers as far as it has come; what was written stays when the process dies. A
+ * write that fails leaves what was there before it. One write at a time.
+ */
+export interface BlobWriter extends AsyncDisposable {
+  readonly key: string;
+  readonly bytes: number;
+  /** Errors: BLOB_TOO_LARGE, BLOB_BUDGET, BLOB_DISK_FULL, BLOB_UNAVAILABLE. */
+  write(chunk: Uint8Array): Promise<void>;
+  /** What was written so far is on disk. */
+  sync(): Promise<void>;
+  /** Once; a second time changes nothing. */
+  close(): Promise<void>;
+}
+
+export interface BlobUsage {
+  readonly bytes: number;
+  readonly bytesMax: number;
+}
+
+/**
+ * Bytes by key (data.md). Keys are `a/b/c`: up to 8 segments of [A-Za-z0-9._-], 128 characters each, and no key
+ * is the folder of another. Every operation: BLOB_KEY_INVALID, BLOB_BUSY, BLOB_UNAVAILABLE.
+ */
+export interface BlobStore extends AsyncDisposable {
+  /**
+   * All or nothing: until it is whole, readers see what was there before. Errors: BLOB_TOO_LARGE, BLOB_BUDGET,
+   * BLOB_DISK_FULL, BLOB_LOCKED; those of the source; the signal's reason.
+   */
+  put(key: string, content: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<BlobInfo>;
+  /** A new blob to be written piece by piece. Errors: BLOB_EXISTS. */
+  append(key: string, options?: Pick<PutOptions, 'bytesMax'>): Promise<BlobWriter>;
+  /** Errors: BLOB_UNKNOWN. */
+  stat(key: string): Promise<BlobInfo>;
+  /** Errors: BLOB_UNKNOWN, BLOB_RANGE_INVALID. */
+  get(key: string, options?: GetOptions): Promise<BlobContent>;
+  /** Blobs whose key begins with `prefix`, which need not end at a segment. */
+  list(prefix: string, options?: ListOptions): Promise<BlobPage>;
+  /** False when there was none. Errors: BLOB_LOCKED. */
+  delete(key: string): Promise<boolean>;
+  usage(): BlobUsage;
+}
