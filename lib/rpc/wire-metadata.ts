@@ -18,12 +18,15 @@ export function statusOf(error: CodedError): { code: status; details: string; me
   return { code: statusByNumber.get(wire.grpc) ?? status.UNKNOWN, details: wire.code, metadata };
 }
 
-/** The CodedError that a status stands for; a status that the peer's handler did not make gets a common code. */
+/**
+ * The CodedError that a status stands for; a status that the peer's handler did not make gets a common code. What
+ * gRPC says of it names our addresses: that is for our logs, not for those who see the error.
+ */
 export function errorOf(found: Pick<StatusObject, 'code' | 'details' | 'metadata'>): CodedError {
   const [carried] = found.metadata?.get(errorKey) ?? [];
   const wire = carried === undefined ? undefined : parse(carried);
   if (wire) return fromWire(wire);
-  return rpcError(codes[found.code] ?? 'INTERNAL', { detail: found.details });
+  return rpcError(codes[found.code] ?? 'INTERNAL', { cause: new Error(found.details) });
 }
 
 const codes: Readonly<Record<number, RpcErrorCode>> = {

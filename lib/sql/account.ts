@@ -1,6 +1,5 @@
 import { constants } from 'node:fs';
 import { access, chmod, mkdir, readFile, realpath, stat } from 'node:fs/promises';
-import os from 'node:os';
 import path from 'node:path';
 import { CodedError } from '../error/index.ts';
 import { sqlErrors } from './errors.ts';
@@ -26,17 +25,6 @@ export async function serverAccount(clusterFolder: string | undefined): Promise<
   if (!account)
     throw new CodedError(sqlErrors, 'POSTGRES_ACCOUNT_MISSING', { detail: 'no postgres or nobody' });
   return account;
-}
-
-/** Refuses a uid without a passwd entry before `initdb` does so in fewer words. */
-export function assertNamedUser(): void {
-  if (process.platform === 'win32') return;
-  try {
-    os.userInfo();
-  } catch (cause) {
-    const detail = `uid ${process.getuid?.()} has no passwd entry`;
-    throw new CodedError(sqlErrors, 'POSTGRES_ACCOUNT_MISSING', { detail, cause });
-  }
 }
 
 /** True when `account` may enter every folder on the way to `target` and read `target`. */

@@ -8,7 +8,6 @@ import { promisify } from 'node:util';
 import { Client } from 'pg';
 import { CodedError } from '../error/index.ts';
 import type { Logger } from '../logger/index.ts';
-import { assertNamedUser } from './account.ts';
 import { programPath } from './binaries.ts';
 import { sqlErrors } from './errors.ts';
 import { makePrivateFolder, readText, shortHash, writePrivateFile } from './location.ts';
@@ -22,6 +21,7 @@ import {
   type Cluster,
 } from './postmaster.ts';
 import type { ServerLog } from './server-log.ts';
+import { openUserName } from './user-name.ts';
 
 const run = promisify(execFile);
 
@@ -53,11 +53,11 @@ export async function initialiseCluster(
 ): Promise<void> {
   const version = await readText(path.join(cluster.folder, 'PG_VERSION'));
   if (version !== undefined) return assertMajor(Number(version), cluster.binaries.major);
-  assertNamedUser();
+  await using userName = await openUserName(cluster.folder);
   const fresh = `${cluster.folder}.new`;
   await rm(fresh, { recursive: true, force: true });
   await makePrivateFolder(fresh, cluster.account);
-  await initdb({ ...cluster, folder: fresh }, options);
+  await initdb({ ...cluster, folder: fresh }, { ...options, environment: userName.environment });
   await rename(fresh, cluster.folder);
 }
 
@@ -108,7 +108,10 @@ function assertMajor(found: number, known: number): void {
 }
 
 /** The encoding must be named: without it initdb refuses the C locale's SQL_ASCII for a UTF-8 locale. */
-async function initdb(cluster: Cluster, options: { password: string; volatile: boolean }): Promise<void> {
+async function initdb(
+  cluster: Cluster,
+  options: { password: string; volatile: boolean; environment: NodeJS.ProcessEnv },
+): Promise<void> {
   const { uid, gid } = cluster.account ?? {};
   const passwordFile = `${cluster.folder}.password`;
   const args = [
@@ -123,7 +126,7 @@ async function initdb(cluster: Cluster, options: { password: string; volatile: b
   if (options.volatile) args.push('--no-sync');
   try {
     await writePrivateFile(passwordFile, options.password, cluster.account);
-    const env = serverEnvironment();
+    const env = { ...serverEnvironment(), ...options.environment };
     await run(programPath(cluster.binaries, 'initdb'), args, { uid, gid, env, cwd: cluster.folder });
   } catch (cause) {
     const detail = (cause as { stderr?: string }).stderr?.trim().split('\n').slice(-3).join('; ');

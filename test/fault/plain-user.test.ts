@@ -1,5 +1,9 @@
+import { existsSync } from 'node:fs';
 import { chown } from 'node:fs/promises';
+import { createLogger } from '@gala/lib/logger';
+import { startEmbedded } from '@gala/lib/sql';
 import { expect, test } from 'vitest';
+import { wrapperFolders } from '../../lib/sql/user-name.ts';
 import { GalaCommand, portsEnv } from '../harness/command.ts';
 import { DataFolder } from '../harness/data-folder.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -25,6 +29,37 @@ test('a plain user without a HOME runs Gala from a tree that it cannot write', a
   await using gala = await startAs(nobody, folder, {});
   await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 30_000, what: 'the start' });
   expect(gala.isReady, gala.output).toBe(true);
+  gala.process.kill('SIGTERM');
+  expect(await gala.ended()).toBe(0);
+  expect(folder.processes()).toEqual([]);
+});
+
+test('a uid that has no name gets one from libnss-wrapper, or is told what is missing', async () => {
+  await using folder = await DataFolder.make();
+  await using gala = await startAs(nameless, folder, {});
+  await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 30_000, what: 'the start' });
+  if (isRoot && !wrapperFolders.some((path) => existsSync(`${path}/libnss_wrapper.so`))) {
+    expect(gala.lines.at(-1)).toMatch(
+      /uid 12345 has no passwd entry.*libnss-wrapper.*POSTGRES_ACCOUNT_MISSING/,
+    );
+    expect(await gala.ended()).toBe(1);
+  } else {
+    expect(gala.isReady, gala.output).toBe(true);
+    gala.process.kill('SIGTERM');
+    expect(await gala.ended()).toBe(0);
+  }
+  expect(folder.processes()).toEqual([]);
+});
+
+test('the same uid needs no name with a database of its own', async () => {
+  await using serverFolder = await DataFolder.make();
+  await using folder = await DataFolder.make();
+  const logger = createLogger({ name: 'database', level: 'silent' });
+  await using server = await startEmbedded({ dataFolder: serverFolder.path, logger, volatile: true });
+  await using gala = await startAs(nameless, folder, { DATABASE_URL: server.url('postgres') });
+  await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 30_000, what: 'the start' });
+  expect(gala.isReady, gala.output).toBe(true);
+  expect(gala.output).not.toContain(server.url('postgres').split(/[:@]/)[2]);
   gala.process.kill('SIGTERM');
   expect(await gala.ended()).toBe(0);
   expect(folder.processes()).toEqual([]);
