@@ -2,6 +2,7 @@ import { setImmediate as turn } from 'node:timers/promises';
 import { ManualClock } from '@gala/lib/clock';
 import { expect, test, vi } from 'vitest';
 import { Audience } from './audience.ts';
+import { Batch } from './batch.ts';
 import { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
 import { encodePayload } from './payload.ts';
@@ -117,6 +118,7 @@ test('a slow viewer loses disposable frames, then pictures, then all; and is clo
     audience.flush();
     return received();
   };
+  deliver(0, makeTag({}));
   const needed = makeTag({});
   expect(deliver(150, makeTag({ disposable: true }), needed)).toEqual(bytesOf(needed));
   const audio = makeTag({ kind: 'audio' });
@@ -133,13 +135,44 @@ test('a slow viewer loses disposable frames, then pictures, then all; and is clo
   expect(socket.destroyed).toBe(true);
 });
 
+test('what came with the join is no debt until it has been taken once', () => {
+  const { audience, add } = makeAudience();
+  let backlog = 1064;
+  const limits = { disposableBytes: 100, pictureBytes: 200, stopBytes: 300, evictMs: 1000, drainMs: 100 };
+  const { viewer, socket, received } = makeViewer({ limits });
+  Object.defineProperty(socket, 'writableLength', { get: () => backlog });
+  add(makeTag({ keyFrame: true, size: 1000 }));
+  audience.join(viewer);
+  received();
+  const deliver = (): number => {
+    add(makeTag({ size: 50 }));
+    audience.flush();
+    return received().length;
+  };
+  expect(deliver()).toBe(50);
+  backlog = 10;
+  expect(deliver()).toBe(50);
+  backlog = 250;
+  expect(deliver()).toBe(0);
+});
+
+test('at a high bit rate the limits grow with it', () => {
+  const limits = { disposableBytes: 100, pictureBytes: 200, stopBytes: 300, evictMs: 1000, drainMs: 100 };
+  const { viewer, socket, received } = makeViewer({ limits });
+  Object.defineProperty(socket, 'writableLength', { get: () => 250 });
+  viewer.deliver(new Batch(1, [makeTag({ size: 50 })], 10), 0);
+  expect(received().length).toBe(50);
+  viewer.deliver(new Batch(2, [makeTag({ size: 50 })], 1), 0);
+  expect(received().length).toBe(0);
+});
+
 test('who is too full to be told of new set-up is closed: it could not decode what follows', () => {
   const { audience, add } = makeAudience();
   const limits = { disposableBytes: 100, pictureBytes: 200, stopBytes: 300, evictMs: 1000, drainMs: 100 };
   const { viewer, socket, counters } = makeViewer({ limits });
   add(makeTag({ keyFrame: true }));
   audience.join(viewer);
-  Object.defineProperty(socket, 'writableLength', { get: () => 350 });
+  Object.defineProperty(socket, 'writableLength', { get: () => 500 });
   add(makeTag({ sequenceHeader: true }));
   audience.flush();
   expect(counters.viewersEvicted).toBe(1);

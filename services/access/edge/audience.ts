@@ -20,6 +20,8 @@ export interface AudienceOptions {
   readonly joinPoint: (sequence: number) => JoinPoint;
   /** How often a tick ends by itself while there are viewers; without it the owner calls `flush`. */
   readonly tickMs?: number;
+  /** See Batch; asked once a tick. */
+  readonly backlogScale?: () => number;
   readonly counters: { pendingOverflows: number };
 }
 
@@ -98,7 +100,7 @@ export class Audience {
     this.#cachedJoin = undefined;
     if (this.#size === 0) return;
     this.#busy = true;
-    const batch = new Batch(++this.#tick, tags);
+    const batch = new Batch(++this.#tick, tags, this.#options.backlogScale?.());
     this.#options.fanout.submit({
       viewers: this.#viewers,
       batch,

@@ -8,6 +8,7 @@ import type { Tag } from './tag.ts';
 export class Batch {
   /** Counts the ticks of an audience; a viewer gets each tick from its first one on exactly once. */
   readonly tick: number;
+  readonly backlogScale: number;
   readonly hasKeyFrame: boolean;
   /** True when set-up changes in this tick. */
   readonly hasHeader: boolean;
@@ -18,8 +19,13 @@ export class Batch {
   #withoutDisposable: Payload | undefined;
   #audioOnly: Payload | undefined;
 
-  constructor(tick: number, tags: readonly Tag[]) {
+  /**
+   * @param backlogScale how much more than its limits in bytes a viewer may owe: at high bit rates these would
+   * be a fraction of a second
+   */
+  constructor(tick: number, tags: readonly Tag[], backlogScale = 1) {
     this.tick = tick;
+    this.backlogScale = backlogScale;
     this.#tags = tags;
     this.#keyIndex = tags.findLastIndex((tag) => tag.keyFrame);
     this.hasKeyFrame = this.#keyIndex >= 0;

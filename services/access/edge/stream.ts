@@ -205,7 +205,13 @@ export class Stream {
   #audience(latency: Latency, tickMs?: number): Audience {
     const { fanout, events } = this.#options;
     const joinPoint = (sequence: number): JoinPoint => this.#joinPoint(sequence);
-    return new Audience({ latency, fanout, joinPoint, tickMs, counters: events.counters });
+    const backlogScale = (): number => this.#backlogScale();
+    return new Audience({ latency, fanout, joinPoint, tickMs, backlogScale, counters: events.counters });
+  }
+
+  /** The limits in bytes hold for streams up to one such limit a second; above, they are seconds. */
+  #backlogScale(): number {
+    return Math.max(1, this.stats.bitsPerSecond / 8 / this.#options.config.slowDisposableBytes);
   }
 
   #add(kind: TrackKind, timestampMs: number, payload: Buffer): Tag | undefined {

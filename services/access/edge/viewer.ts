@@ -5,7 +5,10 @@ import type { Payload } from './payload.ts';
 export type Framing = 'flv' | 'webSocket';
 export type Latency = 'realtime' | 'low' | 'economy';
 
-/** How much a viewer may owe before its pictures are shed, and for how long. */
+/**
+ * How much a viewer may owe before its pictures are shed, and for how long. The bytes grow with the bit rate of
+ * the stream (`Batch.backlogScale`), and what a viewer got with its join does not count until it has taken it.
+ */
 export interface ViewerLimits {
   /** Backlog in this process (kernel buffers come on top) from which disposable frames are left out. */
   readonly disposableBytes: number;
@@ -52,6 +55,8 @@ export class Viewer {
   firstTick = 0;
   closed = false;
   #waitsForKeyFrame = false;
+  /** Size of the join while it is on its way: a group of pictures at once is no sign of a slow viewer. */
+  #joinBytes = 0;
   /** Monotonic time since which it is over its bound; 0 while it is not. */
   #slowSinceMs = 0;
 
@@ -76,13 +81,14 @@ export class Viewer {
   /** The stream so far, in one write; without a key frame in it the viewer waits for one. */
   begin(payload: Payload, hasPicture: boolean): void {
     this.#waitsForKeyFrame = !hasPicture;
+    this.#joinBytes = payload.flv.length;
     this.#write(payload);
   }
 
   /** One tick. Called for every viewer of the audience, so it must stay free of allocation. */
   deliver(batch: Batch, nowMs: number): void {
     if (this.closed || batch.tick < this.firstTick) return;
-    const backlog = this.socket.writableLength;
+    const backlog = this.#owedBytes() / batch.backlogScale;
     if (backlog >= this.#limits.pictureBytes) this.#shed(batch, backlog, nowMs);
     else if (this.#waitsForKeyFrame) this.#resume(batch, backlog);
     else if (backlog >= this.#limits.disposableBytes) this.#deliverEssential(batch);
@@ -100,6 +106,13 @@ export class Viewer {
   destroy(): void {
     this.closed = true;
     this.socket.destroy();
+  }
+
+  #owedBytes(): number {
+    const backlog = this.socket.writableLength;
+    if (this.#joinBytes === 0) return backlog;
+    if (backlog < this.#limits.disposableBytes) this.#joinBytes = 0;
+    return Math.max(0, backlog - this.#joinBytes);
   }
 
   #shed(batch: Batch, backlog: number, nowMs: number): void {
