@@ -95,10 +95,10 @@ describe.skipIf(!canMount)('full disk', () => {
   let mounted: string;
   beforeEach(async () => {
     mounted = await temporaryFolder();
-    execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mounted]);
+    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mounted]);
   });
   afterEach(async () => {
-    execFileSync('umount', [mounted]);
+    execFileSync('/bin/umount', [mounted]);
     await rm(mounted, { recursive: true });
   });
   const chunk = Buffer.alloc(100_000, 7);
