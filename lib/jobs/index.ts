@@ -1,0 +1,4 @@
+export { jobErrors, type JobErrorCode } from './errors.ts';
+export { jobMigrations } from './migrations.ts';
+export { JobRunner, type JobsOptions } from './runner.ts';
+export type * from './types.ts';

@@ -1,0 +1,37 @@
+import { CodedError, invariant } from '../error/index.ts';
+import { jobErrors } from './errors.ts';
+
+/** A job whose worker is not heard for this long belongs to whoever takes it. */
+export const ttlMs = 3000;
+export const beatEveryMs = 1000;
+export const pollEveryMs = 500;
+/** The worker gives up this long before others may begin: room for clocks that differ and loops that are late. */
+export const leaseMarginMs = 400;
+/** After a longer silence of the database every worker is given one TTL to say that it lives. */
+export const outageMs = 1700;
+/** A handler that has been told to stop is waited for so long; then its job goes on without it. */
+export const abortMsMax = 2000;
+/** Workers that may die with a job before it is taken to be the reason. */
+export const lossesMax = 5;
+export const waitingMaxDefault = 10_000;
+export const historyMaxDefault = 1000;
+export const historyMsMaxDefault = 7 * 86_400_000;
+export const trimEveryMs = 60_000;
+export const trimmedAtOnceMax = 500;
+export const pageMax = 1000;
+export const noteCharsMax = 256;
+
+const jsonBytesMax = 64 * 1024;
+
+/** Errors: JOB_TOO_LARGE. */
+export function encodeJson(value: unknown): string {
+  const json = JSON.stringify(value ?? null) as string | undefined;
+  invariant(json !== undefined, 'payload and result of a job are JSON');
+  if (Buffer.byteLength(json) > jsonBytesMax) throw new CodedError(jobErrors, 'JOB_TOO_LARGE');
+  return json;
+}
+
+/** Text for people, as a column takes it. */
+export function note(text: string): string {
+  return text.replaceAll('\0', '').slice(0, noteCharsMax);
+}

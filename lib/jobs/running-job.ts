@@ -1,0 +1,137 @@
+import type { Pool, PoolClient } from 'pg';
+import { CodedError, hasCode } from '../error/index.ts';
+import { jobErrors, type JobErrorCode } from './errors.ts';
+import { abortMsMax, encodeJson, leaseMarginMs, note, ttlMs } from './limits.ts';
+import { finishJob, type ClaimedJob, type HeldJob } from './statements.ts';
+import type { Job, JobHandler } from './types.ts';
+
+/** The locks of a worker that is stopped in its transaction would keep its job from all others for good. */
+const beginText = `begin; set local idle_in_transaction_session_timeout = ${ttlMs}`;
+
+/** What became of an attempt. */
+export type Outcome =
+  | { readonly kind: 'done'; readonly result: unknown }
+  | { readonly kind: 'committed' }
+  | { readonly kind: 'lost' }
+  | { readonly kind: 'closed' }
+  | { readonly kind: 'failed'; readonly error: unknown };
+
+/** One attempt in this process: its lease by the own clock, its time limit and what it said last. */
+export class RunningJob implements Job, HeldJob {
+  readonly id: number;
+  readonly kind: string;
+  readonly key: string;
+  readonly payload: unknown;
+  readonly attempt: number;
+  readonly failures: number;
+  readonly fence: number;
+  share = 0;
+  text = '';
+  /** False once its row is settled: it needs no more renewals. */
+  isHeld = true;
+  readonly #pool: Pool;
+  readonly #controller = new AbortController();
+  #isCommitted = false;
+  #leaseTimer: NodeJS.Timeout | undefined;
+
+  constructor(row: ClaimedJob, pool: Pool) {
+    this.id = row.id;
+    this.kind = row.kind;
+    this.key = row.key;
+    this.payload = row.payload;
+    this.attempt = row.attempts;
+    this.failures = row.failures;
+    this.fence = row.fence;
+    this.#pool = pool;
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  progress(share: number, text = ''): void {
+    this.share = Number.isFinite(share) ? Math.min(1, Math.max(0, share)) : 0;
+    this.text = note(text);
+  }
+
+  async commit<Result>(work: (client: PoolClient) => Promise<Result>): Promise<Result> {
+    this.signal.throwIfAborted();
+    const client = await this.#pool.connect();
+    let isBroken = true;
+    try {
+      await client.query(beginText);
+      const result = await work(client);
+      // The row is locked last, so that renewals never wait for the work.
+      const isMine = await finishJob(client, this, encodeJson(result));
+      if (!isMine) throw this.#lost();
+      const { command } = await client.query('commit');
+      isBroken = false;
+      // COMMIT of a transaction whose error was swallowed by `work` answers with ROLLBACK.
+      if (command !== 'COMMIT') throw new Error('the transaction of a job failed in its work');
+      this.#isCommitted = true;
+      return result;
+    } catch (error) {
+      if (isBroken) isBroken = await client.query('rollback').then(isFalse, isTrue);
+      throw error;
+    } finally {
+      client.release(isBroken);
+    }
+  }
+
+  /** `sentMs`: how long ago the statement was sent that renewed it. */
+  renewed(sentMs: number): void {
+    clearTimeout(this.#leaseTimer);
+    if (!this.isHeld) return;
+    this.#leaseTimer = setTimeout(
+      () => this.abort('JOB_LOST'),
+      Math.max(0, ttlMs - leaseMarginMs - sentMs),
+    ).unref();
+  }
+
+  abort(code: JobErrorCode): void {
+    this.#controller.abort(new CodedError(jobErrors, code, { detail: `${this.kind} ${this.key}` }));
+  }
+
+  /** No more renewals, and no more notice of the handler. */
+  letGo(): void {
+    this.isHeld = false;
+    clearTimeout(this.#leaseTimer);
+  }
+
+  /** `ended` is called when the handler has really ended, which may be after the answer. */
+  async run(handler: JobHandler, timeLimitMs: number, ended: () => void): Promise<Outcome> {
+    const limit = setTimeout(() => this.abort('JOB_TIMED_OUT'), timeLimitMs);
+    const { promise: outOfPatience, reject } = Promise.withResolvers<never>();
+    let patience: NodeJS.Timeout | undefined;
+    const onAbort = (): void => void (patience = setTimeout(reject, abortMsMax, this.signal.reason));
+    this.signal.addEventListener('abort', onAbort, { once: true });
+    const work = Promise.try(handler, this).finally(ended);
+    try {
+      const result = await Promise.race([work, outOfPatience]);
+      return this.#isCommitted ? { kind: 'committed' } : { kind: 'done', result };
+    } catch (error) {
+      return this.#failed(error);
+    } finally {
+      clearTimeout(limit);
+      clearTimeout(patience);
+      this.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  /** Whatever a handler throws after it was told to stop, the reason is why it was told to. */
+  #failed(error: unknown): Outcome {
+    if (this.#isCommitted) return { kind: 'committed' };
+    const reason: unknown = this.signal.aborted ? this.signal.reason : error;
+    if (hasCode(reason, 'JOB_LOST')) return { kind: 'lost' };
+    if (hasCode(reason, 'JOBS_CLOSED')) return { kind: 'closed' };
+    return { kind: 'failed', error: reason };
+  }
+
+  #lost(): unknown {
+    this.abort('JOB_LOST');
+    return this.signal.reason;
+  }
+}
+
+const isTrue = (): boolean => true;
+const isFalse = (): boolean => false;
