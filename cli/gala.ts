@@ -15,7 +15,7 @@ const commands: Record<
     load: async () => (await import('./run.ts')).run,
   },
   host: {
-    help: 'host create <name> [--title T]              make a host; prints the stream key once\n  host key <name>                             make a new stream key for a host',
+    help: 'host create <name> [--title T] [--password-file F]  make a host; prints the stream key once\n  host key <name>                             make a new stream key for a host',
     load: async () => (await import('./host.ts')).host,
   },
   status: {

@@ -1,3 +1,5 @@
+import { readFile } from 'node:fs/promises';
+import { text as streamText } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { CodedError } from '@gala/lib/error';
 import { ApiError } from '@gala/sdk/room';
@@ -9,7 +11,7 @@ export async function host(args: readonly string[]): Promise<void> {
   const { positionals, values } = parseArgs({
     args: [...args],
     allowPositionals: true,
-    options: { title: { type: 'string' }, password: { type: 'string' } },
+    options: { title: { type: 'string' }, 'password-file': { type: 'string' } },
   });
   const [verb, name] = positionals;
   if (!name || (verb !== 'create' && verb !== 'key')) {
@@ -26,15 +28,25 @@ export async function host(args: readonly string[]): Promise<void> {
   }
 }
 
-async function create(
-  name: string,
-  { title, password }: { title?: string; password?: string },
-): Promise<void> {
+interface CreateOptions {
+  readonly title?: string;
+  /** `-` for standard input. An argument would show in the list of processes. */
+  readonly 'password-file'?: string;
+}
+
+async function create(name: string, options: CreateOptions): Promise<void> {
+  const { title, 'password-file': file } = options;
+  const password = file === undefined ? undefined : await readPassword(file);
   const client = await operatorClient();
   const { host, streamKey, publish } = await client.createHost({ name, title, password });
   console.log(`host ${host.name} (${host.hostId})`);
   printKey(publish.rtmpUrl, streamKey);
   if (!password) console.log('no password was given, so this host cannot sign in to the pages');
+}
+
+async function readPassword(file: string): Promise<string> {
+  const text = file === '-' ? await streamText(process.stdin) : await readFile(file, 'utf8');
+  return text.replace(/\r?\n$/, '');
 }
 
 async function rotate(name: string): Promise<void> {

@@ -1,7 +1,7 @@
 import { Fragment, type ReactNode } from 'react';
 
 /** How the operator makes a host who can sign in to these pages. */
-export const createHostCommand = 'gala host create <name> --password <password>';
+export const createHostCommand = 'gala host create <name> --password-file <file>';
 
 /** Puts a command in place of `{command}`; it wraps between its words only. */
 export function withCode(text: string, command: string): ReactNode {
