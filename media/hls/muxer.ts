@@ -1,0 +1,290 @@
+import {
+  packetSamplesOf,
+  SampleClock,
+  timescaleOf,
+  type AccessUnit,
+  type Sample,
+  type TrackConfig,
+} from '../mp4/index.ts';
+import { initIdsInUse, type HlsContainer } from './file-names.ts';
+import { createPackager, packableTracks, type Packager } from './packager.ts';
+import { partTargetFor, Segmenter, type LeadSample } from './segmenter.ts';
+import type { HlsState } from './state.ts';
+import { HlsTimeline } from './timeline.ts';
+import { WallClock } from './wall-clock.ts';
+
+export interface HlsOptions {
+  readonly container: HlsContainer;
+  /** Segments come near to this as key frames allow. */
+  readonly segmentMs: number;
+  /** Longest part; 0 for a playlist without parts. */
+  readonly partMs: number;
+  /** How far the playlist reaches back. */
+  readonly windowMs: number;
+  /** And how many bytes it may list, if that is less; three target durations are listed all the same. */
+  readonly windowBytesMax: number;
+  /** A segment without a next key frame ends after this time. */
+  readonly segmentMsMax: number;
+  /** And a part with so many bytes, whatever its time. */
+  readonly partBytesMax: number;
+  /** After so much sound without a picture, sound goes on alone. */
+  readonly videoStallMs: number;
+}
+
+export const hlsDefaults: HlsOptions = {
+  container: 'fmp4',
+  segmentMs: 2000,
+  partMs: 500,
+  windowMs: 30_000,
+  windowBytesMax: 64 * 1024 * 1024,
+  segmentMsMax: 20_000,
+  partBytesMax: 32 * 1024 * 1024,
+  videoStallMs: 1000,
+};
+
+/** What has become of the files of a rendition. */
+export type HlsEvent =
+  | { readonly type: 'init'; readonly initId: number; readonly bytes: Buffer }
+  | { readonly type: 'part'; readonly sequence: number; readonly bytes: Buffer }
+  /** The segment is complete: the bytes of its parts, one behind the other. */
+  | { readonly type: 'segment'; readonly sequence: number }
+  /** No player may ask for these any more. */
+  | { readonly type: 'expired'; readonly sequences: readonly number[]; readonly initIds: readonly number[] };
+
+/** What one call has brought about, in order. */
+export type HlsEvents = readonly HlsEvent[];
+
+/**
+ * Makes one HLS rendition out of access units: samples with exact times, cut into parts and segments, listed by a
+ * timeline. It holds the bytes of the open part only; all finished bytes leave as events. No clock of its own:
+ * `nowMs` is Unix time.
+ */
+export class HlsMuxer {
+  readonly #options: HlsOptions;
+  readonly #timeline: HlsTimeline;
+  readonly #wall = new WallClock();
+  #tracks: readonly TrackConfig[] = [];
+  #clocks = new Map<string, SampleClock>();
+  #packager: Packager | undefined;
+  #segmenter: Segmenter | undefined;
+  #events: HlsEvent[] = [];
+  #initIds = new Set<number>();
+  #hasBegun = false;
+  #isVideoStalled = false;
+  #partStartMs: number | undefined;
+  #partHasKey = false;
+  #keyFrameFirst: boolean | undefined;
+  #forcedCuts = 0;
+  /** Units before the first key frame of an epoch, and of tracks that the container cannot carry. */
+  unitsLeftOut = 0;
+  /** Times sound went on without pictures. */
+  videoStalls = 0;
+
+  /** @param state what an earlier muxer of this rendition had, if its numbers are to be continued */
+  constructor(options: Partial<HlsOptions> = {}, state?: HlsState) {
+    this.#options = { ...hlsDefaults, ...options };
+    this.#timeline = state ? HlsTimeline.resume(this.#options, state) : new HlsTimeline(this.#options);
+  }
+
+  get state(): HlsState {
+    return this.#timeline.state;
+  }
+
+  /** Payload that waits to become a part. */
+  get heldBytes(): number {
+    return this.#packager?.heldBytes ?? 0;
+  }
+
+  /** Counters for metrics. */
+  get counts() {
+    let audioResyncs = 0;
+    for (const clock of this.#clocks.values()) audioResyncs += clock.resyncs;
+    return {
+      forcedCuts: this.#forcedCuts + (this.#segmenter?.forcedCuts ?? 0),
+      targetGrowths: this.#timeline.targetGrowths,
+      wallJumps: this.#wall.jumps,
+      videoStalls: this.videoStalls,
+      unitsLeftOut: this.unitsLeftOut,
+      audioResyncs,
+    };
+  }
+
+  /**
+   * Begins an epoch: the set-up changed, or another publisher speaks, so that players must reset their decoders.
+   * What was open is finished. Errors: those of the set-up in `tracks`.
+   */
+  begin(tracks: readonly TrackConfig[], nowMs: number): HlsEvents {
+    this.#finishEpoch(nowMs);
+    const isFirst = this.#tracks.length === 0 && this.state.nextPart === 0;
+    this.#tracks = packableTracks(tracks, this.#options.container);
+    if (this.#tracks.length === 0) return this.#takeEvents();
+    this.#packager = createPackager(this.#tracks, this.#options.container);
+    this.#clocks = new Map(
+      this.#tracks.map((track) => [track.kind, new SampleClock(track, packetSamplesOf(track))]),
+    );
+    const initId = isFirst ? this.state.initId : this.#timeline.discontinue(nowMs);
+    if (this.#packager.initSegment.length > 0) {
+      this.#events.push({ type: 'init', initId, bytes: this.#packager.initSegment });
+    }
+    this.#initIds.add(initId);
+    return this.#takeEvents();
+  }
+
+  /** Takes an access unit. Errors: `MediaError` and `Mp4Error` for a unit that is then left out. */
+  push(unit: AccessUnit, nowMs: number): HlsEvents {
+    const clock = this.#clocks.get(unit.kind);
+    if (clock === undefined) {
+      this.unitsLeftOut += 1;
+      return [];
+    }
+    this.#wall.observe(unit.dtsMs, nowMs);
+    const sample = clock.push(unit);
+    if (unit.kind === 'video' && sample) this.#isVideoStalled = false;
+    if (sample) this.#take(sample, nowMs);
+    if (unit.kind === 'audio') this.#watchVideo(unit.dtsMs, nowMs);
+    return this.#takeEvents();
+  }
+
+  /** Lets go of what has expired; to be called now and then while nothing is pushed. */
+  expire(nowMs: number): HlsEvents {
+    this.#expire(nowMs);
+    return this.#takeEvents();
+  }
+
+  #expire(nowMs: number): void {
+    const sequences = this.#timeline.expire(nowMs).map(({ sequence }) => sequence);
+    const used = initIdsInUse(this.state);
+    const initIds = [...this.#initIds].filter((initId) => !used.has(initId));
+    for (const initId of initIds) this.#initIds.delete(initId);
+    if (sequences.length > 0 || initIds.length > 0)
+      this.#events.push({ type: 'expired', sequences, initIds });
+  }
+
+  /** The stream is over. */
+  end(nowMs: number): HlsEvents {
+    this.#finishEpoch(nowMs);
+    this.#timeline.end(nowMs);
+    return this.#takeEvents();
+  }
+
+  get #leadKind(): 'video' | 'audio' {
+    const hasVideo = this.#tracks.some(({ kind }) => kind === 'video');
+    return hasVideo && !this.#isVideoStalled ? 'video' : 'audio';
+  }
+
+  #take(sample: Sample, nowMs: number): void {
+    const isLead = sample.kind === this.#leadKind || sample.kind === 'video';
+    if (!this.#hasBegun && !(isLead && sample.keyFrame)) {
+      this.unitsLeftOut += 1;
+      return;
+    }
+    if (!isLead) {
+      this.#packager?.add(sample);
+      return;
+    }
+    const lead = this.#leadSample(sample);
+    const segmenter = this.#segmenterFor(lead);
+    this.#hasBegun = true;
+    const { endMs } = segmenter;
+    const cut = segmenter.before(lead);
+    if (cut !== 'none') this.#cutPart(endMs);
+    if (cut === 'segment') this.#endSegment(nowMs);
+    this.#partStartMs ??= lead.startMs;
+    this.#packager?.add(sample);
+    this.#keyFrameFirst ??= lead.keyFrame;
+    this.#partHasKey ||= lead.keyFrame;
+    const isTooLarge = this.heldBytes > this.#options.partBytesMax;
+    for (let end = segmenter.nextPartEnd(lead, isTooLarge); end !== undefined;) {
+      this.#cutPart(end);
+      if (lead.isFree && segmenter.endsSegmentAt(end)) this.#endSegment(nowMs);
+      end = segmenter.nextPartEnd(lead, false);
+    }
+  }
+
+  #leadSample(sample: Sample): LeadSample {
+    const track = this.#tracks.find(({ kind }) => kind === sample.kind)!;
+    const msPerTick = 1000 / timescaleOf(track);
+    return {
+      startMs: sample.startTicks * msPerTick,
+      endMs: (sample.startTicks + sample.durationTicks) * msPerTick,
+      keyFrame: sample.keyFrame && (sample.kind === 'video' || !this.#isVideoStalled),
+      isFree: this.#isVideoStalled,
+    };
+  }
+
+  #segmenterFor(first: LeadSample): Segmenter {
+    if (this.#segmenter) return this.#segmenter;
+    const { segmentMs, segmentMsMax, partMs } = this.#options;
+    this.#timeline.setPartTarget(partTargetFor(partMs, first.endMs - first.startMs));
+    const { partTargetMs, targetDurationSeconds } = this.state;
+    const targetMs = targetDurationSeconds * 1000;
+    const dividesSamples = this.#tracks.length > 1;
+    this.#segmenter = new Segmenter({ segmentMs, targetMs, segmentMsMax, partTargetMs, dividesSamples });
+    return this.#segmenter;
+  }
+
+  /** Ends the open part at a time of the stream; without anything in it, it goes on. */
+  #cutPart(endMs: number): void {
+    const startMs = this.#partStartMs;
+    if (startMs === undefined || endMs <= startMs) return;
+    const isSegmentStart = this.state.open === undefined;
+    const bytes = this.#packager?.cut({ beforeSeconds: endMs / 1000, isSegmentStart });
+    if (bytes === undefined) return;
+    this.#timeline.addPart({
+      durationMs: endMs - startMs,
+      independent: this.#partHasKey,
+      keyFrameFirst: this.#keyFrameFirst === true,
+      sizeBytes: bytes.length,
+      wallMs: isSegmentStart ? this.#wall.at(startMs) : 0,
+    });
+    this.#partStartMs = endMs;
+    this.#partHasKey = false;
+    this.#keyFrameFirst = undefined;
+    this.#events.push({ type: 'part', sequence: this.state.open!.sequence, bytes });
+  }
+
+  #endSegment(nowMs: number): void {
+    const segment = this.#timeline.endSegment(nowMs);
+    if (segment) this.#events.push({ type: 'segment', sequence: segment.sequence });
+    this.#expire(nowMs);
+  }
+
+  /** Pictures that stay away must not hold up the sound: the last one is given out as long as it has lasted. */
+  #watchVideo(dtsMs: number, nowMs: number): void {
+    const video = this.#clocks.get('video');
+    const heldSeconds = video?.heldSeconds;
+    if (heldSeconds === undefined || !this.#hasBegun) return;
+    if (dtsMs - heldSeconds * 1000 < this.#options.videoStallMs) return;
+    const last = video?.flush(dtsMs / 1000);
+    this.#isVideoStalled = true;
+    this.videoStalls += 1;
+    if (last) this.#take(last, nowMs);
+  }
+
+  #finishEpoch(nowMs: number): void {
+    for (const clock of this.#clocks.values()) {
+      const sample = clock.flush();
+      if (sample) this.#take(sample, nowMs);
+    }
+    if (this.#segmenter && this.#hasBegun) {
+      this.#cutPart(this.#segmenter.endMs);
+      this.#endSegment(nowMs);
+    }
+    this.#forcedCuts += this.#segmenter?.forcedCuts ?? 0;
+    this.#segmenter = undefined;
+    this.#partStartMs = undefined;
+    this.#hasBegun = false;
+    this.#isVideoStalled = false;
+    this.#partHasKey = false;
+    this.#keyFrameFirst = undefined;
+    this.#packager = undefined;
+    this.#clocks = new Map();
+    this.#wall.reset();
+  }
+
+  #takeEvents(): HlsEvent[] {
+    const events = this.#events;
+    this.#events = [];
+    return events;
+  }
+}
