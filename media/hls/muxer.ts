@@ -1,4 +1,6 @@
+import { MediaError } from '../error/index.ts';
 import {
+  Mp4Error,
   packetSamplesOf,
   SampleClock,
   timescaleOf,
@@ -29,6 +31,8 @@ export interface HlsOptions {
   readonly partBytesMax: number;
   /** After so much sound without a picture, sound goes on alone. */
   readonly videoStallMs: number;
+  /** After such a step of time over all tracks an epoch begins: no part can span it. */
+  readonly gapMsMax: number;
 }
 
 export const hlsDefaults: HlsOptions = {
@@ -40,6 +44,7 @@ export const hlsDefaults: HlsOptions = {
   segmentMsMax: 20_000,
   partBytesMax: 32 * 1024 * 1024,
   videoStallMs: 1000,
+  gapMsMax: 2000,
 };
 
 /** What has become of the files of a rendition. */
@@ -69,7 +74,10 @@ export class HlsMuxer {
   #segmenter: Segmenter | undefined;
   #events: HlsEvent[] = [];
   #initIds = new Set<number>();
-  #hasBegun = false;
+  /** Time of the key frame that the epoch begins with. */
+  #beginMs: number | undefined;
+  #videoAtMs = 0;
+  #lastDtsMs = 0;
   #isVideoStalled = false;
   #partStartMs: number | undefined;
   #partHasKey = false;
@@ -77,6 +85,10 @@ export class HlsMuxer {
   #forcedCuts = 0;
   /** Units before the first key frame of an epoch, and of tracks that the container cannot carry. */
   unitsLeftOut = 0;
+  /** Units that cannot be packed. */
+  unitsDamaged = 0;
+  /** Epochs that a gap made. */
+  gaps = 0;
   /** Times sound went on without pictures. */
   videoStalls = 0;
 
@@ -104,7 +116,9 @@ export class HlsMuxer {
       targetGrowths: this.#timeline.targetGrowths,
       wallJumps: this.#wall.jumps,
       videoStalls: this.videoStalls,
+      gaps: this.gaps,
       unitsLeftOut: this.unitsLeftOut,
+      unitsDamaged: this.unitsDamaged,
       audioResyncs,
     };
   }
@@ -114,32 +128,29 @@ export class HlsMuxer {
    * What was open is finished. Errors: those of the set-up in `tracks`.
    */
   begin(tracks: readonly TrackConfig[], nowMs: number): HlsEvents {
-    this.#finishEpoch(nowMs);
-    const isFirst = this.#tracks.length === 0 && this.state.nextPart === 0;
-    this.#tracks = packableTracks(tracks, this.#options.container);
-    if (this.#tracks.length === 0) return this.#takeEvents();
-    this.#packager = createPackager(this.#tracks, this.#options.container);
-    this.#clocks = new Map(
-      this.#tracks.map((track) => [track.kind, new SampleClock(track, packetSamplesOf(track))]),
-    );
-    const initId = isFirst ? this.state.initId : this.#timeline.discontinue(nowMs);
-    if (this.#packager.initSegment.length > 0) {
-      this.#events.push({ type: 'init', initId, bytes: this.#packager.initSegment });
-    }
-    this.#initIds.add(initId);
+    this.#startEpoch(tracks, nowMs);
     return this.#takeEvents();
   }
 
-  /** Takes an access unit. Errors: `MediaError` and `Mp4Error` for a unit that is then left out. */
+  /** Takes an access unit; one that cannot be packed is left out and counted. */
   push(unit: AccessUnit, nowMs: number): HlsEvents {
-    const clock = this.#clocks.get(unit.kind);
-    if (clock === undefined) {
-      this.unitsLeftOut += 1;
-      return [];
+    const isGap = this.#beginMs !== undefined && unit.dtsMs - this.#lastDtsMs > this.#options.gapMsMax;
+    if (isGap) {
+      this.gaps += 1;
+      this.#startEpoch(this.#tracks, nowMs);
     }
+    const clock = this.#clocks.get(unit.kind);
+    if (clock === undefined || !this.#admits(unit)) {
+      this.unitsLeftOut += 1;
+      return this.#takeEvents();
+    }
+    this.#lastDtsMs = Math.max(this.#lastDtsMs, unit.dtsMs);
     this.#wall.observe(unit.dtsMs, nowMs);
-    const sample = clock.push(unit);
-    if (unit.kind === 'video' && sample) this.#isVideoStalled = false;
+    const sample = this.#tolerate(() => clock.push(unit));
+    if (unit.kind === 'video') {
+      this.#videoAtMs = nowMs;
+      if (sample) this.#isVideoStalled = false;
+    }
     if (sample) this.#take(sample, nowMs);
     if (unit.kind === 'audio') this.#watchVideo(unit.dtsMs, nowMs);
     return this.#takeEvents();
@@ -149,6 +160,22 @@ export class HlsMuxer {
   expire(nowMs: number): HlsEvents {
     this.#expire(nowMs);
     return this.#takeEvents();
+  }
+
+  #startEpoch(tracks: readonly TrackConfig[], nowMs: number): void {
+    this.#finishEpoch(nowMs);
+    const isFirst = this.#tracks.length === 0 && this.state.nextPart === 0;
+    this.#tracks = packableTracks(tracks, this.#options.container);
+    if (this.#tracks.length === 0) return;
+    this.#packager = createPackager(this.#tracks, this.#options.container);
+    this.#clocks = new Map(
+      this.#tracks.map((track) => [track.kind, new SampleClock(track, packetSamplesOf(track))]),
+    );
+    const initId = isFirst ? this.state.initId : this.#timeline.discontinue(nowMs);
+    if (this.#packager.initSegment.length > 0) {
+      this.#events.push({ type: 'init', initId, bytes: this.#packager.initSegment });
+    }
+    this.#initIds.add(initId);
   }
 
   #expire(nowMs: number): void {
@@ -167,30 +194,48 @@ export class HlsMuxer {
     return this.#takeEvents();
   }
 
+  /** An epoch begins with a key frame of the track that leads; sound from before it is left out. */
+  #admits({ kind, dtsMs, keyFrame }: AccessUnit): boolean {
+    if (this.#beginMs === undefined && kind === this.#leadKind && keyFrame) {
+      this.#beginMs = dtsMs;
+      this.#lastDtsMs = dtsMs;
+    }
+    return this.#beginMs !== undefined && dtsMs >= this.#beginMs;
+  }
+
+  #pack(sample: Sample): void {
+    this.#tolerate(() => this.#packager?.add(sample));
+  }
+
+  /** Units come from outside: what is malformed is counted and does no harm. */
+  #tolerate<Result>(work: () => Result): Result | undefined {
+    try {
+      return work();
+    } catch (error) {
+      if (!(error instanceof MediaError) && !(error instanceof Mp4Error)) throw error;
+      this.unitsDamaged += 1;
+      return undefined;
+    }
+  }
+
   get #leadKind(): 'video' | 'audio' {
     const hasVideo = this.#tracks.some(({ kind }) => kind === 'video');
     return hasVideo && !this.#isVideoStalled ? 'video' : 'audio';
   }
 
   #take(sample: Sample, nowMs: number): void {
-    const isLead = sample.kind === this.#leadKind || sample.kind === 'video';
-    if (!this.#hasBegun && !(isLead && sample.keyFrame)) {
-      this.unitsLeftOut += 1;
-      return;
-    }
-    if (!isLead) {
-      this.#packager?.add(sample);
+    if (sample.kind !== 'video' && sample.kind !== this.#leadKind) {
+      this.#pack(sample);
       return;
     }
     const lead = this.#leadSample(sample);
     const segmenter = this.#segmenterFor(lead);
-    this.#hasBegun = true;
     const { endMs } = segmenter;
     const cut = segmenter.before(lead);
     if (cut !== 'none') this.#cutPart(endMs);
     if (cut === 'segment') this.#endSegment(nowMs);
     this.#partStartMs ??= lead.startMs;
-    this.#packager?.add(sample);
+    this.#pack(sample);
     this.#keyFrameFirst ??= lead.keyFrame;
     this.#partHasKey ||= lead.keyFrame;
     const isTooLarge = this.heldBytes > this.#options.partBytesMax;
@@ -215,20 +260,21 @@ export class HlsMuxer {
   #segmenterFor(first: LeadSample): Segmenter {
     if (this.#segmenter) return this.#segmenter;
     const { segmentMs, segmentMsMax, partMs } = this.#options;
-    this.#timeline.setPartTarget(partTargetFor(partMs, first.endMs - first.startMs));
+    const dividesSamples = this.#tracks.length > 1;
+    const frameMs = first.endMs - first.startMs;
+    this.#timeline.setPartTarget(dividesSamples ? partMs : partTargetFor(partMs, frameMs));
     const { partTargetMs, targetDurationSeconds } = this.state;
     const targetMs = targetDurationSeconds * 1000;
-    const dividesSamples = this.#tracks.length > 1;
     this.#segmenter = new Segmenter({ segmentMs, targetMs, segmentMsMax, partTargetMs, dividesSamples });
     return this.#segmenter;
   }
 
-  /** Ends the open part at a time of the stream; without anything in it, it goes on. */
-  #cutPart(endMs: number): void {
+  /** Ends the open part at a time of the stream, with what starts before; without anything in it, it goes on. */
+  #cutPart(endMs: number, beforeMs = endMs): void {
     const startMs = this.#partStartMs;
     if (startMs === undefined || endMs <= startMs) return;
     const isSegmentStart = this.state.open === undefined;
-    const bytes = this.#packager?.cut({ beforeSeconds: endMs / 1000, isSegmentStart });
+    const bytes = this.#packager?.cut({ beforeSeconds: beforeMs / 1000, isSegmentStart });
     if (bytes === undefined) return;
     this.#timeline.addPart({
       durationMs: endMs - startMs,
@@ -253,8 +299,10 @@ export class HlsMuxer {
   #watchVideo(dtsMs: number, nowMs: number): void {
     const video = this.#clocks.get('video');
     const heldSeconds = video?.heldSeconds;
-    if (heldSeconds === undefined || !this.#hasBegun) return;
-    if (dtsMs - heldSeconds * 1000 < this.#options.videoStallMs) return;
+    if (heldSeconds === undefined) return;
+    // Sound that is ahead of its pictures is no stall as long as pictures arrive.
+    const absentMs = Math.min(nowMs - this.#videoAtMs, dtsMs - heldSeconds * 1000);
+    if (absentMs < this.#options.videoStallMs) return;
     const last = video?.flush(dtsMs / 1000);
     this.#isVideoStalled = true;
     this.videoStalls += 1;
@@ -266,14 +314,14 @@ export class HlsMuxer {
       const sample = clock.flush();
       if (sample) this.#take(sample, nowMs);
     }
-    if (this.#segmenter && this.#hasBegun) {
-      this.#cutPart(this.#segmenter.endMs);
+    if (this.#segmenter) {
+      this.#cutPart(this.#segmenter.endMs, Infinity);
       this.#endSegment(nowMs);
     }
     this.#forcedCuts += this.#segmenter?.forcedCuts ?? 0;
     this.#segmenter = undefined;
     this.#partStartMs = undefined;
-    this.#hasBegun = false;
+    this.#beginMs = undefined;
     this.#isVideoStalled = false;
     this.#partHasKey = false;
     this.#keyFrameFirst = undefined;

@@ -82,7 +82,9 @@ export class HlsTimeline {
 
   /** Sets `PART-TARGET` before the first part; it may only grow later. */
   setPartTarget(partTargetMs: number): void {
-    this.#update({ partTargetMs: Math.max(partTargetMs, this.#state.partTargetMs) });
+    const known = this.#state.partTargetMs;
+    if (known > 0 && partTargetMs > known) this.targetGrowths += 1;
+    this.#update({ partTargetMs: Math.max(partTargetMs, known) });
   }
 
   /** Adds a part to the open segment, or opens one with it. */

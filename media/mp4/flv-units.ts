@@ -18,6 +18,8 @@ export interface FlvUnit {
 }
 
 const NOTHING: FlvUnit = {};
+/** Sample entries have 16 bits for it. */
+const SIZE_MAX = 0xffff;
 /** Codecs without a sequence header: their set-up is read from the media itself. */
 const FRAMED_CODECS: ReadonlySet<AudioCodec> = new Set(['ac3', 'eac3']);
 
@@ -80,6 +82,9 @@ export class FlvUnitReader {
   }
 
   #changeVideo(config: VideoConfig): FlvUnit {
+    const { width, height } = config;
+    const hasSize = width > 0 && height > 0 && width <= SIZE_MAX && height <= SIZE_MAX;
+    if (!hasSize) throw new Mp4Error('CODEC_CONFIG_INVALID', `picture of ${width} x ${height}`);
     if (this.#video && isSame(this.#video, config)) return NOTHING;
     // A copy: the record is part of a whole socket read, which would live as long as the stream.
     this.#video = { ...config, record: Buffer.from(config.record) };

@@ -1,6 +1,7 @@
 import { timescaleOf, videoTimescale, type AccessUnit, type Sample, type TrackConfig } from './track.ts';
 
 const DURATION_TICKS_MAX = 2 ** 32 - 1;
+const NOMINAL_TICKS_MAX = videoTimescale / 2;
 /** Frames in a row that must be off before the grid is moved: shorter is jitter of the sender. */
 const OFF_FRAMES_MAX = 8;
 /** Frames by which a packet may be off before the grid is moved at once: sound is missing, or came twice. */
@@ -109,7 +110,8 @@ export class SampleClock {
 
   #finish({ unit, startTicks }: Held, durationTicks: number): Sample {
     const bounded = Math.min(Math.max(durationTicks, 1), DURATION_TICKS_MAX);
-    this.#lastDurationTicks = bounded;
+    // A picture that stayed because none came tells nothing about the next.
+    if (bounded <= NOMINAL_TICKS_MAX) this.#lastDurationTicks = bounded;
     this.#endTicks = startTicks + bounded;
     return {
       kind: unit.kind,
