@@ -156,7 +156,8 @@ function edgeIssues(playlist: ParsedPlaylist): string[] {
   }
   let behind = 0;
   for (const { duration, parts, sequence } of segments.toReversed()) {
-    if (parts.length > 0 && behind > PARTS_LISTED_TARGETS * targetDuration) {
+    const listedSeconds = PARTS_LISTED_TARGETS * targetDuration + ROUNDING_SECONDS * segments.length;
+    if (parts.length > 0 && behind > listedSeconds) {
       issues.push(`segment ${sequence} still lists parts`);
     }
     behind += duration;

@@ -190,7 +190,7 @@ function samplesIn(init: Buffer, fragment: Buffer): number {
 }
 
 function run(command: string, args: readonly string[]): Buffer {
-  return execFileSync(command, args, { stdio: ['ignore', 'pipe', 'inherit'], maxBuffer: 64 * 1024 * 1024 });
+  return execFileSync(command, args, { stdio: ['ignore', 'pipe', 'pipe'], maxBuffer: 64 * 1024 * 1024 });
 }
 
 function readFixture(): { read: FlvUnit[]; reader: FlvUnitReader } {
