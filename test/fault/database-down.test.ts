@@ -4,11 +4,9 @@ import { DataFolder } from '../harness/data-folder.ts';
 import { FixturePublisher, refusedPublish } from '../harness/fixture-publisher.ts';
 import { Gala } from '../harness/gala.ts';
 import { kill } from '../harness/processes.ts';
-import { Show } from '../harness/show.ts';
+import { Show, stallMs } from '../harness/show.ts';
 import { waitFor } from '../harness/wait.ts';
 
-/** A viewer of a moving picture who waits this long has seen it stand still. */
-const stallMs = 500;
 /** The edge asks for 2.5 s, an encoder waits longer. */
 const decisionMs = 3_500;
 /** Roles wait 5 s for each other at most. */

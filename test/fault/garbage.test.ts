@@ -1,10 +1,7 @@
 import { expect, test } from 'vitest';
 import { noise, sendGarbage, tlsHello, type GarbageOptions } from '../harness/garbage.ts';
 import { freePort, Gala } from '../harness/gala.ts';
-import { Show } from '../harness/show.ts';
-
-/** A viewer of a moving picture who waits this long has seen it stand still. */
-const stallMs = 500;
+import { Show, stallMs } from '../harness/show.ts';
 
 /** Longest life of a connection that never says anything sensible, by its listener's limits and one look more. */
 const boundMs = { http: 12_000, rtmp: 6_000, rpc: 12_000 };

@@ -2,11 +2,8 @@ import { expect, test } from 'vitest';
 import { FixturePublisher } from '../harness/fixture-publisher.ts';
 import { Gala } from '../harness/gala.ts';
 import { kill } from '../harness/processes.ts';
-import { Show } from '../harness/show.ts';
+import { Show, stallMs } from '../harness/show.ts';
 import { waitFor } from '../harness/wait.ts';
-
-/** A viewer of a moving picture who waits this long has seen it stand still. */
-const stallMs = 500;
 
 /** Kills one process of the placement table and resolves when its successor is at work. */
 async function killAndAwait(gala: Gala, name: string): Promise<void> {

@@ -3,6 +3,12 @@ import { FlvViewer } from './flv-viewer.ts';
 import type { Gala, TestHost } from './gala.ts';
 import { waitFor } from './wait.ts';
 
+/**
+ * A gap that a viewer would call a stall, three times the half second that we allow ourselves: publisher, viewer and
+ * test share a process and the machine with what is tested.
+ */
+export const stallMs = 1_500;
+
 /** A host on air with one `realtime` viewer who sees pictures. */
 export class Show implements AsyncDisposable {
   readonly host: TestHost;
