@@ -5,7 +5,7 @@ import { Audience } from './audience.ts';
 import { Batch } from './batch.ts';
 import { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
-import { encodePayload } from './payload.ts';
+import { Payload } from './payload.ts';
 import type { Tag } from './tag.ts';
 import { makeTag, makeViewer } from './testing.ts';
 
@@ -16,7 +16,7 @@ function makeAudience(tickMs?: number) {
   const cache = new GopCache();
   const joinPoint = (sequence: number) => {
     const tags = cache.upTo(sequence);
-    return { payload: encodePayload(tags, [head]), hasPicture: tags.length > 0 };
+    return { payload: new Payload(tags, [head]), hasPicture: tags.length > 0 };
   };
   const fanout = new Fanout(clock);
   const counters = { pendingOverflows: 0 };
