@@ -2,8 +2,8 @@ import { Payload } from './payload.ts';
 import type { Tag } from './tag.ts';
 
 /**
- * All tags of one tick, encoded at most once per form and framing. Healthy viewers get `full`; the other forms exist only
- * when some viewer is slow or waits for a key frame, and are shared among all such viewers.
+ * All tags of one tick, encoded at most once per form and framing. Healthy viewers get `full`; the other forms
+ * exist only when some viewer is slow or waits for a key frame, and are shared among all such viewers.
  */
 export class Batch {
   /** Counts the ticks of an audience; a viewer gets each tick from its first one on exactly once. */
