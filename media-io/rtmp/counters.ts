@@ -2,7 +2,8 @@ import type { MediaErrorCode } from '@gala/media/error';
 
 /**
  * Why a server's connection ended: a code of `media` for what the peer sent, else one of these. `REFUSED` is a
- * request that was turned down, `DISMISSED` an accepted publisher that the owner ended, as a takeover does.
+ * request that was turned down, `DISMISSED` an accepted publisher that the owner ended, as a takeover does,
+ * `PLAYER_SLOW` a player that the owner gave up, `PLAYER_FLOOD` one that says more than players do.
  */
 export type RtmpEndReason =
   | MediaErrorCode
@@ -17,6 +18,8 @@ export type RtmpEndReason =
   | 'DECISION_TIMEOUT'
   | 'DECISION_FAILED'
   | 'PUBLISHER_IDLE'
+  | 'PLAYER_SLOW'
+  | 'PLAYER_FLOOD'
   | 'CONNECTIONS_MAX'
   | 'PROCESS_MEMORY_MAX'
   | 'UNREAD_ANSWERS_MAX'

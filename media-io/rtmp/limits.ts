@@ -16,7 +16,9 @@ export interface RtmpServerLimits {
   readonly decisionMs: number;
   /** Of a publisher without a byte. */
   readonly publisherIdleMs: number;
-  /** How long a refused peer may take to read why. */
+  /** What a player may send per second of its life on average, and at once: it has little to say. */
+  readonly playerBytesPerSecond: number;
+  /** How long a refused peer may take to read why, and a player to take the last bytes. */
   readonly lingerMs: number;
   /** Memory of unfinished messages and undecided bytes of all connections together. */
   readonly heldBytesMax: number;
@@ -32,6 +34,7 @@ export const rtmpServerLimits: RtmpServerLimits = {
   requestMs: 10_000,
   decisionMs: 5000,
   publisherIdleMs: 15_000,
+  playerBytesPerSecond: 4096,
   lingerMs: 1000,
   heldBytesMax: 256 * 1024 * 1024,
   unreadBytesMax: 1024 * 1024,

@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TokenBucket } from '@gala/lib/http';
 import { MediaError } from '@gala/media/error';
 import { createServerSession, type MediaMessage, type PublishRequest } from '@gala/media/rtmp';
 import type { PlayRequest, ServerSession, ServerSessionStage } from '@gala/media/rtmp';
@@ -55,6 +56,8 @@ export class RtmpServerConnection {
   #lastByteAtMs = this.#openedAtMs;
   #deadline: NodeJS.Timeout | undefined;
   #decision: AbortController | undefined;
+  /** What a player may still send; its answers would pile up in front of the media. */
+  #playerAllowance: TokenBucket | undefined;
   #heldBytes = 0;
   #batchMessages = 0;
   #isEnded = false;
@@ -134,7 +137,8 @@ export class RtmpServerConnection {
     this.#counters.receivedBytes += bytes.length;
     if (this.#isEnded) return;
     this.#lastByteAtMs = performance.now();
-    this.#run(() => this.#session.push(bytes));
+    if (this.#session.stage === 'playing' && !this.#mayPlayerSend(bytes.length)) this.#end('PLAYER_FLOOD');
+    else this.#run(() => this.#session.push(bytes));
   }
 
   /** Runs the session, writes its answers in one piece, and looks at the limits afterwards. */
@@ -162,7 +166,15 @@ export class RtmpServerConnection {
     if (stage === this.#stage || this.#isEnded) return;
     this.#stage = stage;
     this.#stageAtMs = performance.now();
+    // A player gets many messages in one write: Nagle costs it nothing, and half-empty packets cost much.
+    if (stage === 'playing') this.#socket.setNoDelay(false);
     this.#armDeadline();
+  }
+
+  #mayPlayerSend(bytes: number): boolean {
+    const perSecond = this.#limits.playerBytesPerSecond;
+    this.#playerAllowance ??= new TokenBucket({ perSecond, burst: perSecond }, this.#lastByteAtMs);
+    return this.#playerAllowance.take(this.#lastByteAtMs, bytes) === 0;
   }
 
   #account(heldBytes: number): void {
@@ -230,7 +242,8 @@ export class RtmpServerConnection {
     if (isPublish) this.#handler.onStart?.(role);
     if (isPublish) this.#session.acceptPublish();
     else this.#session.acceptPlay();
-    if (!isPublish) this.#handler.onStart?.(role);
+    // What the player sent meanwhile may have ended it already.
+    if (!isPublish && this.#session.stage === 'playing') this.#handler.onStart?.(role);
   }
 
   #fail(role: Role, reason: RtmpEndReason = 'DECISION_FAILED'): void {

@@ -2,7 +2,7 @@ import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseVideoTag } from '@gala/media/flv';
-import { createClientSession } from '@gala/media/rtmp';
+import { createClientSession, encodeMessage, OUT_CHUNK_BYTES } from '@gala/media/rtmp';
 import { describe, expect, test } from 'vitest';
 import { connectRtmp } from './client.ts';
 import { listenRtmp } from './server.ts';
@@ -261,6 +261,49 @@ test('players get what the owner sends, and the end of the stream', async () => 
   await gone.promise;
   const other = await connectRtmp(`${url}/nothing`);
   await expect(other.play(() => {})).rejects.toMatchObject({ detail: 'NetStream.Play.StreamNotFound' });
+});
+
+test('a player that says more than players do is closed, one that pings now and then is answered', async () => {
+  const ends: string[] = [];
+  await using server = await listenRtmp({
+    port: 0,
+    host: '127.0.0.1',
+    onSession: () => ({
+      onPublish: () => ({ accept: false }),
+      onPlay: () => ({ accept: true }),
+      onMedia: () => {},
+      onEnd: (reason) => ends.push(reason),
+    }),
+  });
+  const socket = connect(server.address().port, '127.0.0.1').on('error', () => {});
+  let isReady = false;
+  const session = createClientSession({
+    role: 'play',
+    app: 'live',
+    tcUrl: 'rtmp://127.0.0.1/live',
+    streamName: 'room',
+    handler: {
+      onWrite: (bytes) => socket.write(bytes),
+      onReady: () => (isReady = true),
+      onRefused: () => {},
+    },
+  });
+  let received: Buffer = Buffer.alloc(0);
+  socket.on('data', (bytes: Buffer) => {
+    received = Buffer.concat([received, bytes]);
+    session.push(bytes);
+  });
+  session.start();
+  await until(() => isReady);
+  const ping = Buffer.from('000612345678', 'hex');
+  const message = { chunkStreamId: 2, typeId: 4, streamId: 0, timestampMs: 0, payload: ping };
+  const bytes = encodeMessage(message, OUT_CHUNK_BYTES);
+  socket.write(bytes);
+  await until(() => received.includes(Buffer.from('000712345678', 'hex')));
+  expect(ends).toEqual([]);
+  for (let count = 0; count < 1000; count++) socket.write(bytes);
+  await closed(socket);
+  expect(ends).toEqual(['PLAYER_FLOOD']);
 });
 
 test('a taken port is a coded error, and disposing closes every connection', async () => {

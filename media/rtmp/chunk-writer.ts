@@ -1,6 +1,8 @@
 import { EXTENDED_TIMESTAMP } from './chunk-header.ts';
 import type { RtmpMessage } from './message.ts';
 
+/** Size of the chunks that both kinds of session send, once they have announced it. */
+export const OUT_CHUNK_BYTES = 60_000;
 const FULL_HEADER_BYTES = 11;
 const DELTA_HEADER_BYTES = 7;
 const EXTENDED_BYTES = 4;

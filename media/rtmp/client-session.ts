@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { AmfObject } from '../amf/index.ts';
 import { MediaError } from '../error/index.ts';
 import { splitAggregate } from './aggregate.ts';
+import { OUT_CHUNK_BYTES } from './chunk-writer.ts';
 import { asObject, asString, commandMessage, decodeCommand, isCommand } from './command.ts';
 import type { RtmpCommand, RtmpStatus } from './command.ts';
 import { userControlMessage, windowAckSizeMessage } from './control.ts';
@@ -12,7 +13,6 @@ import { rtmpLimits, type RtmpLimits } from './limits.ts';
 import { RtmpLink } from './link.ts';
 import { messageType, toRtmpMessage, type MediaMessage, type RtmpMessage } from './message.ts';
 
-const OUT_CHUNK_BYTES = 60_000;
 const WINDOW_BYTES = 5_000_000;
 const PLAY_BUFFER_MS = 0x7d0;
 const PLAY_LIVE = -1;

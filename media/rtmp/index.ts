@@ -1,5 +1,5 @@
 export { ChunkReader } from './chunk-reader.ts';
-export { ChunkWriter, encodeMessage } from './chunk-writer.ts';
+export { ChunkWriter, encodeMessage, OUT_CHUNK_BYTES } from './chunk-writer.ts';
 export { createClientSession, ClientSession } from './client-session.ts';
 export type { ClientSessionHandler, ClientSessionOptions, ClientSessionStage } from './client-session.ts';
 export type { RtmpStatus } from './command.ts';

@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { MediaError } from '../error/index.ts';
 import { splitAggregate } from './aggregate.ts';
+import { OUT_CHUNK_BYTES } from './chunk-writer.ts';
 import { asString, commandMessage, decodeCommand, isCommand, statusMessage } from './command.ts';
 import type { RtmpCommand } from './command.ts';
 import { peerBandwidthMessage, userControlMessage, windowAckSizeMessage } from './control.ts';
@@ -20,7 +21,6 @@ import {
   type PublishRequest,
 } from './server-request.ts';
 
-const OUT_CHUNK_BYTES = 60_000;
 const WINDOW_BYTES = 5_000_000;
 const ANSWER_NAMES = new Set(['_result', '_error', 'onStatus', 'close']);
 
@@ -70,7 +70,6 @@ export class ServerSession {
   readonly #handshake: ServerHandshake;
   readonly #link: RtmpLink;
   readonly #openStreams = new Set<number>();
-  #lastStreamId = 0;
   #connect: ConnectRequest | undefined;
   /** The stream this connection publishes or plays, or has asked to. */
   #active: { role: Role; streamId: number; isDecided: boolean } | undefined;
@@ -322,9 +321,11 @@ export class ServerSession {
       this.#error(command, 'NetConnection.Call.Failed', 'Too many streams');
       return;
     }
-    this.#lastStreamId += 1;
-    this.#openStreams.add(this.#lastStreamId);
-    this.#result(command, this.#lastStreamId);
+    // The lowest free number: a player that begins anew has message stream 1 again, as bytes shared by players say.
+    let streamId = 1;
+    while (this.#openStreams.has(streamId)) streamId += 1;
+    this.#openStreams.add(streamId);
+    this.#result(command, streamId);
   }
 
   #onDeleteStream(command: RtmpCommand): void {

@@ -74,23 +74,28 @@ describeWithEngines('the first broadcast', ['ffmpeg', 'chromium'], () => {
       await Promise.all(pages.map((page) => page.context().close()));
     });
 
-    test('ffprobe reads H.264 and AAC with rising DTS', async () => {
-      const url = `${gala.liveUrl}/live/@alice.flv`;
-      const { stdout } = await run(enginePath('ffmpeg').replace(/ffmpeg$/, 'ffprobe'), [
-        ...'-v error -show_entries packet=codec_type,dts:stream=codec_name -of json'.split(' '),
-        ...`-read_intervals %+4 ${url}`.split(' '),
-      ]);
-      const probe = JSON.parse(stdout) as {
-        streams: { codec_name: string }[];
-        packets: { codec_type: string; dts: number }[];
-      };
-      expect(probe.streams.map((stream) => stream.codec_name).toSorted()).toEqual(['aac', 'h264']);
-      for (const type of ['audio', 'video']) {
-        const dts = probe.packets.filter((packet) => packet.codec_type === type).map((packet) => packet.dts);
-        expect(dts.length).toBeGreaterThan(50);
-        expect(dts.every((value, index) => index === 0 || value > dts[index - 1])).toBe(true);
-      }
-    });
+    test.each(['HTTP-FLV', 'RTMP'])(
+      'ffprobe reads H.264 and AAC with rising DTS over %s',
+      async (protocol) => {
+        const url = protocol === 'RTMP' ? `${gala.rtmpUrl}/@alice` : `${gala.liveUrl}/live/@alice.flv`;
+        const { stdout } = await run(enginePath('ffmpeg').replace(/ffmpeg$/, 'ffprobe'), [
+          ...'-v error -show_entries packet=codec_type,dts:stream=codec_name -of json'.split(' '),
+          ...`-read_intervals %+4 ${url}`.split(' '),
+        ]);
+        const probe = JSON.parse(stdout) as {
+          streams: { codec_name: string }[];
+          packets: { codec_type: string; dts: number }[];
+        };
+        expect(probe.streams.map((stream) => stream.codec_name).toSorted()).toEqual(['aac', 'h264']);
+        for (const type of ['audio', 'video']) {
+          const dts = probe.packets
+            .filter((packet) => packet.codec_type === type)
+            .map((packet) => packet.dts);
+          expect(dts.length).toBeGreaterThan(50);
+          expect(dts.every((value, index) => index === 0 || value > dts[index - 1])).toBe(true);
+        }
+      },
+    );
 
     test('the end: hold, then ended, and the page says so', async () => {
       const page = await openRoom(browser, `${gala.webUrl}/@alice`);

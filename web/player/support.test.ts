@@ -4,9 +4,10 @@ import { canPlayFlv, choosePlayUrls, parseProtocol } from './support.ts';
 const play = [
   { protocol: 'ws-flv', url: 'ws://edge.test:8081/live/7.flv?sig=a%2Bb' },
   { protocol: 'http-flv', url: 'http://edge.test:8081/live/7.flv?sig=a%2Bb' },
+  { protocol: 'rtmp', url: 'rtmp://edge.test/live/7?sig=a%2Bb' },
 ] as const;
 
-test('all addresses in the order of the answer, with the latency beside the signature', () => {
+test('all addresses that browsers can use, in the order of the answer, with the latency beside the signature', () => {
   const chosen = choosePlayUrls(play, { latency: 'economy', protocol: undefined }, 'http:');
   expect(chosen.map(({ url }) => url)).toEqual([
     'ws://edge.test:8081/live/7.flv?sig=a%2Bb&latency=economy',

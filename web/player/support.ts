@@ -1,7 +1,9 @@
 import type { PlayUrl } from '@gala/protocol/rest';
 import type { Latency } from './latency.ts';
 
-export type Protocol = PlayUrl['protocol'];
+/** What this player speaks; the answer lists more. */
+export type Protocol = Exclude<PlayUrl['protocol'], 'rtmp'>;
+export type FlvUrl = PlayUrl & { readonly protocol: Protocol };
 export const protocols: readonly Protocol[] = ['ws-flv', 'http-flv'];
 
 export interface PlayPreference {
@@ -32,8 +34,9 @@ export function choosePlayUrls(
   play: readonly PlayUrl[],
   preference: PlayPreference,
   pageScheme: string,
-): PlayUrl[] {
+): FlvUrl[] {
   return play
+    .filter((entry): entry is FlvUrl => parseProtocol(entry.protocol) !== undefined)
     .filter(({ protocol }) => preference.protocol === undefined || protocol === preference.protocol)
     .filter(({ url }) => pageScheme !== 'https:' || /^(wss|https):/.test(url))
     .map((entry) => ({ ...entry, url: withLatency(entry.url, preference.latency) }));

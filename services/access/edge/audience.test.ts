@@ -5,7 +5,7 @@ import { Audience } from './audience.ts';
 import { Batch } from './batch.ts';
 import { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
-import { encodePayload } from './payload.ts';
+import { Payload, type Framing } from './payload.ts';
 import type { Tag } from './tag.ts';
 import { makeTag, makeViewer } from './testing.ts';
 
@@ -16,7 +16,7 @@ function makeAudience(tickMs?: number) {
   const cache = new GopCache();
   const joinPoint = (sequence: number) => {
     const tags = cache.upTo(sequence);
-    return { payload: encodePayload(tags, [head]), hasPicture: tags.length > 0 };
+    return { payload: new Payload(tags, [head]), hasPicture: tags.length > 0 };
   };
   const fanout = new Fanout(clock);
   const counters = { pendingOverflows: 0 };
@@ -103,37 +103,41 @@ test('while a fan-out is under way the next tick grows instead of queueing up', 
   expect(fanout.writes - writes).toBe(600);
 });
 
-test('a slow viewer loses disposable frames, then pictures, then all; and is closed at last', () => {
-  const { audience, add, clock } = makeAudience();
-  let backlog = 0;
-  const limits = { disposableBytes: 100, pictureBytes: 200, stopBytes: 300, evictMs: 1000, drainMs: 100 };
-  const { viewer, socket, counters, received } = makeViewer({ limits });
-  Object.defineProperty(socket, 'writableLength', { get: () => backlog });
-  add(makeTag({ keyFrame: true }));
-  audience.join(viewer);
-  received();
-  const deliver = (atBacklog: number, ...tags: Tag[]): Buffer => {
-    backlog = atBacklog;
-    for (const tag of tags) add(tag);
-    audience.flush();
-    return received();
-  };
-  deliver(0, makeTag({}));
-  const needed = makeTag({});
-  expect(deliver(150, makeTag({ disposable: true }), needed)).toEqual(bytesOf(needed));
-  const audio = makeTag({ kind: 'audio' });
-  expect(deliver(250, makeTag({}), audio)).toEqual(bytesOf(audio));
-  expect(deliver(350, makeTag({}), makeTag({ kind: 'audio' }))).toEqual(Buffer.alloc(0));
-  const key = makeTag({ keyFrame: true });
-  expect(deliver(10, makeTag({}), key)).toEqual(bytesOf(key));
-  expect(counters).toEqual({ disposableShed: 1, picturesShed: 1, batchesShed: 1, viewersEvicted: 0 });
-  clock.advance(500);
-  deliver(350, makeTag({}));
-  clock.advance(1001);
-  deliver(350, makeTag({}));
-  expect(counters.viewersEvicted).toBe(1);
-  expect(socket.destroyed).toBe(true);
-});
+test.each<Framing>(['flv', 'webSocket', 'rtmp'])(
+  'a slow viewer of %s loses disposable frames, then pictures, then all; and is closed at last',
+  (framing) => {
+    const framed = (...tags: Tag[]) => new Payload(tags).in(framing);
+    const { audience, add, clock } = makeAudience();
+    let backlog = 0;
+    const limits = { disposableBytes: 100, pictureBytes: 200, stopBytes: 300, evictMs: 1000, drainMs: 100 };
+    const { viewer, socket, counters, received } = makeViewer({ limits, framing });
+    Object.defineProperty(socket, 'writableLength', { get: () => backlog });
+    add(makeTag({ keyFrame: true }));
+    audience.join(viewer);
+    received();
+    const deliver = (atBacklog: number, ...tags: Tag[]): Buffer => {
+      backlog = atBacklog;
+      for (const tag of tags) add(tag);
+      audience.flush();
+      return received();
+    };
+    deliver(0, makeTag({}));
+    const needed = makeTag({});
+    expect(deliver(150, makeTag({ disposable: true }), needed)).toEqual(framed(needed));
+    const audio = makeTag({ kind: 'audio' });
+    expect(deliver(250, makeTag({}), audio)).toEqual(framed(audio));
+    expect(deliver(350, makeTag({}), makeTag({ kind: 'audio' }))).toEqual(Buffer.alloc(0));
+    const key = makeTag({ keyFrame: true });
+    expect(deliver(10, makeTag({}), key)).toEqual(framed(key));
+    expect(counters).toEqual({ disposableShed: 1, picturesShed: 1, batchesShed: 1, viewersEvicted: 0 });
+    clock.advance(500);
+    deliver(350, makeTag({}));
+    clock.advance(1001);
+    deliver(350, makeTag({}));
+    expect(counters.viewersEvicted).toBe(1);
+    expect(socket.destroyed).toBe(true);
+  },
+);
 
 test('what came with the join is no debt until it has been taken once', () => {
   const { audience, add } = makeAudience();

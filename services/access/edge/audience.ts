@@ -66,6 +66,7 @@ export class Audience {
     if (this.#size === 0 && !this.#busy) {
       this.#takePending();
       this.#lastSequence = tag.sequence;
+      this.#cachedJoin = undefined;
       return;
     }
     if (this.#awaitsKeyFrame && this.#isUseless(tag)) return;

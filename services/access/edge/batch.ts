@@ -1,9 +1,9 @@
-import { encodePayload, type Payload } from './payload.ts';
+import { Payload } from './payload.ts';
 import type { Tag } from './tag.ts';
 
 /**
- * All tags of one tick, encoded at most once per form. Healthy viewers get `full`; the other forms exist only
- * when some viewer is slow or waits for a key frame, and are shared among all such viewers.
+ * All tags of one tick, encoded at most once per form and framing. Healthy viewers get `full`; the other forms
+ * exist only when some viewer is slow or waits for a key frame, and are shared among all such viewers.
  */
 export class Batch {
   /** Counts the ticks of an audience; a viewer gets each tick from its first one on exactly once. */
@@ -33,23 +33,23 @@ export class Batch {
   }
 
   get full(): Payload {
-    return (this.#full ??= encodePayload(this.#tags));
+    return (this.#full ??= new Payload(this.#tags));
   }
 
   /** Pictures from the last key frame of the tick on, and all of the rest: what `audioOnly` goes over into. */
   get fromKeyFrame(): Payload {
-    return (this.#fromKeyFrame ??= encodePayload(
+    return (this.#fromKeyFrame ??= new Payload(
       this.#tags.filter((tag, index) => index >= this.#keyIndex || !isPicture(tag)),
     ));
   }
 
   get withoutDisposable(): Payload {
-    return (this.#withoutDisposable ??= encodePayload(this.#tags.filter((tag) => !tag.disposable)));
+    return (this.#withoutDisposable ??= new Payload(this.#tags.filter((tag) => !tag.disposable)));
   }
 
   /** Audio, data and sequence headers: what still flows when the pictures are shed. */
   get audioOnly(): Payload {
-    return (this.#audioOnly ??= encodePayload(this.#tags.filter((tag) => !isPicture(tag))));
+    return (this.#audioOnly ??= new Payload(this.#tags.filter((tag) => !isPicture(tag))));
   }
 }
 

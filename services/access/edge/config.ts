@@ -32,7 +32,12 @@ export const rtmpSection = section(
   z.object({
     host: z.string().default('127.0.0.1').describe('address to bind; `gala up --public` binds ::'),
     port: z.int().min(0).max(65_535).default(1935),
-    connectionsMax: z.int().min(1).default(2_000),
+    connectionsMax: z.int().min(1).default(12_000).describe('publishers and players of one process'),
+    playersMax: z
+      .int()
+      .min(0)
+      .default(10_000)
+      .describe('RTMP players of one process, so that publishers find room; more get TOO_MANY_VIEWERS'),
     idleMs: z.int().min(1_000).default(15_000).describe('a publisher that sends nothing this long is gone'),
   }),
 );

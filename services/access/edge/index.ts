@@ -10,13 +10,13 @@ import { Ingest } from './ingest.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
 import { Reports } from './reports.ts';
-import { listenForPublishers } from './rtmp.ts';
+import { openRtmp } from './rtmp.ts';
 import { mountStreams, showMetrics } from './routes.ts';
 import { Streams } from './streams.ts';
 
 export { edgeSection, rtmpSection } from './config.ts';
 
-/** RTMP in; HTTP-FLV and WS-FLV out. */
+/** RTMP in; HTTP-FLV, WS-FLV and RTMP out. */
 export const role: Role = { name: 'edge', start };
 
 async function start(context: Context): Promise<RunningRole> {
@@ -43,7 +43,7 @@ async function start(context: Context): Promise<RunningRole> {
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   stack.use(await coord.join('edge', { id: processId, data: {} }));
-  const publishers = stack.use(await listenForPublishers({ config: config.rtmp, ingest, events, metrics }));
+  const rtmp = stack.use(await openRtmp({ config: config.rtmp, ingest, play, events, metrics }));
   stack.defer(() => ingest.close());
   const live = await context.listener('live');
   stack.defer(live.mount('/live', play.request));
@@ -51,5 +51,5 @@ async function start(context: Context): Promise<RunningRole> {
   stack.defer(mountStreams(await context.listener('admin'), streams));
   showMetrics({ metrics, streams, play, fanout });
   const owned = stack.move();
-  return { addresses: { rtmp: publishers.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -3,7 +3,7 @@ import { edgeErrors } from '@gala/protocol/errors';
 import { parseId, roomIdMax } from '@gala/protocol/ids';
 import type { Latency } from './viewer.ts';
 
-/** What a play URL asks for: `/live/<roomId>.flv` or `/live/@<name>.flv`, `?latency=realtime|low|economy`. */
+/** What a viewer asks for: a room by its id or by `@<name>` of its host, `?latency=realtime|low|economy`. */
 export interface PlayTarget {
   /** Exactly one of the two is set. */
   readonly roomId: number | undefined;
@@ -12,16 +12,38 @@ export interface PlayTarget {
   readonly query: URLSearchParams;
 }
 
-const path = /^\/live\/(?:@([A-Za-z0-9][A-Za-z0-9._-]{2,31})|([0-9]{1,16}))\.flv$/;
+/** The application of RTMP publishers and players; another one is refused. */
+export const application = 'live';
+const path = /^\/live\/(.*)\.flv$/;
+const roomRef = /^(?:@([A-Za-z0-9][A-Za-z0-9._-]{2,31})|([0-9]{1,16}))$/;
 const latencies: ReadonlySet<string> = new Set(['realtime', 'low', 'economy']);
 
-/** @throws CodedError STREAM_UNKNOWN for another path, LATENCY_INVALID for an unknown latency */
+/**
+ * Reads `/live/<room>.flv?<query>`.
+ * @throws CodedError STREAM_UNKNOWN for another path, LATENCY_INVALID for an unknown latency
+ */
 export function parsePlayUrl(url: string): PlayTarget {
   const mark = url.indexOf('?');
-  const match = path.exec(mark < 0 ? url : url.slice(0, mark));
+  const ref = path.exec(mark < 0 ? url : url.slice(0, mark))?.[1] ?? '';
+  return target(ref, new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1)));
+}
+
+/** What an RTMP player names: `rtmp://host/live/<room>?<query>`, the query behind any of its parts. */
+export interface PlayAddress {
+  readonly app: string;
+  readonly streamName: string;
+  readonly params: Readonly<Record<string, string>>;
+}
+
+/** @throws CodedError as `parsePlayUrl` */
+export function parsePlayAddress({ app, streamName, params }: PlayAddress): PlayTarget {
+  return target(app === application ? streamName : '', new URLSearchParams(params));
+}
+
+function target(ref: string, query: URLSearchParams): PlayTarget {
+  const match = roomRef.exec(ref);
   const roomId = match?.[2] ? parseId(match[2], roomIdMax) : undefined;
   if (!match || (!match[1] && roomId === undefined)) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
-  const query = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
   return { roomId, hostName: match[1], latency: parseLatency(query.get('latency')), query };
 }
 

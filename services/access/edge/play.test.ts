@@ -88,6 +88,7 @@ test('HEAD and OPTIONS are answered without joining, other methods are not', asy
   expect([options.status, options.headers.get('access-control-allow-methods')]).toEqual([204, 'GET, HEAD']);
   expect(await codeOf(await ask(edge, roomPath(edge), 'POST'))).toBe('METHOD_NOT_ALLOWED');
   expect(await edge.metric('gala_edge_viewers_joined_total')).toBe(0);
+  expect(await edge.metric('gala_edge_viewers')).toBe(0);
 });
 
 test('an unknown room and an unknown latency are refused with their code, readable by any page', async () => {

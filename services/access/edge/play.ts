@@ -8,11 +8,12 @@ import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { verifyPlay } from '@gala/protocol/play';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
+import type { Framing } from './payload.ts';
 import type { PlayKeys } from './play-keys.ts';
 import { parsePlayUrl, type PlayTarget } from './play-request.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
-import { Viewer, type Framing, type Latency, type ViewerLimits } from './viewer.ts';
+import { Viewer, type Latency, type ViewerLimits, type ViewerSocket } from './viewer.ts';
 import { acceptWebSocket, watchControlFrames } from './websocket.ts';
 
 const allowOrigin = { 'Access-Control-Allow-Origin': '*' };
@@ -39,12 +40,21 @@ export interface PlayOptions {
   readonly trustedProxies: TrustedProxies;
 }
 
-interface Found {
+export interface Found {
   readonly stream: Stream;
   readonly latency: Latency;
 }
 
-/** The door of the viewers: HTTP-FLV and WS-FLV on `/live/…`, one raw socket each once they are in. */
+/** Room for one viewer, which counts until it is given back. */
+export interface Place extends Found {
+  /** The viewer's address as the limits count it. */
+  readonly address: string;
+}
+
+/**
+ * The door of the viewers: HTTP-FLV and WS-FLV on `/live/…`, one raw socket each once they are in. RTMP players
+ * come in through `find`, `reserve` and `join`.
+ */
 export class Play {
   readonly #options: PlayOptions;
   readonly #limits: ViewerLimits;
@@ -73,7 +83,7 @@ export class Play {
       response.writeHead(204, preflightHeaders).end();
       return;
     }
-    this.#find(request)
+    this.#findRequested(request)
       .then((target) => this.#playHttp(request, response, target))
       .catch((error: unknown) => this.#refuse(response, error));
   };
@@ -81,23 +91,76 @@ export class Play {
   /** WS-FLV. `head` is what came right behind the handshake. */
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (head.length > 0) socket.unshift(head);
-    this.#find(request)
+    this.#findRequested(request)
       .then((target) => this.#playWebSocket(request, socket, target))
       .catch((error: unknown) => this.#refuseUpgrade(socket, error));
   };
 
-  /** The stream that a request may play. */
-  async #find(request: IncomingMessage): Promise<Found> {
-    if (request.method !== 'GET' && request.method !== 'HEAD') {
-      throw new CodedError(commonErrors, 'METHOD_NOT_ALLOWED');
-    }
-    const target = parsePlayUrl(request.url ?? '');
+  /**
+   * The stream that somebody may play.
+   * @throws CodedError STREAM_UNKNOWN, PLAY_SIGNATURE_WRONG, UNAVAILABLE
+   */
+  async find(target: PlayTarget): Promise<Found> {
     const { streams } = this.#options;
     const stream =
       target.roomId === undefined ? streams.byName(target.hostName!) : streams.get(target.roomId);
     if (!stream) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
     if (stream.identity.isPrivate) await this.#verify(stream, target);
     return { stream, latency: target.latency };
+  }
+
+  /**
+   * The last checks, in the same turn as the place is taken, so that no two viewers take the same one. It goes
+   * back by `leave` for who has joined, else by `release`.
+   * @throws CodedError TOO_MANY_VIEWERS, STREAM_UNKNOWN
+   */
+  reserve(found: Found, address: string): Place {
+    const { config } = this.#options;
+    const ofAddress = this.#perAddress.get(address) ?? 0;
+    if (this.#viewerCount >= config.viewersMax || ofAddress >= config.viewersPerAddressMax) {
+      throw new CodedError(edgeErrors, 'TOO_MANY_VIEWERS');
+    }
+    if (found.stream.state === 'ended') throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
+    this.#count(address, 1);
+    return { ...found, address };
+  }
+
+  release({ address }: Place): void {
+    this.#count(address, -1);
+  }
+
+  join({ stream, latency, address }: Place, socket: ViewerSocket, framing: Framing): Viewer {
+    const { events } = this.#options;
+    const viewer = new Viewer({
+      socket,
+      framing,
+      latency,
+      remoteAddress: address,
+      limits: this.#limits,
+      counters: events.counters,
+    });
+    events.viewerJoined();
+    stream.join(viewer);
+    return viewer;
+  }
+
+  /** Call once when the connection of a viewer that joined is over. */
+  leave(viewer: Viewer, stream: Stream): void {
+    this.#count(viewer.remoteAddress, -1);
+    this.#options.events.viewerLeft();
+    stream.leave(viewer);
+  }
+
+  /** Whom the limits count a connection for. */
+  addressKey(peer: string, forwardedFor?: string): string {
+    return rateKey(clientAddress(peer, forwardedFor, this.#options.trustedProxies));
+  }
+
+  async #findRequested(request: IncomingMessage): Promise<Found> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      throw new CodedError(commonErrors, 'METHOD_NOT_ALLOWED');
+    }
+    return this.find(parsePlayUrl(request.url ?? ''));
   }
 
   async #verify(stream: Stream, { query }: PlayTarget): Promise<void> {
@@ -108,61 +171,41 @@ export class Play {
   }
 
   #playHttp(request: IncomingMessage, response: ServerResponse, found: Found): void {
-    const address = this.#admit(request, found.stream);
+    const place = this.#reserveFor(request, found);
     if (request.method === 'HEAD') {
+      this.release(place);
       response.writeHead(200, flvHeaders).end();
       return;
     }
     const socket = takeSocket(response, { headers: flvHeaders });
-    if (socket) this.#join(socket, 'flv', { ...found, address });
+    if (socket) this.#joinSocket(place, socket, 'flv');
+    else this.release(place);
   }
 
   #playWebSocket(request: IncomingMessage, socket: Duplex, found: Found): void {
     if (socket.destroyed) return;
-    const address = this.#admit(request, found.stream);
+    const place = this.#reserveFor(request, found);
     // Nagle on, as takeSocket does for HTTP-FLV.
     if (socket instanceof Socket) socket.setNoDelay(false);
     if (!acceptWebSocket(request, socket)) {
+      this.release(place);
       throw new CodedError(commonErrors, 'INVALID_REQUEST', { detail: 'WebSocket handshake' });
     }
-    const viewer = this.#join(socket, 'webSocket', { ...found, address });
-    watchControlFrames(viewer, () => this.#options.events.counters.framesMalformed++);
+    const viewer = this.#joinSocket(place, socket, 'webSocket');
+    watchControlFrames(viewer, socket, () => this.#options.events.counters.framesMalformed++);
   }
 
-  /** The last checks, in the same turn as the join, so that no two viewers take the same place. */
-  #admit(request: IncomingMessage, stream: Stream): string {
-    const { config } = this.#options;
-    const address = this.#addressKey(request);
-    const ofAddress = this.#perAddress.get(address) ?? 0;
-    if (this.#viewerCount >= config.viewersMax || ofAddress >= config.viewersPerAddressMax) {
-      throw new CodedError(edgeErrors, 'TOO_MANY_VIEWERS');
-    }
-    if (stream.state === 'ended') throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
-    return address;
+  #reserveFor(request: IncomingMessage, found: Found): Place {
+    const forwardedFor = request.headers['x-forwarded-for']?.toString();
+    return this.reserve(found, this.addressKey(request.socket.remoteAddress ?? '', forwardedFor));
   }
 
   /** One closure a viewer, since what one weighs counts ten thousand times. */
-  #join(socket: Duplex, framing: Framing, { stream, latency, address }: Found & { address: string }): Viewer {
-    const { events } = this.#options;
-    const viewer = new Viewer({
-      socket,
-      framing,
-      latency,
-      remoteAddress: address,
-      limits: this.#limits,
-      counters: events.counters,
-    });
-    this.#count(address, 1);
-    events.viewerJoined();
-    socket.once('close', () => this.#leave(viewer, stream));
-    stream.join(viewer);
+  #joinSocket(place: Place, socket: Duplex, framing: Framing): Viewer {
+    const { stream } = place;
+    const viewer = this.join(place, socket, framing);
+    socket.once('close', () => this.leave(viewer, stream));
     return viewer;
-  }
-
-  #leave(viewer: Viewer, stream: Stream): void {
-    this.#count(viewer.remoteAddress, -1);
-    this.#options.events.viewerLeft();
-    stream.leave(viewer);
   }
 
   #count(address: string, change: number): void {
@@ -170,13 +213,6 @@ export class Play {
     const count = (this.#perAddress.get(address) ?? 0) + change;
     if (count > 0) this.#perAddress.set(address, count);
     else this.#perAddress.delete(address);
-  }
-
-  #addressKey(request: IncomingMessage): string {
-    const forwardedFor = request.headers['x-forwarded-for']?.toString();
-    return rateKey(
-      clientAddress(request.socket.remoteAddress ?? '', forwardedFor, this.#options.trustedProxies),
-    );
   }
 
   #refuse(response: ServerResponse, error: unknown): void {

@@ -1,7 +1,7 @@
 import { CodedError } from '@gala/lib/error';
 import { hostPort } from '@gala/lib/http';
 import type { Metrics } from '@gala/lib/metrics';
-import type { MediaMessage, PublishRequest } from '@gala/media/rtmp';
+import type { MediaMessage, PlayRequest, PublishRequest } from '@gala/media/rtmp';
 import {
   createRtmpServerCounters,
   listenRtmp,
@@ -12,26 +12,28 @@ import {
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Ingest } from './ingest.ts';
+import { application } from './play-request.ts';
+import type { Play } from './play.ts';
+import { RtmpPlayer, RtmpPlayers } from './rtmp-player.ts';
 import type { Publisher, Stream } from './stream.ts';
 
-/** The application that publishers name; another one is refused. */
-const application = 'live';
-
-export interface PublishersOptions {
+export interface RtmpOptions {
   readonly config: EdgeConfig['rtmp'];
   readonly ingest: Ingest;
+  readonly play: Play;
   readonly events: EdgeEvents;
   readonly metrics: Metrics;
 }
 
-export interface Publishers extends AsyncDisposable {
+export interface RtmpDoor extends AsyncDisposable {
   /** What an encoder on this machine is told to use. */
   readonly url: string;
 }
 
-/** Listens for RTMP publishers and hands each to the ingest. Errors: PORT_TAKEN, PORT_FORBIDDEN. */
-export async function listenForPublishers(options: PublishersOptions): Promise<Publishers> {
-  const { config, metrics } = options;
+/** Listens for RTMP: publishers go to the ingest, players to the streams. Errors: PORT_TAKEN, PORT_FORBIDDEN. */
+export async function openRtmp(options: RtmpOptions): Promise<RtmpDoor> {
+  const { config, events, metrics, play } = options;
+  const players = new RtmpPlayers({ play, events, playersMax: config.playersMax });
   const counters = createRtmpServerCounters();
   const server = await listenRtmp({
     port: config.port,
@@ -39,9 +41,10 @@ export async function listenForPublishers(options: PublishersOptions): Promise<P
     portSetting: 'rtmp.port (GALA_RTMP_PORT)',
     counters,
     limits: { connectionsMax: config.connectionsMax, publisherIdleMs: config.idleMs },
-    onSession: (connection) => new PublisherConnection(connection, options),
+    onSession: (connection) => new RtmpPeer(connection, options, players),
   });
   metrics.gauge('gala_rtmp_connections', 'open RTMP connections', () => counters.open);
+  metrics.gauge('gala_rtmp_players', 'RTMP players that have a place', () => players.size);
   metrics.gauge('gala_rtmp_held_bytes', 'unfinished RTMP messages in memory', () => counters.heldBytes);
   metrics.gauges({
     name: 'gala_rtmp_ended',
@@ -54,20 +57,64 @@ export async function listenForPublishers(options: PublishersOptions): Promise<P
   return { url, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
+/** One RTMP connection, which publishes or plays as it says. */
+class RtmpPeer implements RtmpConnectionHandler {
+  readonly #publisher: PublisherConnection;
+  readonly #player: RtmpPlayer;
+
+  constructor(connection: RtmpServerConnection, options: RtmpOptions, players: RtmpPlayers) {
+    this.#publisher = new PublisherConnection(connection, options);
+    this.#player = new RtmpPlayer(connection, players);
+  }
+
+  onPublish(request: PublishRequest, signal: AbortSignal): Promise<RtmpDecision> {
+    return this.#publisher.decide(request, signal);
+  }
+
+  onPlay(request: PlayRequest, signal: AbortSignal): Promise<RtmpDecision> {
+    return this.#player.decide(request, signal);
+  }
+
+  onStart(role: 'publish' | 'play'): void {
+    if (role === 'play') this.#player.start();
+  }
+
+  onMedia(message: MediaMessage): void {
+    this.#publisher.onMedia(message);
+  }
+
+  onBatchEnd(): void {
+    this.#publisher.onBatchEnd();
+  }
+
+  onPublishEnd(): void {
+    this.#publisher.leave('unpublished');
+  }
+
+  onPlayEnd(): void {
+    this.#player.stop();
+  }
+
+  onEnd(reason: string): void {
+    this.#publisher.leave(reason.toLowerCase());
+    this.#player.stop();
+  }
+}
+
 /** One RTMP connection as a publisher: what the stream may do with it, and what it tells the stream. */
-class PublisherConnection implements Publisher, RtmpConnectionHandler {
+class PublisherConnection implements Publisher {
   readonly remoteAddress: string;
   readonly #connection: RtmpServerConnection;
-  readonly #options: PublishersOptions;
+  readonly #options: RtmpOptions;
   #stream: Stream | undefined;
 
-  constructor(connection: RtmpServerConnection, options: PublishersOptions) {
+  constructor(connection: RtmpServerConnection, options: RtmpOptions) {
     this.remoteAddress = connection.remoteAddress;
     this.#connection = connection;
     this.#options = options;
   }
 
-  async onPublish(request: PublishRequest, signal: AbortSignal): Promise<RtmpDecision> {
+  async decide(request: PublishRequest, signal: AbortSignal): Promise<RtmpDecision> {
     const { ingest, events } = this.#options;
     if (request.app !== application) {
       events.publishRefused('APP_UNKNOWN', this.remoteAddress);
@@ -89,20 +136,12 @@ class PublisherConnection implements Publisher, RtmpConnectionHandler {
     this.#stream?.endOfRead();
   }
 
-  onPublishEnd(): void {
-    this.#leave('unpublished');
-  }
-
-  onEnd(reason: string): void {
-    this.#leave(reason.toLowerCase());
-  }
-
   close(status: string, description: string): void {
     this.#stream = undefined;
     this.#connection.dismissPublisher(status, description);
   }
 
-  #leave(reason: string): void {
+  leave(reason: string): void {
     const stream = this.#stream;
     this.#stream = undefined;
     stream?.detach(this, reason);

@@ -6,7 +6,7 @@ import type { EdgeEvents } from './events.ts';
 import type { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
 import { HoldPicture, holdTickMs } from './hold.ts';
-import { encodePayload } from './payload.ts';
+import { Payload } from './payload.ts';
 import { StreamStats } from './stats.ts';
 import type { Tag } from './tag.ts';
 import { TagEncoder } from './tag-encoder.ts';
@@ -269,7 +269,7 @@ export class Stream {
   #joinPoint(sequence: number): JoinPoint {
     const { hasAudio, hasVideo, headers } = this.#cache;
     const tags = this.#cache.upTo(sequence);
-    const payload = encodePayload([...headers, ...tags], [encodeFlvHeader({ hasAudio, hasVideo })]);
+    const payload = new Payload([...headers, ...tags], [encodeFlvHeader({ hasAudio, hasVideo })]);
     return { payload, hasPicture: tags.length > 0 || !hasVideo };
   }
 

@@ -1,9 +1,10 @@
 import { randomFillSync } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { FlvTagReader, type FlvTag } from '@gala/media/flv';
+import type { Framing } from './payload.ts';
 import type { Publisher } from './stream.ts';
 import type { Tag } from './tag.ts';
-import { Viewer, type Framing, type Latency, type ViewerLimits } from './viewer.ts';
+import { Viewer, type Latency, type ViewerLimits } from './viewer.ts';
 
 let sequence = 0;
 

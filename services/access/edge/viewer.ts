@@ -1,8 +1,6 @@
-import type { Duplex } from 'node:stream';
 import type { Batch } from './batch.ts';
-import type { Payload } from './payload.ts';
+import type { Framing, Payload } from './payload.ts';
 
-export type Framing = 'flv' | 'webSocket';
 export type Latency = 'realtime' | 'low' | 'economy';
 
 /**
@@ -30,8 +28,17 @@ export interface ViewerCounters {
   viewersEvicted: number;
 }
 
+/** What a viewer needs of its connection: a raw socket has it as it is. */
+export interface ViewerSocket {
+  /** Bytes that were written and not taken by the kernel yet. */
+  readonly writableLength: number;
+  write(bytes: Buffer): unknown;
+  end(lastWords?: Buffer): unknown;
+  destroy(): unknown;
+}
+
 export interface ViewerOptions {
-  readonly socket: Duplex;
+  readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
   /** For the stats; never the whole address in a metric. */
@@ -41,11 +48,11 @@ export interface ViewerOptions {
 }
 
 /**
- * One player on one raw socket. It keeps no bytes of its own: what it has not taken yet are references to
+ * One player on one connection. It keeps no bytes of its own: what it has not taken yet are references to
  * payloads that all viewers share. States: waiting for a key frame, flowing, or shedding pictures.
  */
 export class Viewer {
-  readonly socket: Duplex;
+  readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
   readonly remoteAddress: string;
@@ -81,7 +88,7 @@ export class Viewer {
   /** The stream so far, in one write; without a key frame in it the viewer waits for one. */
   begin(payload: Payload, hasPicture: boolean): void {
     this.#waitsForKeyFrame = !hasPicture;
-    this.#joinBytes = payload.flv.length;
+    this.#joinBytes = payload.in(this.framing).length;
     this.#write(payload);
   }
 
@@ -142,13 +149,12 @@ export class Viewer {
   }
 
   #deliverEssential(batch: Batch): void {
-    if (batch.withoutDisposable.flv.length < batch.full.flv.length) this.#counters.disposableShed++;
+    if (batch.withoutDisposable.tagCount < batch.full.tagCount) this.#counters.disposableShed++;
     this.#write(batch.withoutDisposable);
   }
 
   #write(payload: Payload): void {
-    const bytes = this.framing === 'flv' ? payload.flv : payload.webSocket;
-    if (payload.flv.length > 0) this.socket.write(bytes);
+    if (!payload.isEmpty) this.socket.write(payload.in(this.framing));
   }
 }
 

@@ -91,6 +91,7 @@ test.each([
   expect(text()).toMatch(/^HTTP\/1.1 400 /);
   expect(text()).toContain('INVALID_REQUEST');
   expect(await edge.metric('gala_edge_viewers_joined_total')).toBe(0);
+  expect(await edge.metric('gala_edge_viewers')).toBe(0);
   expect(host.client.isCongested).toBe(false);
   socket.destroy();
 });

@@ -37,9 +37,9 @@ export function acceptWebSocket(request: IncomingMessage, socket: Duplex): boole
  * Reads what a WebSocket viewer sends: answers pings and the close; ends the connection on a protocol error and
  * on a flood, and tells that. The parser is made with the first byte, since most viewers never send one.
  */
-export function watchControlFrames(viewer: Viewer, onMalformed: () => void): void {
+export function watchControlFrames(viewer: Viewer, socket: Duplex, onMalformed: () => void): void {
   let frames: ControlFrames | undefined;
-  viewer.socket.on('data', (bytes: Buffer) => {
+  socket.on('data', (bytes: Buffer) => {
     frames ??= new ControlFrames(viewer, onMalformed);
     frames.push(bytes);
   });

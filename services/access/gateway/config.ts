@@ -34,7 +34,9 @@ export const gatewaySection = section(
     rtmpUrl: z
       .url({ protocol: /^rtmps?$/ })
       .optional()
-      .describe('address where encoders publish; otherwise the host name of the page with rtmpPort'),
+      .describe(
+        'address where encoders publish and RTMP players play; otherwise the host name of the page with rtmpPort',
+      ),
     rtmpPort: port.default(1935).describe('RTMP port as encoders see it'),
     trustedProxies: z
       .array(z.string())

@@ -11,11 +11,16 @@ const addresses = { livePort: 8081, rtmpPort: 1935 };
 const urls = (options: Partial<Parameters<typeof playUrls>[0]>) =>
   playUrls({ room, page, addresses, ...options }).map((play) => schemas.playUrl.parse(play).url);
 
-test('WS-FLV goes before HTTP-FLV, on the host name of the page', () => {
-  expect(playUrls({ room, page, addresses }).map((play) => play.protocol)).toEqual(['ws-flv', 'http-flv']);
+test('WS-FLV goes before HTTP-FLV and RTMP, on the host name of the page', () => {
+  expect(playUrls({ room, page, addresses }).map((play) => play.protocol)).toEqual([
+    'ws-flv',
+    'http-flv',
+    'rtmp',
+  ]);
   expect(urls({})).toEqual([
     'ws://gala.test:8081/live/1048577.flv',
     'http://gala.test:8081/live/1048577.flv',
+    'rtmp://gala.test/live/1048577',
   ]);
 });
 
@@ -26,6 +31,7 @@ test('the scheme follows the page', () => {
   expect(urls({ addresses: configured, page: securePage })).toEqual([
     'wss://edge.test/media/live/1048577.flv',
     'https://edge.test/media/live/1048577.flv',
+    'rtmp://gala.test/live/1048577',
   ]);
 });
 
@@ -39,7 +45,7 @@ test('IPv6 hosts keep their brackets', () => {
   );
 });
 
-test('a grant signs both URLs so that an edge admits them', () => {
+test('a grant signs all URLs so that an edge admits them', () => {
   const key = { kid: 'k1', secret: Buffer.alloc(32, 1) };
   const grant = { key, expiresAtMs: 1_800_000_000_000 };
   for (const { url, expiresAtMs } of playUrls({ room, page, addresses, grant })) {
@@ -53,11 +59,13 @@ test('a room that is not on air has nothing to play', () => {
   const counts = (['created', 'live', 'hold', 'ended'] as const).map(
     (state) => urls({ room: { ...room, state } }).length,
   );
-  expect(counts).toEqual([0, 2, 2, 0]);
+  expect(counts).toEqual([0, 3, 3, 0]);
 });
 
 test('the publish address names the port only where it is unusual', () => {
   expect(publishUrl(page, addresses)).toBe('rtmp://gala.test/live');
   expect(publishUrl(page, { ...addresses, rtmpPort: 2935 })).toBe('rtmp://gala.test:2935/live');
-  expect(publishUrl(page, { ...addresses, rtmpUrl: 'rtmps://in.test/live' })).toBe('rtmps://in.test/live');
+  const configured = { ...addresses, rtmpUrl: 'rtmps://in.test/live/' };
+  expect(publishUrl(page, configured)).toBe('rtmps://in.test/live');
+  expect(urls({ addresses: configured })[2]).toBe('rtmps://in.test/live/1048577');
 });

@@ -7,7 +7,7 @@ export interface LiveAddresses {
   /** Base of `/live/<roomId>.flv`; by default the host name of the page with `livePort`. */
   readonly liveUrl?: string | undefined;
   readonly livePort: number;
-  /** Server field of OBS; by default the host name of the page with `rtmpPort`. */
+  /** Server field of OBS, and base of `<roomId>` for RTMP players; by default the host name of the page with `rtmpPort`. */
   readonly rtmpUrl?: string | undefined;
   readonly rtmpPort: number;
 }
@@ -22,23 +22,24 @@ export interface PlayOptions {
 
 /**
  * Where to play, in the order to try: WS-FLV first, since browsers open six HTTP/1.1 connections an origin
- * and a seventh HTTP-FLV tab would hang. A room that is not on air has none.
+ * and a seventh HTTP-FLV tab would hang; RTMP last, which only programs speak. A room that is not on air has none.
  */
 export function playUrls({ room, page, addresses, grant }: PlayOptions): PlayUrl[] {
   if (room.state !== 'live' && room.state !== 'hold') return [];
-  const http = new URL(`${liveBase(page, addresses)}/live/${room.roomId}.flv`);
-  if (grant) http.search = playQuery({ roomId: room.roomId, ...grant });
+  const query = grant ? `?${playQuery({ roomId: room.roomId, ...grant })}` : '';
+  const http = new URL(`${liveBase(page, addresses)}/live/${room.roomId}.flv${query}`);
   const ws = http.href.replace(/^http/, 'ws');
   const expiry = grant && { expiresAtMs: grant.expiresAtMs };
   return [
     { protocol: 'ws-flv', url: ws, ...expiry },
     { protocol: 'http-flv', url: http.href, ...expiry },
+    { protocol: 'rtmp', url: `${publishUrl(page, addresses)}/${room.roomId}${query}`, ...expiry },
   ];
 }
 
-/** Where to publish: `rtmp://<host>/live`, with the port when it is not 1935. */
+/** Where to publish and, with a room behind it, to play: `rtmp://<host>/live`, with the port when it is not 1935. */
 export function publishUrl(page: Page, { rtmpUrl, rtmpPort }: LiveAddresses): string {
-  if (rtmpUrl) return rtmpUrl;
+  if (rtmpUrl) return rtmpUrl.replace(/\/+$/, '');
   return `rtmp://${page.hostname}${rtmpPort === 1935 ? '' : `:${rtmpPort}`}/live`;
 }
 
