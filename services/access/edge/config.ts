@@ -59,11 +59,7 @@ export const hlsSection = section(
       .min(1_048_576)
       .default(134_217_728)
       .describe('memory of one stream; listed segments take a third'),
-    bytesMax: z
-      .int()
-      .min(1_048_576)
-      .default(1_073_741_824)
-      .describe('memory of all streams of one process'),
+    bytesMax: z.int().min(1_048_576).default(1_073_741_824).describe('memory of all streams of one process'),
   }),
 );
 

@@ -109,15 +109,19 @@ test('the first playlist is there with the group of pictures that viewers get; a
   expect(player.file(segments[0].map).toString('latin1', 4, 8)).toBe('ftyp');
 });
 
-test('dates follow the clock of the edge', () => {
+test('dates are those of the arrival, also of what had come before anybody asked', () => {
   const started = start();
   const host = publish(started.stream);
   const beganMs = Date.now();
+  host.send(broadcast({ tags, toMs: 1980 }));
   const player = follow(started);
-  host.send(broadcast({ tags, toMs: 6000 }));
-  for (const [index, { wallMs }] of player.playlist().segments.entries()) {
-    expect(wallMs).toBeGreaterThanOrEqual(beganMs + index * 1000);
-    expect(wallMs).toBeLessThanOrEqual(beganMs + 6000);
+  host.send(broadcast({ tags, fromMs: 1980, toMs: 8000 }));
+  const [first, ...others] = player.playlist().segments;
+  // The recording has a key frame a second.
+  let wallMs = beganMs + 1000;
+  for (const segment of [first, ...others]) {
+    expect(Math.abs((segment.wallMs ?? 0) - wallMs)).toBeLessThanOrEqual(50);
+    wallMs += segment.duration * 1000;
   }
 });
 
@@ -164,6 +168,12 @@ test('what has no form in HLS is said, until it changes', () => {
   const pictures = broadcast({ tags, toMs: 1000 }).filter(({ kind }) => kind === 'video');
   host.send([...pictures.slice(0, 2), mp3, ...pictures.slice(2)]);
   expect(player.output.isUnsupported).toBe(true);
+  const [, audioHeader] = broadcast({ tags, toMs: 0 });
+  const aac = broadcast({ tags, toMs: 1000 }).filter(({ kind }) => kind === 'audio');
+  host.send([audioHeader, ...aac]);
+  expect(player.output.isUnsupported).toBe(false);
+  host.send([mp3]);
+  expect(player.output.isUnsupported).toBe(true);
   publish(started.stream, 2).send(broadcast({ tags, toMs: 4000 }));
   expect(player.output.isUnsupported).toBe(false);
   expect(player.output.isPlayable).toBe(true);
@@ -179,6 +189,30 @@ test('set-up that cannot be read does no harm', () => {
     { kind: 'video', timestampMs: 0, payload: bodies.keyFrame() },
   ]);
   expect(player.output.isUnsupported).toBe(true);
+});
+
+test('playlists reach as far back as the window, and what has left it can still be fetched', () => {
+  const started = start({ GALA_HLS_WINDOW_MS: '10000' });
+  const host = publish(started.stream);
+  const player = follow(started);
+  host.send(broadcast({ tags, toMs: 8000 }), player.look);
+  const first = player.playlist().segments[0].uri ?? '';
+  host.send(broadcast({ tags, fromMs: 8000, toMs: 16_500 }), player.look);
+  const { segments } = player.playlist();
+  const seconds = segments.reduce((sum, { duration, uri }) => sum + (uri ? duration : 0), 0);
+  expect(seconds).toBeGreaterThanOrEqual(10);
+  expect(seconds).toBeLessThan(13);
+  expect(segments.map(({ uri }) => uri)).not.toContain(first);
+  expect(player.file(first).length).toBeGreaterThan(1000);
+  host.send(broadcast({ tags, fromMs: 16_500, toMs: 30_000 }), player.look);
+  expect(player.file(first)).toHaveLength(0);
+  expect(player.issues).toEqual([]);
+  const { bytes } = player.output;
+  for (let second = 0; second < 30; second++) {
+    player.output.touch();
+    vi.advanceTimersByTime(1000);
+  }
+  expect(player.output.bytes).toBeLessThan(bytes * 0.8);
 });
 
 test('nobody asks: it is released, and the next that begins has higher numbers', () => {
