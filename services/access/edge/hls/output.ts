@@ -33,7 +33,7 @@ const windowShare = 3;
 /** Numbers begin here, so that they have few digits. */
 const numbersBeginMs = Date.UTC(2025, 0, 1);
 /** Faster than segments, and than parts, ever follow each other. */
-const msPerSequence = 500;
+const msPerSequence = 250;
 const partsPerSequence = 10;
 
 /**
