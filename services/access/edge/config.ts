@@ -54,6 +54,7 @@ export const hlsSection = section(
       .default(30_000)
       .describe('how far back playlists reach (DVR)'),
     idleMs: z.int().min(15_000).default(30_000).describe('a stream that nobody asks for stops being cut'),
+    answerMs: z.int().min(1_000).default(60_000).describe('how long a client may take for one answer'),
     streamBytesMax: z
       .int()
       .min(1_048_576)

@@ -50,7 +50,7 @@ async function start(context: Context): Promise<RunningRole> {
   stack.defer(() => ingest.close());
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
-  const hlsDoor = new HlsDoor({ streams, outputs: hls, keys, events });
+  const hlsDoor = new HlsDoor({ config: config.hls, streams, outputs: hls, keys, events });
   const live = await context.listener('live');
   const request: RequestHandler = (...call) =>
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);

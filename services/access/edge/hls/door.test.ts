@@ -1,4 +1,5 @@
 import { request as openRequest } from 'node:http';
+import { connect } from 'node:net';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { playQuery } from '@gala/protocol/play';
 import { Visibility } from '@gala/protocol/room';
@@ -14,7 +15,7 @@ const key = { kid: 'k1', secret: Buffer.alloc(32, 1) };
 const tags = readFlvTags();
 
 /** Publishes the first seconds of a broadcast; more is sent as fast as it goes. */
-async function publish(edge: TestEdge, toMs = 5000) {
+async function publish(edge: TestEdge, toMs = 5000, ballast = Buffer.alloc(0)) {
   const { streamKey } = edge.rooms;
   const client = await connectRtmp(edge.rtmpUrl, { streamKey, onClose: () => undefined });
   await client.publish();
@@ -24,7 +25,10 @@ async function publish(edge: TestEdge, toMs = 5000) {
     sentMs = untilMs;
   };
   const sendOne = ({ kind, timestampMs, payload }: StreamMessage): void => {
-    if (kind === 'video') client.sendVideo(timestampMs, payload);
+    // Set-up stays as it is.
+    const isCoded = payload[1] === 1;
+    if (kind === 'video')
+      client.sendVideo(timestampMs, isCoded ? Buffer.concat([payload, ballast]) : payload);
     else client.sendAudio(timestampMs, payload);
   };
   send(toMs);
@@ -239,3 +243,17 @@ test('who goes while he waits takes no place, and a closing edge keeps nobody wa
   await edge[Symbol.asyncDispose]();
   expect(await codeOf(await late)).toEqual([503, 'UNAVAILABLE']);
 });
+
+test('a client that does not take its answer keeps nothing in memory for long', async () => {
+  await using edge = await startTestEdge({ env: { GALA_HLS_ANSWER_MS: '1000' } });
+  // More than the kernel takes for a reader that does not read.
+  await using host = await publish(edge, 2000, Buffer.alloc(300_000));
+  const first = textOf(edge);
+  await expect.poll(() => edge.metric('gala_edge_hls_outputs')).toBe(1);
+  host.send(5000);
+  const uri = parseMediaPlaylist(await first).segments[0].uri ?? '';
+  const socket = connect(edge.port, '127.0.0.1').on('error', () => undefined);
+  socket.write(`GET /live/${edge.rooms.roomId}/${uri} HTTP/1.1\r\nHost: edge\r\n\r\n`);
+  await expect.poll(() => edge.metric('gala_edge_hls_answers_cut_total'), { timeout: 5000 }).toBe(1);
+  socket.destroy();
+}, 20_000);

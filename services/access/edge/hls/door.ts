@@ -12,6 +12,7 @@ import {
 } from '@gala/media/hls';
 import { codecString } from '@gala/media/mp4';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
+import type { HlsConfig } from '../config.ts';
 import type { EdgeEvents } from '../events.ts';
 import type { PlayKeys } from '../play-keys.ts';
 import { allowOrigin, preflightHeaders } from '../play.ts';
@@ -21,6 +22,7 @@ import type { HlsOutputs } from './outputs.ts';
 import { parseHlsUrl, playlistName, type HlsTarget } from './request.ts';
 
 export interface HlsDoorOptions {
+  readonly config: HlsConfig;
   readonly streams: Streams;
   readonly outputs: HlsOutputs;
   readonly keys: PlayKeys;
@@ -45,8 +47,6 @@ interface Answer {
 
 /** How long a first playlist may be waited for. */
 const firstPlaylistMs = 10_000;
-/** How long a client may take for one answer: what it has not taken is kept in memory for it. */
-const answerMs = 60_000;
 const playlistType = 'application/vnd.apple.mpegurl';
 const fileType = 'video/mp4';
 const noCache = { 'Cache-Control': 'no-cache', Vary: 'Accept-Encoding' };
@@ -184,12 +184,12 @@ export class HlsDoor {
     response.end();
   }
 
-  /** The bytes are shared by all players, and no player keeps them for long. */
+  /** The bytes are shared by all players, and none may keep them in memory for long by not taking them. */
   #write(response: ServerResponse, chunks: readonly Buffer[]): void {
     const cut = setTimeout(() => {
       this.#options.events.counters.hlsAnswersCut++;
       response.destroy();
-    }, answerMs);
+    }, this.#options.config.answerMs);
     response.once('close', () => clearTimeout(cut));
     response.cork();
     for (const chunk of chunks) response.write(chunk);
