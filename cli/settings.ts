@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
-import { edgeSection, rtmpSection } from '@gala/services/access/edge';
+import { edgeSection, hlsSection, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
 import { diskSection, roomSection } from '@gala/services/application/room';
@@ -81,6 +81,7 @@ export const sections: readonly Section[] = [
   httpSection,
   liveSection,
   rtmpSection,
+  hlsSection,
   adminSection,
   rpcSection,
   tlsSection,

@@ -64,6 +64,9 @@ export const edgeErrors = {
   STREAM_UNKNOWN: entry(404, notFound, 'the room is not on air here'),
   PLAY_SIGNATURE_WRONG: entry(403, permissionDenied, 'the play URL is not signed, or has expired'),
   TOO_MANY_VIEWERS: entry(503, resourceExhausted, 'this edge is full'),
+  CODEC_UNSUPPORTED: entry(406, failedPrecondition, 'HLS has no form for a codec of this stream'),
+  SEGMENT_UNKNOWN: entry(404, notFound, 'the segment or part is not there, or not any more'),
+  RELOAD_INVALID: entry(400, invalidArgument, 'the directives make no sense, or ask too far ahead'),
   LATENCY_INVALID: entry(400, invalidArgument, 'latency is realtime, low or economy'),
 } as const;
 

@@ -68,7 +68,7 @@ export const room = z
 export const playUrl = z
   .object({
     protocol: z
-      .enum(['ws-flv', 'http-flv', 'rtmp'])
+      .enum(['ws-flv', 'http-flv', 'll-hls', 'rtmp'])
       .describe('rtmp is for programs: browsers do not speak it'),
     url: z.url(),
     expiresAtMs: timeMs.optional().describe('present when the URL is signed'),

@@ -2,7 +2,7 @@ import type { PlayUrl } from '@gala/protocol/rest';
 import type { Latency } from './latency.ts';
 
 /** What this player speaks; the answer lists more. */
-export type Protocol = Exclude<PlayUrl['protocol'], 'rtmp'>;
+export type Protocol = Exclude<PlayUrl['protocol'], 'll-hls' | 'rtmp'>;
 export type FlvUrl = PlayUrl & { readonly protocol: Protocol };
 export const protocols: readonly Protocol[] = ['ws-flv', 'http-flv'];
 

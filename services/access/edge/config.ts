@@ -42,14 +42,45 @@ export const rtmpSection = section(
   }),
 );
 
+export const hlsSection = section(
+  'hls',
+  z.object({
+    segmentMs: z.int().min(1_000).max(10_000).default(2_000).describe('wanted length of segments'),
+    partMs: z
+      .int()
+      .min(0)
+      .max(2_000)
+      .default(500)
+      .describe('length of LL-HLS parts, not below 200; 0: segments alone'),
+    windowMs: z
+      .int()
+      .min(6_000)
+      .max(14_400_000)
+      .default(30_000)
+      .describe('how far back playlists reach (DVR)'),
+    idleMs: z.int().min(15_000).default(30_000).describe('a stream that nobody asks for stops being cut'),
+    answerMs: z.int().min(1_000).default(60_000).describe('how long a client may take for one answer'),
+    streamBytesMax: z
+      .int()
+      .min(1_048_576)
+      .default(134_217_728)
+      .describe('memory of one stream; listed segments take a third'),
+    bytesMax: z.int().min(1_048_576).default(1_073_741_824).describe('memory of all streams of one process'),
+  }),
+);
+
+export type HlsConfig = ReturnType<typeof readHls>;
+
 export interface EdgeConfig {
   readonly edge: ReturnType<typeof readEdge>;
+  readonly hls: HlsConfig;
   readonly rtmp: ReturnType<typeof readRtmp>;
 }
 
 const readEdge = (context: Context) => context.settings.get(edgeSection);
+const readHls = (context: Context) => context.settings.get(hlsSection);
 const readRtmp = (context: Context) => context.settings.get(rtmpSection);
 
 export function edgeConfig(context: Context): EdgeConfig {
-  return { edge: readEdge(context), rtmp: readRtmp(context) };
+  return { edge: readEdge(context), hls: readHls(context), rtmp: readRtmp(context) };
 }

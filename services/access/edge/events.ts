@@ -30,7 +30,18 @@ const edgeCounters = (metrics: Metrics) =>
     'reportsDropped',
     'framesMalformed',
     'playKeysFailed',
+    'hlsBegun',
+    'hlsReleased',
+    'hlsOverflows',
+    'hlsEvicted',
+    'hlsPlaylists',
+    'hlsFiles',
+    'hlsRefused',
+    'hlsAnswersCut',
   ]);
+
+/** Why the segments of a stream are let go. */
+export type HlsRelease = 'idle' | 'over' | 'replaced' | 'closing' | 'stream_too_large' | 'process_full';
 
 /** One function per business event: a structured line and a counter. Keys and signatures never come here. */
 export class EdgeEvents {
@@ -76,6 +87,24 @@ export class EdgeEvents {
   expelled(roomId: number, code: string): void {
     this.counters.publishersExpelled++;
     this.#logger.info({ roomId, code }, 'publisher admitted from memory is refused after all');
+  }
+
+  hlsBegun(roomId: number): void {
+    this.counters.hlsBegun++;
+    this.#logger.info({ roomId }, 'HLS begins');
+  }
+
+  hlsReleased(roomId: number, reason: HlsRelease): void {
+    this.counters.hlsReleased++;
+    if (reason === 'stream_too_large') this.counters.hlsOverflows++;
+    if (reason === 'process_full') this.counters.hlsEvicted++;
+    const isBound = reason === 'stream_too_large' || reason === 'process_full';
+    this.#logger[isBound ? 'warn' : 'info']({ roomId, reason }, 'HLS released');
+  }
+
+  hlsRefused(code: string): void {
+    this.counters.hlsRefused++;
+    this.#logger.debug({ code }, 'HLS request refused');
   }
 
   viewerJoined(): void {

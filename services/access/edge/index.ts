@@ -1,4 +1,4 @@
-import { trustedProxies } from '@gala/lib/http';
+import { trustedProxies, type RequestHandler } from '@gala/lib/http';
 import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
@@ -6,6 +6,9 @@ import { Admission } from './admission.ts';
 import { edgeConfig } from './config.ts';
 import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
+import { HlsDoor } from './hls/door.ts';
+import { HlsOutputs } from './hls/outputs.ts';
+import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
@@ -14,9 +17,9 @@ import { openRtmp } from './rtmp.ts';
 import { mountStreams, showMetrics } from './routes.ts';
 import { Streams } from './streams.ts';
 
-export { edgeSection, rtmpSection } from './config.ts';
+export { edgeSection, hlsSection, rtmpSection } from './config.ts';
 
-/** RTMP in; HTTP-FLV, WS-FLV and RTMP out. */
+/** RTMP in; HTTP-FLV, WS-FLV, RTMP and HLS out. */
 export const role: Role = { name: 'edge', start };
 
 async function start(context: Context): Promise<RunningRole> {
@@ -30,26 +33,31 @@ async function start(context: Context): Promise<RunningRole> {
   const fanout = new Fanout(clock);
   const admission = new Admission(rooms, processId);
   const ingest = new Ingest({ admission, streams, reports, fanout, events, clock, config: config.edge });
+  const keys = new PlayKeys({
+    accounts: rpc.client(AccountService),
+    clock,
+    onFailed: (error) => events.playKeysFailed(error),
+  });
   const play = new Play({
     config: config.edge,
     streams,
     events,
-    clock,
-    keys: new PlayKeys({
-      accounts: rpc.client(AccountService),
-      clock,
-      onFailed: (error) => events.playKeysFailed(error),
-    }),
+    keys,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   stack.use(await coord.join('edge', { id: processId, data: {} }));
   const rtmp = stack.use(await openRtmp({ config: config.rtmp, ingest, play, events, metrics }));
   stack.defer(() => ingest.close());
+  const blockedMax = config.edge.viewersMax;
+  const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
+  const hlsDoor = new HlsDoor({ config: config.hls, streams, outputs: hls, keys, events });
   const live = await context.listener('live');
-  stack.defer(live.mount('/live', play.request));
+  const request: RequestHandler = (...call) =>
+    (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
+  stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
   stack.defer(mountStreams(await context.listener('admin'), streams));
-  showMetrics({ metrics, streams, play, fanout });
+  showMetrics({ metrics, streams, play, fanout, hls });
   const owned = stack.move();
   return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -2,8 +2,8 @@ import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
 import type { Client } from '@gala/lib/rpc';
 import type { AccountService } from '@gala/protocol/account';
-import { commonErrors } from '@gala/protocol/errors';
-import type { PlayKey } from '@gala/protocol/play';
+import { commonErrors, edgeErrors } from '@gala/protocol/errors';
+import { verifyPlay, type PlayKey } from '@gala/protocol/play';
 
 const freshMs = 60_000;
 /** An unknown key id asks again, but not more often than this. */
@@ -40,6 +40,13 @@ export class PlayKeys {
     else if (ageMs > freshMs) void this.#ask();
     if (this.#keys.length === 0) throw new CodedError(commonErrors, 'UNAVAILABLE', { retryAfterSeconds: 1 });
     return this.#keys;
+  }
+
+  /** @throws CodedError PLAY_SIGNATURE_WRONG unless the query was signed for this room and has not expired */
+  async verify(roomId: number, query: URLSearchParams): Promise<void> {
+    const keys = await this.for(query.get('kid') ?? '');
+    const nowMs = this.#options.clock.nowMs();
+    if (!verifyPlay({ roomId, query, keys, nowMs })) throw new CodedError(edgeErrors, 'PLAY_SIGNATURE_WRONG');
   }
 
   #ask(): Promise<void> {

@@ -1,11 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
 import { clientAddress, rateKey, respondError, takeSocket, type TrustedProxies } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
-import { verifyPlay } from '@gala/protocol/play';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Framing } from './payload.ts';
@@ -16,7 +14,7 @@ import type { Streams } from './streams.ts';
 import { Viewer, type Latency, type ViewerLimits, type ViewerSocket } from './viewer.ts';
 import { acceptWebSocket, watchControlFrames } from './websocket.ts';
 
-const allowOrigin = { 'Access-Control-Allow-Origin': '*' };
+export const allowOrigin = { 'Access-Control-Allow-Origin': '*' };
 const flvHeaders = {
   ...allowOrigin,
   'Content-Type': 'video/x-flv',
@@ -24,7 +22,7 @@ const flvHeaders = {
   'X-Accel-Buffering': 'no',
 };
 
-const preflightHeaders = {
+export const preflightHeaders = {
   ...allowOrigin,
   'Access-Control-Allow-Methods': 'GET, HEAD',
   'Access-Control-Allow-Headers': '*',
@@ -36,7 +34,6 @@ export interface PlayOptions {
   readonly streams: Streams;
   readonly keys: PlayKeys;
   readonly events: EdgeEvents;
-  readonly clock: Clock;
   readonly trustedProxies: TrustedProxies;
 }
 
@@ -105,7 +102,7 @@ export class Play {
     const stream =
       target.roomId === undefined ? streams.byName(target.hostName!) : streams.get(target.roomId);
     if (!stream) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
-    if (stream.identity.isPrivate) await this.#verify(stream, target);
+    if (stream.identity.isPrivate) await this.#options.keys.verify(stream.roomId, target.query);
     return { stream, latency: target.latency };
   }
 
@@ -161,13 +158,6 @@ export class Play {
       throw new CodedError(commonErrors, 'METHOD_NOT_ALLOWED');
     }
     return this.find(parsePlayUrl(request.url ?? ''));
-  }
-
-  async #verify(stream: Stream, { query }: PlayTarget): Promise<void> {
-    const { keys, clock } = this.#options;
-    const known = await keys.for(query.get('kid') ?? '');
-    const isValid = verifyPlay({ roomId: stream.roomId, query, keys: known, nowMs: clock.nowMs() });
-    if (!isValid) throw new CodedError(edgeErrors, 'PLAY_SIGNATURE_WRONG');
   }
 
   #playHttp(request: IncomingMessage, response: ServerResponse, found: Found): void {

@@ -2,6 +2,7 @@ import type { ServerResponse } from 'node:http';
 import { respondJson, type HttpListener } from '@gala/lib/http';
 import type { LabelledValue, Metrics } from '@gala/lib/metrics';
 import type { Fanout } from './fanout.ts';
+import type { HlsOutputs } from './hls/outputs.ts';
 import type { Play } from './play.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
@@ -16,10 +17,11 @@ export interface ShownParts {
   readonly streams: Streams;
   readonly play: Play;
   readonly fanout: Fanout;
+  readonly hls: HlsOutputs;
 }
 
 /** What this edge carries, for the scrape. */
-export function showMetrics({ metrics, streams, play, fanout }: ShownParts): void {
+export function showMetrics({ metrics, streams, play, fanout, hls }: ShownParts): void {
   metrics.gauge('gala_edge_streams', 'streams on air or held', () => streams.size);
   metrics.gauge('gala_edge_viewers', 'viewers of all streams', () => play.viewerCount);
   metrics.gauge('gala_edge_fanout_jobs', 'batches on their way to viewers', () => fanout.jobs);
@@ -28,6 +30,9 @@ export function showMetrics({ metrics, streams, play, fanout }: ShownParts): voi
     'socket writes of the fan-out since the start',
     () => fanout.writes,
   );
+  metrics.gauge('gala_edge_hls_outputs', 'streams that are cut for HLS', () => hls.size);
+  metrics.gauge('gala_edge_hls_bytes', 'segments in memory', () => hls.bytes);
+  metrics.gauge('gala_edge_hls_blocked', 'HLS requests that wait for media', () => hls.places.taken);
   const perRoom = (name: string, help: string, read: (stream: Stream) => number): void =>
     metrics.gauges({ name, help, labelNames: ['room'], read: () => bounded(streams, read) });
   perRoom('gala_stream_viewers', 'viewers of a stream', (stream) => stream.viewerCount);

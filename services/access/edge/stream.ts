@@ -21,6 +21,18 @@ export interface Publisher {
   close(status: string, description: string): void;
 }
 
+/** What follows a stream beside its viewers. */
+export interface StreamOutput {
+  /** What a new viewer would get: set-up, and tags since the last key frame. Called once, before `add`. */
+  begin(tags: readonly Tag[]): void;
+  add(tag: Tag): void;
+  /** Another publisher speaks from now on. */
+  beginPublisher(): void;
+  /** The present publisher does not send these. */
+  forget(kinds: readonly TrackKind[]): void;
+  end(): void;
+}
+
 export interface StreamIdentity {
   readonly roomId: number;
   readonly hostName: string;
@@ -70,6 +82,7 @@ export class Stream {
   readonly #encoder = new TagEncoder();
   readonly #audiences: Record<Latency, Audience>;
   readonly #waiting: WaitingViewers;
+  readonly #outputs = new Set<StreamOutput>();
   #state: StreamState = 'starting';
   #publisher: Publisher | undefined;
   /** Until when a track of the present publisher may still turn up; undefined before its first message. */
@@ -135,6 +148,7 @@ export class Stream {
     this.#timeline.join();
     this.#encoder.beginPublisher();
     this.#cache.beginPublisher();
+    for (const output of this.#outputs) output.beginPublisher();
     this.#tracksDueMs = undefined;
     this.#hasSettledTracks = false;
     this.#awaitsFirstPicture = true;
@@ -188,6 +202,16 @@ export class Stream {
     this.#audiences[viewer.latency].leave(viewer);
   }
 
+  /** From when the tracks are known until its end or removal, an output gets what viewers get. */
+  addOutput(output: StreamOutput): void {
+    this.#outputs.add(output);
+    if (this.#isOpen) this.#beginOutput(output);
+  }
+
+  removeOutput(output: StreamOutput): void {
+    this.#outputs.delete(output);
+  }
+
   /** The end: the publisher is closed, viewers get what is pending and then the end of their stream. */
   end(reason: string): void {
     if (this.#state === 'ended') return;
@@ -198,6 +222,8 @@ export class Stream {
     publisher?.close('NetStream.Unpublish.Success', reason);
     for (const audience of Object.values(this.#audiences)) audience.end();
     for (const viewer of this.#waiting.take()) viewer.end();
+    for (const output of this.#outputs) output.end();
+    this.#outputs.clear();
     this.#options.events.ended(this.roomId, this.epoch, reason);
     this.#setState('ended', reason);
   }
@@ -237,6 +263,11 @@ export class Stream {
     realtime.add(tag);
     low.add(tag);
     economy.add(tag);
+    if (this.#isOpen) for (const output of this.#outputs) output.add(tag);
+  }
+
+  #beginOutput(output: StreamOutput): void {
+    output.begin([...this.#cache.headers, ...this.#cache.upTo(Infinity)]);
   }
 
   /** The first picture of a publisher waits for no tick: whoever has been looking at a hold sees it at once. */
@@ -250,7 +281,9 @@ export class Stream {
     this.#tracksDueMs ??= nowMs + trackWaitMs;
     if (this.#hasSettledTracks || nowMs < this.#tracksDueMs) return;
     this.#hasSettledTracks = true;
-    for (const kind of this.#cache.settleTracks()) this.#encoder.forget(kind);
+    const gone = this.#cache.settleTracks();
+    for (const kind of gone) this.#encoder.forget(kind);
+    if (gone.length > 0) for (const output of this.#outputs) output.forget(gone);
   }
 
   /** Both are there, or the missing one has had its time. */
@@ -264,6 +297,7 @@ export class Stream {
     this.#isOpen = true;
     this.#setState('live', 'tracks are known');
     for (const viewer of this.#waiting.take()) this.join(viewer);
+    for (const output of this.#outputs) this.#beginOutput(output);
   }
 
   #joinPoint(sequence: number): JoinPoint {

@@ -14,7 +14,7 @@ import { AccountService } from '@gala/protocol/account';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
 import { RoomService, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
-import { edgeSection, role, rtmpSection } from './index.ts';
+import { edgeSection, hlsSection, role, rtmpSection } from './index.ts';
 import { bodies } from './testing.ts';
 
 export interface TestReport {
@@ -124,7 +124,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     dataFolder: tmpdir(),
     processId: 'test-1',
     processName: 'test',
-    settings: loadSettings([edgeSection, rtmpSection], { env: { GALA_RTMP_PORT: '0', ...env } }),
+    settings: loadSettings([edgeSection, hlsSection, rtmpSection], { env: { GALA_RTMP_PORT: '0', ...env } }),
     secrets: { operatorToken: '', clusterToken },
     clock: systemClock,
     logger,

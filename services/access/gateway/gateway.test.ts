@@ -201,6 +201,7 @@ describe('rooms', () => {
     expect(entered.body.play.map((play) => play.url)).toEqual([
       `ws://127.0.0.1:8081/live/${roomId}.flv`,
       `http://127.0.0.1:8081/live/${roomId}.flv`,
+      `http://127.0.0.1:8081/live/${roomId}.m3u8`,
       `rtmp://127.0.0.1/live/${roomId}`,
     ]);
     const got = await stranger().call('getRoom', { params: { roomId } });
@@ -260,7 +261,7 @@ describe('rooms', () => {
     const { keys } = await house.context.rpc.client(AccountService).signingKeys({});
     for (const client of [session, operator]) {
       const entered = await client.call('enterRoom', { params: { roomRef: roomId } });
-      expect(entered.body.play).toHaveLength(3);
+      expect(entered.body.play).toHaveLength(4);
       for (const { url, expiresAtMs = 0 } of entered.body.play) {
         const query = new URL(url).searchParams;
         expect(expiresAtMs - Date.now()).toBeGreaterThan(5.9 * 3_600_000);

@@ -11,15 +11,17 @@ const addresses = { livePort: 8081, rtmpPort: 1935 };
 const urls = (options: Partial<Parameters<typeof playUrls>[0]>) =>
   playUrls({ room, page, addresses, ...options }).map((play) => schemas.playUrl.parse(play).url);
 
-test('WS-FLV goes before HTTP-FLV and RTMP, on the host name of the page', () => {
+test('WS-FLV goes before HTTP-FLV, LL-HLS and RTMP, on the host name of the page', () => {
   expect(playUrls({ room, page, addresses }).map((play) => play.protocol)).toEqual([
     'ws-flv',
     'http-flv',
+    'll-hls',
     'rtmp',
   ]);
   expect(urls({})).toEqual([
     'ws://gala.test:8081/live/1048577.flv',
     'http://gala.test:8081/live/1048577.flv',
+    'http://gala.test:8081/live/1048577.m3u8',
     'rtmp://gala.test/live/1048577',
   ]);
 });
@@ -31,6 +33,7 @@ test('the scheme follows the page', () => {
   expect(urls({ addresses: configured, page: securePage })).toEqual([
     'wss://edge.test/media/live/1048577.flv',
     'https://edge.test/media/live/1048577.flv',
+    'https://edge.test/media/live/1048577.m3u8',
     'rtmp://gala.test/live/1048577',
   ]);
 });
@@ -59,7 +62,7 @@ test('a room that is not on air has nothing to play', () => {
   const counts = (['created', 'live', 'hold', 'ended'] as const).map(
     (state) => urls({ room: { ...room, state } }).length,
   );
-  expect(counts).toEqual([0, 3, 3, 0]);
+  expect(counts).toEqual([0, 4, 4, 0]);
 });
 
 test('the publish address names the port only where it is unusual', () => {
@@ -67,5 +70,5 @@ test('the publish address names the port only where it is unusual', () => {
   expect(publishUrl(page, { ...addresses, rtmpPort: 2935 })).toBe('rtmp://gala.test:2935/live');
   const configured = { ...addresses, rtmpUrl: 'rtmps://in.test/live/' };
   expect(publishUrl(page, configured)).toBe('rtmps://in.test/live');
-  expect(urls({ addresses: configured })[2]).toBe('rtmps://in.test/live/1048577');
+  expect(urls({ addresses: configured })[3]).toBe('rtmps://in.test/live/1048577');
 });

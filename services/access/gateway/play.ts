@@ -22,17 +22,20 @@ export interface PlayOptions {
 
 /**
  * Where to play, in the order to try: WS-FLV first, since browsers open six HTTP/1.1 connections an origin
- * and a seventh HTTP-FLV tab would hang; RTMP last, which only programs speak. A room that is not on air has none.
+ * and a seventh HTTP-FLV tab would hang; LL-HLS for players without FLV; RTMP last, which only programs speak. A room that is not on air has none.
  */
 export function playUrls({ room, page, addresses, grant }: PlayOptions): PlayUrl[] {
   if (room.state !== 'live' && room.state !== 'hold') return [];
   const query = grant ? `?${playQuery({ roomId: room.roomId, ...grant })}` : '';
-  const http = new URL(`${liveBase(page, addresses)}/live/${room.roomId}.flv${query}`);
-  const ws = http.href.replace(/^http/, 'ws');
+  const live = `${liveBase(page, addresses)}/live/${room.roomId}`;
+  const flv = new URL(`${live}.flv${query}`).href;
+  const hls = new URL(`${live}.m3u8${query}`).href;
+  const ws = flv.replace(/^http/, 'ws');
   const expiry = grant && { expiresAtMs: grant.expiresAtMs };
   return [
     { protocol: 'ws-flv', url: ws, ...expiry },
-    { protocol: 'http-flv', url: http.href, ...expiry },
+    { protocol: 'http-flv', url: flv, ...expiry },
+    { protocol: 'll-hls', url: hls, ...expiry },
     { protocol: 'rtmp', url: `${publishUrl(page, addresses)}/${room.roomId}${query}`, ...expiry },
   ];
 }
