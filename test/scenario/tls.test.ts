@@ -40,7 +40,7 @@ describeWithEngines('TLS', ['chromium'], () => {
       const { play } = (await answer.json()) as { play: { url: string }[] };
       return play.map(({ url }) => new URL(url).protocol);
     });
-    expect(protocols).toEqual(['wss:', 'https:']);
+    expect(protocols).toEqual(['wss:', 'https:', 'https:', 'rtmp:']);
     await waitFor(async () => (await readWatch(page)).frames > 20, { what: 'pictures', timeoutMs: 15_000 });
     expect(await gala.viewersOf(host)).toMatchObject([{ framing: 'webSocket' }]);
   });
