@@ -1,4 +1,4 @@
-import { execFileSync, spawn } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, readdir, rm, utimes } from 'node:fs/promises';
 import os from 'node:os';
@@ -87,20 +87,34 @@ describe('folder', () => {
   });
 });
 
-/** A file system of 1 MiB, as a disk that is about to be full; only root can mount one. */
-const canMount = process.platform === 'linux' && (process.getuid?.() === 0 || process.env['CI'] === 'true');
-if (!canMount) console.error('SKIPPED "full disk": mounting a small file system needs root on Linux');
+/** Root needs no namespace of users to mount something for itself. */
+const namespace = process.getuid?.() === 0 ? '-m' : '-Urm';
+const canMount = spawnSync('unshare', [namespace, 'true']).status === 0 || process.env['CI'] === 'true';
+if (!canMount) console.error('SKIPPED "full disk": this system allows no mount namespaces (unshare)');
+
+/** A file system of 1 MiB, as a disk that is about to be full: it lives as long as the process that mounted it. */
+async function mountSmallDisk(): Promise<{ path: string; unmount: () => Promise<void> }> {
+  const folder = await temporaryFolder();
+  const script = 'mount -t tmpfs -o size=1m tmpfs "$0" && echo mounted && exec sleep 60';
+  const keeper = spawn('unshare', [namespace, 'sh', '-c', script, folder], {
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  await once(keeper.stdout, 'data');
+  const unmount = async (): Promise<void> => {
+    keeper.kill();
+    await once(keeper, 'exit');
+    await rm(folder, { recursive: true });
+  };
+  return { path: `/proc/${keeper.pid}/root${folder}`, unmount };
+}
 
 describe.skipIf(!canMount)('full disk', () => {
   let mounted: string;
+  let unmount: () => Promise<void>;
   beforeEach(async () => {
-    mounted = await temporaryFolder();
-    execFileSync('/bin/mount', ['-t', 'tmpfs', '-o', 'size=1m', 'tmpfs', mounted]);
+    ({ path: mounted, unmount } = await mountSmallDisk());
   });
-  afterEach(async () => {
-    execFileSync('/bin/umount', [mounted]);
-    await rm(mounted, { recursive: true });
-  });
+  afterEach(() => unmount());
   const chunk = Buffer.alloc(100_000, 7);
 
   test('a put is refused with its code, whole or streamed, leaves nothing and what was there', async () => {
