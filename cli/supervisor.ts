@@ -3,11 +3,12 @@ import type { Logger } from '@gala/lib/logger';
 import type { Secrets } from '@gala/lib/lifecycle';
 import { createMetrics } from '@gala/lib/metrics';
 import { openAdmin } from './admin.ts';
-import { Child } from './child.ts';
+import { Child, type ChildOptions } from './child.ts';
 import { removeSupervisorRecord, writeSupervisorRecord, type SupervisorRecord } from './data-folder.ts';
 import type { DatabaseKeeper } from './database.ts';
+import type { StartMessage } from './entry/messages.ts';
 import { entryPath } from './paths.ts';
-import { placements, type PlacementName } from './placement.ts';
+import { placements, type PlacementName, type ProcessPlan } from './placement.ts';
 
 /** How long processes may drain at a stop before they are killed. */
 const drainMs = 8_000;
@@ -81,12 +82,9 @@ async function stopAll(children: readonly Child[]): Promise<void> {
   for (const child of children.toReversed()) await child.stop(drainMs);
 }
 
-function childOptions(
-  options: SupervisorOptions,
-  plan: { name: string; roles: readonly string[]; nice?: number },
-) {
+function childOptions(options: SupervisorOptions, plan: ProcessPlan): ChildOptions {
   const { dataFolder, database, secrets, placement, isPublic, logger } = options;
-  const start = {
+  const start: StartMessage = {
     type: 'start',
     name: plan.name,
     roles: plan.roles,
@@ -96,7 +94,5 @@ function childOptions(
     singleListener: placement === 'one',
     isPublic,
   };
-  return { start, entry: entryPath('role'), nice: plan.nice ?? 0, logger } as ConstructorParameters<
-    typeof Child
-  >[0];
+  return { start, entry: entryPath('role'), nice: plan.nice ?? 0, logger };
 }

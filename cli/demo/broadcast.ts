@@ -3,17 +3,11 @@ import type { Logger } from '@gala/lib/logger';
 import { aacFrameSamples, AudioEncoder, VideoEncoder } from '@gala/media-io/av';
 import { connectRtmp, type RtmpClient } from '@gala/media-io/rtmp';
 import { createRoomClient } from '@gala/sdk/room';
+import type { DemoStartMessage } from '../entry/messages.ts';
 import { TestCard } from './test-card.ts';
 import { sampleRateHz, writeTone } from './tone.ts';
 
-export interface BroadcastOptions {
-  readonly hostName: string;
-  /** Where it asks whether somebody watches. */
-  readonly adminUrl: string;
-  readonly rtmpUrl: string;
-  readonly streamKey: string;
-  readonly width: number;
-  readonly height: number;
+export interface BroadcastOptions extends Omit<DemoStartMessage, 'type' | 'name' | 'roles'> {
   readonly logger: Logger;
 }
 
