@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import type { Settings } from '@gala/lib/config';
 import { openPostgresCoord } from '@gala/lib/coord';
@@ -8,6 +9,7 @@ import { createLogger, type Logger } from '@gala/lib/logger';
 import { createMetrics, type Metrics } from '@gala/lib/metrics';
 import { createRpc } from '@gala/lib/rpc';
 import { openSql } from '@gala/lib/sql';
+import { Tracer } from '@gala/lib/trace';
 import { gatewaySection } from '@gala/services/access/gateway';
 import type { StartMessage } from './entry/messages.ts';
 import { roleNames } from './placement.ts';
@@ -85,7 +87,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   const coord = stack.use(
     await openPostgresCoord({ database: sql.core(), processId, logger, metrics, clock }),
   );
-  const { host, port, advertiseHost } = settings.get(rpcSection);
+  const { host, port, advertiseHost = host } = settings.get(rpcSection);
   const rpc = stack.use(
     createRpc({
       memberId: processId,
@@ -94,7 +96,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
       listenHost: host,
       port,
       portSetting: 'rpc.port (GALA_RPC_PORT)',
-      advertiseHost: advertiseHost ?? host,
+      advertiseHost,
       logger,
       metrics,
     }),
@@ -111,6 +113,9 @@ async function makeContext(parts: ContextParts): Promise<Context> {
     rpc,
     sql,
     coord,
+    breakers: new Breakers({ clock, logger, metrics }),
+    tracer: new Tracer({ clock, logger, metrics }),
+    advertiseHost,
     listener: (name) => listeners.open(name),
   };
 }
@@ -142,7 +147,8 @@ class Listeners implements AsyncDisposable {
   }
 
   addresses(): Record<string, string> {
-    return Object.fromEntries([...this.#opened].map(([name, listener]) => [name, urlOf(listener)]));
+    const shown = [...this.#opened].filter(([name]) => name !== 'internal');
+    return Object.fromEntries(shown.map(([name, listener]) => [name, urlOf(listener)]));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -161,6 +167,7 @@ class Listeners implements AsyncDisposable {
 /** The supervisor has the admin port that is set; each process has its own, on loopback, behind that. */
 function bindingOf(name: ListenerName, settings: Settings) {
   if (name === 'admin') return { host: '127.0.0.1', port: 0, portSetting: '' };
+  if (name === 'internal') return { host: settings.get(rpcSection).host, port: 0, portSetting: '' };
   const { host, port } = settings.get(name === 'web' ? httpSection : liveSection);
   const portSetting = name === 'web' ? 'http.port (GALA_HTTP_PORT)' : 'live.port (GALA_LIVE_PORT)';
   const { cert, key } = settings.get(tlsSection);

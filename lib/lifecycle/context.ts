@@ -1,3 +1,4 @@
+import type { Breakers } from '../breaker/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Settings } from '../config/index.ts';
 import type { Coord } from '../coord/index.ts';
@@ -6,9 +7,13 @@ import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Rpc } from '../rpc/index.ts';
 import type { Sql } from '../sql/index.ts';
+import type { Tracer } from '../trace/index.ts';
 
-/** The listeners a process may have; with `--one` `web` and `live` are the same listener. */
-export type ListenerName = 'web' | 'live' | 'admin';
+/**
+ * The listeners a process may have; with `--one` `web` and `live` are the same listener. `internal` is for other
+ * processes of the installation, at a port of its own; who mounts there asks for the cluster token.
+ */
+export type ListenerName = 'web' | 'live' | 'admin' | 'internal';
 
 /** What a role is given by the process that runs it. Nothing else is global. */
 export interface Context {
@@ -27,6 +32,10 @@ export interface Context {
   readonly rpc: Rpc;
   readonly sql: Sql;
   readonly coord: Coord;
+  readonly breakers: Breakers;
+  readonly tracer: Tracer;
+  /** Host under which other processes of the installation reach the `internal` listener. */
+  readonly advertiseHost: string;
   /** Listens on first use; a taken port is the coded error PORT_TAKEN. */
   listener(name: ListenerName): Promise<HttpListener>;
 }

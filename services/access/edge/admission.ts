@@ -83,13 +83,14 @@ function looksLikeKey(streamKey: string): boolean {
   return dot > 0 && streamKey.length <= 128 && parseId(streamKey.slice(0, dot), userIdMax) !== undefined;
 }
 
-function toAdmitted({ room, holdMs }: AdmitPublishResponse): Admitted {
+function toAdmitted({ room, holdMs, media }: AdmitPublishResponse): Admitted {
   if (!room) throw new CodedError(roomErrors, 'ROOM_UNKNOWN');
   const identity = {
     roomId: Number(room.roomId),
     hostName: room.hostName,
     isPrivate: room.visibility === Visibility.PRIVATE,
     holdMs,
+    media: { record: media?.record ?? false, forwardUrls: media?.forwardUrls ?? [] },
   };
   return { identity, epoch: Number(room.epoch), fromMemory: false };
 }

@@ -15,6 +15,7 @@ import { Play } from './play.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { mountStreams, showMetrics } from './routes.ts';
+import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
 
 export { edgeSection, hlsSection, rtmpSection } from './config.ts';
@@ -28,6 +29,7 @@ async function start(context: Context): Promise<RunningRole> {
   const events = new EdgeEvents(logger, metrics);
   const rooms = rpc.client(RoomService);
   const streams = new Streams();
+  const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
   const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, logger }));
   const fanout = new Fanout(clock);
@@ -40,7 +42,7 @@ async function start(context: Context): Promise<RunningRole> {
   });
   const play = new Play({
     config: config.edge,
-    streams,
+    lookup,
     events,
     keys,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
@@ -50,7 +52,7 @@ async function start(context: Context): Promise<RunningRole> {
   stack.defer(() => ingest.close());
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
-  const hlsDoor = new HlsDoor({ config: config.hls, streams, outputs: hls, keys, events });
+  const hlsDoor = new HlsDoor({ config: config.hls, lookup, outputs: hls, keys, events });
   const live = await context.listener('live');
   const request: RequestHandler = (...call) =>
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);

@@ -40,6 +40,7 @@ export class Ingest {
 
   constructor(options: IngestOptions) {
     this.#options = options;
+    options.streams.observe((stream, reason) => this.#stateChanged(stream, reason));
   }
 
   /**
@@ -85,6 +86,7 @@ export class Ingest {
   #attach(stream: Stream, publisher: Publisher, { epoch, fromMemory }: Admitted): void {
     const { events, reports } = this.#options;
     const isTakeover = stream.publisher !== undefined;
+    stream.isOwner = true;
     stream.attach(publisher, Math.max(epoch, stream.epoch));
     stream.provisional = fromMemory;
     if (fromMemory) events.publishFromMemory(stream.roomId, publisher.remoteAddress);
@@ -98,21 +100,21 @@ export class Ingest {
     if (present) return present;
     // A host has one show at a time: what is left of the session before ends with the next one.
     streams.byName(identity.hostName)?.end('next_session');
-    const stream = new Stream({ ...this.#options, identity, onState: this.#stateChanged });
+    const stream = new Stream({ ...this.#options, identity, onState: streams.changed });
     streams.add(stream);
     return stream;
   }
 
-  readonly #stateChanged = (stream: Stream, reason: string): void => {
-    const { reports, streams, admission } = this.#options;
+  #stateChanged(stream: Stream, reason: string): void {
+    const { reports, admission } = this.#options;
+    if (!stream.isOwner) return;
     if (stream.state === 'live') reports.send(stream, StreamEvent.STARTED, reason);
     if (stream.state === 'hold') reports.send(stream, StreamEvent.HELD, reason);
     if (stream.state !== 'ended') return;
-    streams.remove(stream);
     admission.forget(stream.roomId);
     const event = reason === edgeClosed ? StreamEvent.HELD : StreamEvent.STOPPED;
     if (reason !== stoppedByRoom) reports.send(stream, event, reason);
-  };
+  }
 
   /** Asks until the room service has decided about a publisher that was admitted from memory, or it is gone. */
   async #reconcile(stream: Stream, publisher: Publisher, streamKey: string): Promise<void> {

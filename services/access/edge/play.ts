@@ -10,7 +10,7 @@ import type { Framing } from './payload.ts';
 import type { PlayKeys } from './play-keys.ts';
 import { parsePlayUrl, type PlayTarget } from './play-request.ts';
 import type { Stream } from './stream.ts';
-import type { Streams } from './streams.ts';
+import type { StreamLookup } from './stream-lookup.ts';
 import { Viewer, type Latency, type ViewerLimits, type ViewerSocket } from './viewer.ts';
 import { acceptWebSocket, watchControlFrames } from './websocket.ts';
 
@@ -31,7 +31,7 @@ export const preflightHeaders = {
 
 export interface PlayOptions {
   readonly config: EdgeConfig['edge'];
-  readonly streams: Streams;
+  readonly lookup: StreamLookup;
   readonly keys: PlayKeys;
   readonly events: EdgeEvents;
   readonly trustedProxies: TrustedProxies;
@@ -95,14 +95,12 @@ export class Play {
 
   /**
    * The stream that somebody may play.
-   * @throws CodedError STREAM_UNKNOWN, PLAY_SIGNATURE_WRONG, UNAVAILABLE
+   * @throws CodedError STREAM_UNKNOWN, PLAY_SIGNATURE_WRONG, UNAVAILABLE, and what `StreamLookup.find` does
    */
   async find(target: PlayTarget): Promise<Found> {
-    const { streams } = this.#options;
-    const stream =
-      target.roomId === undefined ? streams.byName(target.hostName!) : streams.get(target.roomId);
-    if (!stream) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
-    if (stream.identity.isPrivate) await this.#options.keys.verify(stream.roomId, target.query);
+    const { lookup, keys } = this.#options;
+    const stream = await lookup.find(target);
+    if (stream.identity.isPrivate) await keys.verify(stream.roomId, target.query);
     return { stream, latency: target.latency };
   }
 

@@ -16,7 +16,13 @@ afterEach(() => void vi.useRealTimers());
 function start() {
   const events = new EdgeEvents(createLogger({ name: 'test', level: 'silent' }), createMetrics('test'));
   const config = loadSettings([edgeSection], { env: {} }).get(edgeSection);
-  const identity = { roomId: 1, hostName: 'host', isPrivate: false, holdMs: 5000 };
+  const identity = {
+    roomId: 1,
+    hostName: 'host',
+    isPrivate: false,
+    holdMs: 5000,
+    media: { record: false, forwardUrls: [] },
+  };
   const fanout = new Fanout(systemClock);
   const states: string[] = [];
   const onState = ({ state }: Stream) => void states.push(state);

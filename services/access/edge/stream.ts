@@ -38,6 +38,14 @@ export interface StreamIdentity {
   readonly hostName: string;
   readonly isPrivate: boolean;
   readonly holdMs: number;
+  readonly media: StreamMedia;
+}
+
+/** What the host wants done with the stream beside showing it. */
+export interface StreamMedia {
+  readonly record: boolean;
+  /** They may hold keys: never logged. */
+  readonly forwardUrls: readonly string[];
 }
 
 export interface StreamOptions {
@@ -76,6 +84,8 @@ export class Stream {
   epoch = 0;
   /** True while it was admitted without the room service, until that agrees. */
   provisional = false;
+  /** True where its publisher is: this edge answers to the room service for it. False for copies. */
+  isOwner = false;
   readonly #options: StreamOptions;
   readonly #cache = new GopCache();
   readonly #timeline = new Timeline();

@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import type { Coord } from '@gala/lib/coord';
@@ -9,6 +10,7 @@ import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
 import { createRpc, type Handlers, type Rpc } from '@gala/lib/rpc';
 import { MemoryCoord } from '@gala/lib/rpc/testing';
+import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
@@ -133,6 +135,9 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     // The edge keeps nothing in a database.
     sql: undefined as never,
     coord,
+    breakers: new Breakers({ clock: systemClock, logger, metrics }),
+    tracer: new Tracer({ clock: systemClock, logger, metrics }),
+    advertiseHost: '127.0.0.1',
     listener: async (name) => (name === 'admin' ? admin : live),
   };
   const running = stack.use(await role.start(context));

@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings, type Section } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
@@ -9,6 +10,7 @@ import { createMetrics } from '@gala/lib/metrics';
 import { createRpc } from '@gala/lib/rpc';
 import type { MigrationSet } from '@gala/lib/sql';
 import { startTestPostgres, type TestPostgres } from '@gala/lib/sql/testing';
+import { Tracer } from '@gala/lib/trace';
 
 export interface TestHouseOptions {
   /** Started in this order on one context, as `--one` does. */
@@ -59,6 +61,9 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
     rpc,
     sql: postgres.sql,
     coord,
+    breakers: new Breakers({ clock: systemClock, logger, metrics }),
+    tracer: new Tracer({ clock: systemClock, logger, metrics }),
+    advertiseHost: '127.0.0.1',
     listener: async (name) => (name === 'admin' ? admin : listener),
   };
   for (const role of options.roles) stack.use(await role.start(context));

@@ -16,14 +16,14 @@ import type { HlsConfig } from '../config.ts';
 import type { EdgeEvents } from '../events.ts';
 import type { PlayKeys } from '../play-keys.ts';
 import { allowOrigin, preflightHeaders } from '../play.ts';
-import type { Streams } from '../streams.ts';
+import type { StreamLookup } from '../stream-lookup.ts';
 import type { HlsOutput } from './output.ts';
 import type { HlsOutputs } from './outputs.ts';
 import { parseHlsUrl, playlistName, type HlsTarget } from './request.ts';
 
 export interface HlsDoorOptions {
   readonly config: HlsConfig;
-  readonly streams: Streams;
+  readonly lookup: StreamLookup;
   readonly outputs: HlsOutputs;
   readonly keys: PlayKeys;
   readonly events: EdgeEvents;
@@ -85,9 +85,11 @@ export class HlsDoor {
 
   /** The signature that the addresses of the answer shall carry. */
   async #verify(target: HlsTarget): Promise<string> {
-    const { keys } = this.#options;
-    const stream = this.#streamOf(target) ?? this.#presentOf(target)?.stream;
-    if (!stream) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
+    const { keys, lookup } = this.#options;
+    const present = lookup.present(target) ?? this.#presentOf(target)?.stream;
+    // A file is of a playlist that was given out here: it brings no stream in.
+    if (!present && target.asked.kind === 'file') throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
+    const stream = present ?? (await lookup.find(target));
     if (!stream.identity.isPrivate) return '';
     await keys.verify(stream.roomId, target.query);
     return new URLSearchParams(grantNames.map((name) => [name, target.query.get(name) ?? ''])).toString();
@@ -155,7 +157,7 @@ export class HlsDoor {
 
   /** The output of a room once it has a playlist. */
   async #playable(target: HlsTarget, signal: AbortSignal): Promise<HlsOutput> {
-    const stream = this.#streamOf(target);
+    const stream = this.#options.lookup.present(target);
     const output = stream ? this.#options.outputs.of(stream) : this.#presentOf(target);
     if (!output) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
     output.touch();
@@ -164,11 +166,6 @@ export class HlsDoor {
     if (output.isUnsupported) throw new CodedError(edgeErrors, 'CODEC_UNSUPPORTED');
     if (!output.isPlayable) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
     return output;
-  }
-
-  #streamOf({ roomId, hostName }: HlsTarget) {
-    const { streams } = this.#options;
-    return roomId === undefined ? streams.byName(hostName ?? '') : streams.get(roomId);
   }
 
   /** An output that has begun; its stream may be over. */

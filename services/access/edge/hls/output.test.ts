@@ -27,7 +27,13 @@ const tags = readFlvTags();
 function start(hls: Record<string, string> = {}) {
   const events = new EdgeEvents(createLogger({ name: 'test', level: 'silent' }), createMetrics('test'));
   const settings = loadSettings([edgeSection, hlsSection], { env: hls });
-  const identity = { roomId: 1, hostName: 'host', isPrivate: false, holdMs: 5000 };
+  const identity = {
+    roomId: 1,
+    hostName: 'host',
+    isPrivate: false,
+    holdMs: 5000,
+    media: { record: false, forwardUrls: [] },
+  };
   const fanout = new Fanout(systemClock);
   const config = settings.get(edgeSection);
   const makeStream = (roomId = 1) =>

@@ -132,6 +132,19 @@ export declare type Room = Message<"gala.room.v1.Room"> & {
    * @generated from field: string edge_id = 14;
    */
   edgeId: string;
+
+  /**
+   * What the publisher sends, as RFC 6381 names it (`avc1.64001f`, `mp4a.40.2`); empty while it is not known, and
+   * for a track that is not sent.
+   *
+   * @generated from field: string video_codec = 15;
+   */
+  videoCodec: string;
+
+  /**
+   * @generated from field: string audio_codec = 16;
+   */
+  audioCodec: string;
 };
 
 /**
@@ -139,6 +152,41 @@ export declare type Room = Message<"gala.room.v1.Room"> & {
  * Use `create(RoomSchema)` to create a new message.
  */
 export declare const RoomSchema: GenMessage<Room>;
+
+/**
+ * What a host wants done with his streams beside showing them. The URLs may hold keys: the host, operators and
+ * edges alone see them.
+ *
+ * @generated from message gala.room.v1.HostMedia
+ */
+export declare type HostMedia = Message<"gala.room.v1.HostMedia"> & {
+  /**
+   * Recorded for replay.
+   *
+   * @generated from field: bool record = 1;
+   */
+  record: boolean;
+
+  /**
+   * RTMP or RTMPS URLs that get a copy, 8 at most.
+   *
+   * @generated from field: repeated string forward_urls = 2;
+   */
+  forwardUrls: string[];
+
+  /**
+   * RTMP or HTTP-FLV URL to pull from while somebody watches and the host does not publish; empty: none.
+   *
+   * @generated from field: string source_url = 3;
+   */
+  sourceUrl: string;
+};
+
+/**
+ * Describes the message gala.room.v1.HostMedia.
+ * Use `create(HostMediaSchema)` to create a new message.
+ */
+export declare const HostMediaSchema: GenMessage<HostMedia>;
 
 /**
  * @generated from message gala.room.v1.CreateHostRequest
@@ -530,6 +578,11 @@ export declare type AdmitPublishResponse = Message<"gala.room.v1.AdmitPublishRes
    * @generated from field: uint32 hold_ms = 2;
    */
   holdMs: number;
+
+  /**
+   * @generated from field: gala.room.v1.HostMedia media = 3;
+   */
+  media?: HostMedia | undefined;
 };
 
 /**
@@ -571,6 +624,18 @@ export declare type ReportStreamRequest = Message<"gala.room.v1.ReportStreamRequ
    * @generated from field: string reason = 6;
    */
   reason: string;
+
+  /**
+   * With STARTED: what the stream is made of, as in Room.
+   *
+   * @generated from field: string video_codec = 7;
+   */
+  videoCodec: string;
+
+  /**
+   * @generated from field: string audio_codec = 8;
+   */
+  audioCodec: string;
 };
 
 /**
@@ -628,6 +693,13 @@ export declare type EdgeStream = Message<"gala.room.v1.EdgeStream"> & {
    * @generated from field: bool held = 5;
    */
   held: boolean;
+
+  /**
+   * A copy of another edge's stream: its viewers count for the room, its edge does not own it.
+   *
+   * @generated from field: bool relayed = 6;
+   */
+  relayed: boolean;
 };
 
 /**

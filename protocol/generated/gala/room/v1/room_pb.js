@@ -8,7 +8,7 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/
  * Describes the file gala/room/v1/room.proto.
  */
 export const file_gala_room_v1_room = /*@__PURE__*/
-  fileDesc("ChdnYWxhL3Jvb20vdjEvcm9vbS5wcm90bxIMZ2FsYS5yb29tLnYxIpABCgRIb3N0Eg8KB2hvc3RfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCRIsCgp2aXNpYmlsaXR5GAQgASgOMhguZ2FsYS5yb29tLnYxLlZpc2liaWxpdHkSFQoNY3JlYXRlZF9hdF9tcxgFIAEoBBIVCg1zZXNzaW9uX2NvdW50GAYgASgNIrwCCgRSb29tEg8KB3Jvb21faWQYASABKAQSDwoHaG9zdF9pZBgCIAEoBBIRCglob3N0X25hbWUYAyABKAkSDQoFdGl0bGUYBCABKAkSJgoFc3RhdGUYBSABKA4yFy5nYWxhLnJvb20udjEuUm9vbVN0YXRlEiwKCnZpc2liaWxpdHkYBiABKA4yGC5nYWxhLnJvb20udjEuVmlzaWJpbGl0eRINCgVlcG9jaBgHIAEoBBIVCg1jcmVhdGVkX2F0X21zGAggASgEEhUKDXN0YXJ0ZWRfYXRfbXMYCSABKAQSEgoKaGVsZF9hdF9tcxgKIAEoBBITCgtlbmRlZF9hdF9tcxgLIAEoBBIPCgd2aWV3ZXJzGAwgASgNEhIKCmVuZF9yZWFzb24YDSABKAkSDwoHZWRnZV9pZBgOIAEoCSJBChFDcmVhdGVIb3N0UmVxdWVzdBIPCgd1c2VyX2lkGAEgASgEEgwKBG5hbWUYAiABKAkSDQoFdGl0bGUYAyABKAkiSgoSQ3JlYXRlSG9zdFJlc3BvbnNlEiAKBGhvc3QYASABKAsyEi5nYWxhLnJvb20udjEuSG9zdBISCgpzdHJlYW1fa2V5GAIgASgJIiEKDkdldEhvc3RSZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAQiMwoPR2V0SG9zdFJlc3BvbnNlEiAKBGhvc3QYASABKAsyEi5nYWxhLnJvb20udjEuSG9zdCKEAQoRVXBkYXRlSG9zdFJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBBISCgV0aXRsZRgCIAEoCUgAiAEBEjEKCnZpc2liaWxpdHkYAyABKA4yGC5nYWxhLnJvb20udjEuVmlzaWJpbGl0eUgBiAEBQggKBl90aXRsZUINCgtfdmlzaWJpbGl0eSI2ChJVcGRhdGVIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0IikKFlJvdGF0ZVN0cmVhbUtleVJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBCItChdSb3RhdGVTdHJlYW1LZXlSZXNwb25zZRISCgpzdHJlYW1fa2V5GAEgASgJImEKEUNyZWF0ZVJvb21SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAQSDQoFdGl0bGUYAiABKAkSLAoKdmlzaWJpbGl0eRgDIAEoDjIYLmdhbGEucm9vbS52MS5WaXNpYmlsaXR5IjYKEkNyZWF0ZVJvb21SZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20iIQoOR2V0Um9vbVJlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBCIzCg9HZXRSb29tUmVzcG9uc2USIAoEcm9vbRgBIAEoCzISLmdhbGEucm9vbS52MS5Sb29tIigKFUdldFByZXNlbnRSb29tUmVxdWVzdBIPCgdob3N0X2lkGAEgASgEIjoKFkdldFByZXNlbnRSb29tUmVzcG9uc2USIAoEcm9vbRgBIAEoCzISLmdhbGEucm9vbS52MS5Sb29tIjAKD0xpc3RMaXZlUmVxdWVzdBINCgVsaW1pdBgBIAEoDRIOCgZjdXJzb3IYAiABKAkiWQoQTGlzdExpdmVSZXNwb25zZRIhCgVyb29tcxgBIAMoCzISLmdhbGEucm9vbS52MS5Sb29tEhMKC25leHRfY3Vyc29yGAIgASgJEg0KBXRvdGFsGAMgASgNIjEKDkVuZFJvb21SZXF1ZXN0Eg8KB3Jvb21faWQYASABKAQSDgoGcmVhc29uGAIgASgJIjMKD0VuZFJvb21SZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20iUgoTQWRtaXRQdWJsaXNoUmVxdWVzdBISCgpzdHJlYW1fa2V5GAEgASgJEg8KB2VkZ2VfaWQYAiABKAkSFgoOcmVtb3RlX2FkZHJlc3MYAyABKAkiSQoUQWRtaXRQdWJsaXNoUmVzcG9uc2USIAoEcm9vbRgBIAEoCzISLmdhbGEucm9vbS52MS5Sb29tEg8KB2hvbGRfbXMYAiABKA0ikgEKE1JlcG9ydFN0cmVhbVJlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBBINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoDRIoCgVldmVudBgEIAEoDjIZLmdhbGEucm9vbS52MS5TdHJlYW1FdmVudBIPCgdlZGdlX2lkGAUgASgJEg4KBnJlYXNvbhgGIAEoCSJiChRSZXBvcnRTdHJlYW1SZXNwb25zZRIoCgVvcmRlchgBIAEoDjIZLmdhbGEucm9vbS52MS5TdHJlYW1PcmRlchIgCgRyb29tGAIgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20iZAoKRWRnZVN0cmVhbRIPCgdyb29tX2lkGAEgASgEEg0KBWVwb2NoGAIgASgEEg8KB3ZpZXdlcnMYAyABKA0SFwoPYml0c19wZXJfc2Vjb25kGAQgASgEEgwKBGhlbGQYBSABKAgiTwoRUmVwb3J0RWRnZVJlcXVlc3QSDwoHZWRnZV9pZBgBIAEoCRIpCgdzdHJlYW1zGAIgAygLMhguZ2FsYS5yb29tLnYxLkVkZ2VTdHJlYW0iKwoSUmVwb3J0RWRnZVJlc3BvbnNlEhUKDXN0b3Bfcm9vbV9pZHMYASADKAQqfwoJUm9vbVN0YXRlEhoKFlJPT01fU1RBVEVfVU5TUEVDSUZJRUQQABIWChJST09NX1NUQVRFX0NSRUFURUQQARITCg9ST09NX1NUQVRFX0xJVkUQAhITCg9ST09NX1NUQVRFX0hPTEQQAxIUChBST09NX1NUQVRFX0VOREVEEAQqVwoKVmlzaWJpbGl0eRIaChZWSVNJQklMSVRZX1VOU1BFQ0lGSUVEEAASFQoRVklTSUJJTElUWV9QVUJMSUMQARIWChJWSVNJQklMSVRZX1BSSVZBVEUQAiqsAQoLU3RyZWFtRXZlbnQSHAoYU1RSRUFNX0VWRU5UX1VOU1BFQ0lGSUVEEAASGAoUU1RSRUFNX0VWRU5UX1NUQVJURUQQARIVChFTVFJFQU1fRVZFTlRfSEVMRBACEhgKFFNUUkVBTV9FVkVOVF9TVE9QUEVEEAMSFwoTU1RSRUFNX0VWRU5UX0ZBSUxFRBAEEhsKF1NUUkVBTV9FVkVOVF9UQUtFTl9PVkVSEAUqWgoLU3RyZWFtT3JkZXISHAoYU1RSRUFNX09SREVSX1VOU1BFQ0lGSUVEEAASFgoSU1RSRUFNX09SREVSX0dPX09OEAESFQoRU1RSRUFNX09SREVSX1NUT1AQAjLfBwoLUm9vbVNlcnZpY2USTwoKQ3JlYXRlSG9zdBIfLmdhbGEucm9vbS52MS5DcmVhdGVIb3N0UmVxdWVzdBogLmdhbGEucm9vbS52MS5DcmVhdGVIb3N0UmVzcG9uc2USRgoHR2V0SG9zdBIcLmdhbGEucm9vbS52MS5HZXRIb3N0UmVxdWVzdBodLmdhbGEucm9vbS52MS5HZXRIb3N0UmVzcG9uc2USTwoKVXBkYXRlSG9zdBIfLmdhbGEucm9vbS52MS5VcGRhdGVIb3N0UmVxdWVzdBogLmdhbGEucm9vbS52MS5VcGRhdGVIb3N0UmVzcG9uc2USXgoPUm90YXRlU3RyZWFtS2V5EiQuZ2FsYS5yb29tLnYxLlJvdGF0ZVN0cmVhbUtleVJlcXVlc3QaJS5nYWxhLnJvb20udjEuUm90YXRlU3RyZWFtS2V5UmVzcG9uc2USTwoKQ3JlYXRlUm9vbRIfLmdhbGEucm9vbS52MS5DcmVhdGVSb29tUmVxdWVzdBogLmdhbGEucm9vbS52MS5DcmVhdGVSb29tUmVzcG9uc2USRgoHR2V0Um9vbRIcLmdhbGEucm9vbS52MS5HZXRSb29tUmVxdWVzdBodLmdhbGEucm9vbS52MS5HZXRSb29tUmVzcG9uc2USWwoOR2V0UHJlc2VudFJvb20SIy5nYWxhLnJvb20udjEuR2V0UHJlc2VudFJvb21SZXF1ZXN0GiQuZ2FsYS5yb29tLnYxLkdldFByZXNlbnRSb29tUmVzcG9uc2USSQoITGlzdExpdmUSHS5nYWxhLnJvb20udjEuTGlzdExpdmVSZXF1ZXN0Gh4uZ2FsYS5yb29tLnYxLkxpc3RMaXZlUmVzcG9uc2USRgoHRW5kUm9vbRIcLmdhbGEucm9vbS52MS5FbmRSb29tUmVxdWVzdBodLmdhbGEucm9vbS52MS5FbmRSb29tUmVzcG9uc2USVQoMQWRtaXRQdWJsaXNoEiEuZ2FsYS5yb29tLnYxLkFkbWl0UHVibGlzaFJlcXVlc3QaIi5nYWxhLnJvb20udjEuQWRtaXRQdWJsaXNoUmVzcG9uc2USVQoMUmVwb3J0U3RyZWFtEiEuZ2FsYS5yb29tLnYxLlJlcG9ydFN0cmVhbVJlcXVlc3QaIi5nYWxhLnJvb20udjEuUmVwb3J0U3RyZWFtUmVzcG9uc2USTwoKUmVwb3J0RWRnZRIfLmdhbGEucm9vbS52MS5SZXBvcnRFZGdlUmVxdWVzdBogLmdhbGEucm9vbS52MS5SZXBvcnRFZGdlUmVzcG9uc2ViBnByb3RvMw");
+  fileDesc("ChdnYWxhL3Jvb20vdjEvcm9vbS5wcm90bxIMZ2FsYS5yb29tLnYxIpABCgRIb3N0Eg8KB2hvc3RfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCRIsCgp2aXNpYmlsaXR5GAQgASgOMhguZ2FsYS5yb29tLnYxLlZpc2liaWxpdHkSFQoNY3JlYXRlZF9hdF9tcxgFIAEoBBIVCg1zZXNzaW9uX2NvdW50GAYgASgNIuYCCgRSb29tEg8KB3Jvb21faWQYASABKAQSDwoHaG9zdF9pZBgCIAEoBBIRCglob3N0X25hbWUYAyABKAkSDQoFdGl0bGUYBCABKAkSJgoFc3RhdGUYBSABKA4yFy5nYWxhLnJvb20udjEuUm9vbVN0YXRlEiwKCnZpc2liaWxpdHkYBiABKA4yGC5nYWxhLnJvb20udjEuVmlzaWJpbGl0eRINCgVlcG9jaBgHIAEoBBIVCg1jcmVhdGVkX2F0X21zGAggASgEEhUKDXN0YXJ0ZWRfYXRfbXMYCSABKAQSEgoKaGVsZF9hdF9tcxgKIAEoBBITCgtlbmRlZF9hdF9tcxgLIAEoBBIPCgd2aWV3ZXJzGAwgASgNEhIKCmVuZF9yZWFzb24YDSABKAkSDwoHZWRnZV9pZBgOIAEoCRITCgt2aWRlb19jb2RlYxgPIAEoCRITCgthdWRpb19jb2RlYxgQIAEoCSJFCglIb3N0TWVkaWESDgoGcmVjb3JkGAEgASgIEhQKDGZvcndhcmRfdXJscxgCIAMoCRISCgpzb3VyY2VfdXJsGAMgASgJIkEKEUNyZWF0ZUhvc3RSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCSJKChJDcmVhdGVIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0EhIKCnN0cmVhbV9rZXkYAiABKAkiIQoOR2V0SG9zdFJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBCIzCg9HZXRIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0IoQBChFVcGRhdGVIb3N0UmVxdWVzdBIPCgdob3N0X2lkGAEgASgEEhIKBXRpdGxlGAIgASgJSACIAQESMQoKdmlzaWJpbGl0eRgDIAEoDjIYLmdhbGEucm9vbS52MS5WaXNpYmlsaXR5SAGIAQFCCAoGX3RpdGxlQg0KC192aXNpYmlsaXR5IjYKElVwZGF0ZUhvc3RSZXNwb25zZRIgCgRob3N0GAEgASgLMhIuZ2FsYS5yb29tLnYxLkhvc3QiKQoWUm90YXRlU3RyZWFtS2V5UmVxdWVzdBIPCgdob3N0X2lkGAEgASgEIi0KF1JvdGF0ZVN0cmVhbUtleVJlc3BvbnNlEhIKCnN0cmVhbV9rZXkYASABKAkiYQoRQ3JlYXRlUm9vbVJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBBINCgV0aXRsZRgCIAEoCRIsCgp2aXNpYmlsaXR5GAMgASgOMhguZ2FsYS5yb29tLnYxLlZpc2liaWxpdHkiNgoSQ3JlYXRlUm9vbVJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbSIhCg5HZXRSb29tUmVxdWVzdBIPCgdyb29tX2lkGAEgASgEIjMKD0dldFJvb21SZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20iKAoVR2V0UHJlc2VudFJvb21SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAQiOgoWR2V0UHJlc2VudFJvb21SZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20iMAoPTGlzdExpdmVSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJZChBMaXN0TGl2ZVJlc3BvbnNlEiEKBXJvb21zGAEgAygLMhIuZ2FsYS5yb29tLnYxLlJvb20SEwoLbmV4dF9jdXJzb3IYAiABKAkSDQoFdG90YWwYAyABKA0iMQoORW5kUm9vbVJlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBBIOCgZyZWFzb24YAiABKAkiMwoPRW5kUm9vbVJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbSJSChNBZG1pdFB1Ymxpc2hSZXF1ZXN0EhIKCnN0cmVhbV9rZXkYASABKAkSDwoHZWRnZV9pZBgCIAEoCRIWCg5yZW1vdGVfYWRkcmVzcxgDIAEoCSJxChRBZG1pdFB1Ymxpc2hSZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20SDwoHaG9sZF9tcxgCIAEoDRImCgVtZWRpYRgDIAEoCzIXLmdhbGEucm9vbS52MS5Ib3N0TWVkaWEivAEKE1JlcG9ydFN0cmVhbVJlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBBINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoDRIoCgVldmVudBgEIAEoDjIZLmdhbGEucm9vbS52MS5TdHJlYW1FdmVudBIPCgdlZGdlX2lkGAUgASgJEg4KBnJlYXNvbhgGIAEoCRITCgt2aWRlb19jb2RlYxgHIAEoCRITCgthdWRpb19jb2RlYxgIIAEoCSJiChRSZXBvcnRTdHJlYW1SZXNwb25zZRIoCgVvcmRlchgBIAEoDjIZLmdhbGEucm9vbS52MS5TdHJlYW1PcmRlchIgCgRyb29tGAIgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20idQoKRWRnZVN0cmVhbRIPCgdyb29tX2lkGAEgASgEEg0KBWVwb2NoGAIgASgEEg8KB3ZpZXdlcnMYAyABKA0SFwoPYml0c19wZXJfc2Vjb25kGAQgASgEEgwKBGhlbGQYBSABKAgSDwoHcmVsYXllZBgGIAEoCCJPChFSZXBvcnRFZGdlUmVxdWVzdBIPCgdlZGdlX2lkGAEgASgJEikKB3N0cmVhbXMYAiADKAsyGC5nYWxhLnJvb20udjEuRWRnZVN0cmVhbSIrChJSZXBvcnRFZGdlUmVzcG9uc2USFQoNc3RvcF9yb29tX2lkcxgBIAMoBCp/CglSb29tU3RhdGUSGgoWUk9PTV9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJPT01fU1RBVEVfQ1JFQVRFRBABEhMKD1JPT01fU1RBVEVfTElWRRACEhMKD1JPT01fU1RBVEVfSE9MRBADEhQKEFJPT01fU1RBVEVfRU5ERUQQBCpXCgpWaXNpYmlsaXR5EhoKFlZJU0lCSUxJVFlfVU5TUEVDSUZJRUQQABIVChFWSVNJQklMSVRZX1BVQkxJQxABEhYKElZJU0lCSUxJVFlfUFJJVkFURRACKqwBCgtTdHJlYW1FdmVudBIcChhTVFJFQU1fRVZFTlRfVU5TUEVDSUZJRUQQABIYChRTVFJFQU1fRVZFTlRfU1RBUlRFRBABEhUKEVNUUkVBTV9FVkVOVF9IRUxEEAISGAoUU1RSRUFNX0VWRU5UX1NUT1BQRUQQAxIXChNTVFJFQU1fRVZFTlRfRkFJTEVEEAQSGwoXU1RSRUFNX0VWRU5UX1RBS0VOX09WRVIQBSpaCgtTdHJlYW1PcmRlchIcChhTVFJFQU1fT1JERVJfVU5TUEVDSUZJRUQQABIWChJTVFJFQU1fT1JERVJfR09fT04QARIVChFTVFJFQU1fT1JERVJfU1RPUBACMt8HCgtSb29tU2VydmljZRJPCgpDcmVhdGVIb3N0Eh8uZ2FsYS5yb29tLnYxLkNyZWF0ZUhvc3RSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLkNyZWF0ZUhvc3RSZXNwb25zZRJGCgdHZXRIb3N0EhwuZ2FsYS5yb29tLnYxLkdldEhvc3RSZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLkdldEhvc3RSZXNwb25zZRJPCgpVcGRhdGVIb3N0Eh8uZ2FsYS5yb29tLnYxLlVwZGF0ZUhvc3RSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLlVwZGF0ZUhvc3RSZXNwb25zZRJeCg9Sb3RhdGVTdHJlYW1LZXkSJC5nYWxhLnJvb20udjEuUm90YXRlU3RyZWFtS2V5UmVxdWVzdBolLmdhbGEucm9vbS52MS5Sb3RhdGVTdHJlYW1LZXlSZXNwb25zZRJPCgpDcmVhdGVSb29tEh8uZ2FsYS5yb29tLnYxLkNyZWF0ZVJvb21SZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLkNyZWF0ZVJvb21SZXNwb25zZRJGCgdHZXRSb29tEhwuZ2FsYS5yb29tLnYxLkdldFJvb21SZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLkdldFJvb21SZXNwb25zZRJbCg5HZXRQcmVzZW50Um9vbRIjLmdhbGEucm9vbS52MS5HZXRQcmVzZW50Um9vbVJlcXVlc3QaJC5nYWxhLnJvb20udjEuR2V0UHJlc2VudFJvb21SZXNwb25zZRJJCghMaXN0TGl2ZRIdLmdhbGEucm9vbS52MS5MaXN0TGl2ZVJlcXVlc3QaHi5nYWxhLnJvb20udjEuTGlzdExpdmVSZXNwb25zZRJGCgdFbmRSb29tEhwuZ2FsYS5yb29tLnYxLkVuZFJvb21SZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLkVuZFJvb21SZXNwb25zZRJVCgxBZG1pdFB1Ymxpc2gSIS5nYWxhLnJvb20udjEuQWRtaXRQdWJsaXNoUmVxdWVzdBoiLmdhbGEucm9vbS52MS5BZG1pdFB1Ymxpc2hSZXNwb25zZRJVCgxSZXBvcnRTdHJlYW0SIS5nYWxhLnJvb20udjEuUmVwb3J0U3RyZWFtUmVxdWVzdBoiLmdhbGEucm9vbS52MS5SZXBvcnRTdHJlYW1SZXNwb25zZRJPCgpSZXBvcnRFZGdlEh8uZ2FsYS5yb29tLnYxLlJlcG9ydEVkZ2VSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLlJlcG9ydEVkZ2VSZXNwb25zZWIGcHJvdG8z");
 
 /**
  * Describes the message gala.room.v1.Host.
@@ -25,179 +25,186 @@ export const RoomSchema = /*@__PURE__*/
   messageDesc(file_gala_room_v1_room, 1);
 
 /**
+ * Describes the message gala.room.v1.HostMedia.
+ * Use `create(HostMediaSchema)` to create a new message.
+ */
+export const HostMediaSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 2);
+
+/**
  * Describes the message gala.room.v1.CreateHostRequest.
  * Use `create(CreateHostRequestSchema)` to create a new message.
  */
 export const CreateHostRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 2);
+  messageDesc(file_gala_room_v1_room, 3);
 
 /**
  * Describes the message gala.room.v1.CreateHostResponse.
  * Use `create(CreateHostResponseSchema)` to create a new message.
  */
 export const CreateHostResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 3);
+  messageDesc(file_gala_room_v1_room, 4);
 
 /**
  * Describes the message gala.room.v1.GetHostRequest.
  * Use `create(GetHostRequestSchema)` to create a new message.
  */
 export const GetHostRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 4);
+  messageDesc(file_gala_room_v1_room, 5);
 
 /**
  * Describes the message gala.room.v1.GetHostResponse.
  * Use `create(GetHostResponseSchema)` to create a new message.
  */
 export const GetHostResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 5);
+  messageDesc(file_gala_room_v1_room, 6);
 
 /**
  * Describes the message gala.room.v1.UpdateHostRequest.
  * Use `create(UpdateHostRequestSchema)` to create a new message.
  */
 export const UpdateHostRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 6);
+  messageDesc(file_gala_room_v1_room, 7);
 
 /**
  * Describes the message gala.room.v1.UpdateHostResponse.
  * Use `create(UpdateHostResponseSchema)` to create a new message.
  */
 export const UpdateHostResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 7);
+  messageDesc(file_gala_room_v1_room, 8);
 
 /**
  * Describes the message gala.room.v1.RotateStreamKeyRequest.
  * Use `create(RotateStreamKeyRequestSchema)` to create a new message.
  */
 export const RotateStreamKeyRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 8);
+  messageDesc(file_gala_room_v1_room, 9);
 
 /**
  * Describes the message gala.room.v1.RotateStreamKeyResponse.
  * Use `create(RotateStreamKeyResponseSchema)` to create a new message.
  */
 export const RotateStreamKeyResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 9);
+  messageDesc(file_gala_room_v1_room, 10);
 
 /**
  * Describes the message gala.room.v1.CreateRoomRequest.
  * Use `create(CreateRoomRequestSchema)` to create a new message.
  */
 export const CreateRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 10);
+  messageDesc(file_gala_room_v1_room, 11);
 
 /**
  * Describes the message gala.room.v1.CreateRoomResponse.
  * Use `create(CreateRoomResponseSchema)` to create a new message.
  */
 export const CreateRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 11);
+  messageDesc(file_gala_room_v1_room, 12);
 
 /**
  * Describes the message gala.room.v1.GetRoomRequest.
  * Use `create(GetRoomRequestSchema)` to create a new message.
  */
 export const GetRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 12);
+  messageDesc(file_gala_room_v1_room, 13);
 
 /**
  * Describes the message gala.room.v1.GetRoomResponse.
  * Use `create(GetRoomResponseSchema)` to create a new message.
  */
 export const GetRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 13);
+  messageDesc(file_gala_room_v1_room, 14);
 
 /**
  * Describes the message gala.room.v1.GetPresentRoomRequest.
  * Use `create(GetPresentRoomRequestSchema)` to create a new message.
  */
 export const GetPresentRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 14);
+  messageDesc(file_gala_room_v1_room, 15);
 
 /**
  * Describes the message gala.room.v1.GetPresentRoomResponse.
  * Use `create(GetPresentRoomResponseSchema)` to create a new message.
  */
 export const GetPresentRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 15);
+  messageDesc(file_gala_room_v1_room, 16);
 
 /**
  * Describes the message gala.room.v1.ListLiveRequest.
  * Use `create(ListLiveRequestSchema)` to create a new message.
  */
 export const ListLiveRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 16);
+  messageDesc(file_gala_room_v1_room, 17);
 
 /**
  * Describes the message gala.room.v1.ListLiveResponse.
  * Use `create(ListLiveResponseSchema)` to create a new message.
  */
 export const ListLiveResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 17);
+  messageDesc(file_gala_room_v1_room, 18);
 
 /**
  * Describes the message gala.room.v1.EndRoomRequest.
  * Use `create(EndRoomRequestSchema)` to create a new message.
  */
 export const EndRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 18);
+  messageDesc(file_gala_room_v1_room, 19);
 
 /**
  * Describes the message gala.room.v1.EndRoomResponse.
  * Use `create(EndRoomResponseSchema)` to create a new message.
  */
 export const EndRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 19);
+  messageDesc(file_gala_room_v1_room, 20);
 
 /**
  * Describes the message gala.room.v1.AdmitPublishRequest.
  * Use `create(AdmitPublishRequestSchema)` to create a new message.
  */
 export const AdmitPublishRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 20);
+  messageDesc(file_gala_room_v1_room, 21);
 
 /**
  * Describes the message gala.room.v1.AdmitPublishResponse.
  * Use `create(AdmitPublishResponseSchema)` to create a new message.
  */
 export const AdmitPublishResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 21);
+  messageDesc(file_gala_room_v1_room, 22);
 
 /**
  * Describes the message gala.room.v1.ReportStreamRequest.
  * Use `create(ReportStreamRequestSchema)` to create a new message.
  */
 export const ReportStreamRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 22);
+  messageDesc(file_gala_room_v1_room, 23);
 
 /**
  * Describes the message gala.room.v1.ReportStreamResponse.
  * Use `create(ReportStreamResponseSchema)` to create a new message.
  */
 export const ReportStreamResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 23);
+  messageDesc(file_gala_room_v1_room, 24);
 
 /**
  * Describes the message gala.room.v1.EdgeStream.
  * Use `create(EdgeStreamSchema)` to create a new message.
  */
 export const EdgeStreamSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 24);
+  messageDesc(file_gala_room_v1_room, 25);
 
 /**
  * Describes the message gala.room.v1.ReportEdgeRequest.
  * Use `create(ReportEdgeRequestSchema)` to create a new message.
  */
 export const ReportEdgeRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 25);
+  messageDesc(file_gala_room_v1_room, 26);
 
 /**
  * Describes the message gala.room.v1.ReportEdgeResponse.
  * Use `create(ReportEdgeResponseSchema)` to create a new message.
  */
 export const ReportEdgeResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 26);
+  messageDesc(file_gala_room_v1_room, 27);
 
 /**
  * Describes the enum gala.room.v1.RoomState.
