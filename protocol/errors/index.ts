@@ -68,6 +68,11 @@ export const edgeErrors = {
   SEGMENT_UNKNOWN: entry(404, notFound, 'the segment or part is not there, or not any more'),
   RELOAD_INVALID: entry(400, invalidArgument, 'the directives make no sense, or ask too far ahead'),
   LATENCY_INVALID: entry(400, invalidArgument, 'latency is realtime, low or economy'),
+  HOOK_DENIED: entry(403, permissionDenied, 'a hook of this installation denies it'),
+  HOOK_FAILED: entry(503, unavailable, 'a hook that decides gave no decision'),
+  ADDRESS_DENIED: entry(403, permissionDenied, 'this address is not allowed here'),
+  TOO_MANY_PUBLISHERS: entry(503, resourceExhausted, 'this edge takes no more publishers, or none of this address'),
+  STREAM_FULL: entry(503, resourceExhausted, 'the stream has as many viewers as it may'),
 } as const;
 
 export const protocolErrors = { ...commonErrors, ...accountErrors, ...roomErrors, ...edgeErrors } as const;

@@ -11,7 +11,7 @@ import { fenceRoom, moveRoom, planRoom, type Host, type Room } from './room.ts';
 import { takeSession } from './sessions.ts';
 import { decide } from './state.ts';
 import { findHost, lockHost } from './store/hosts.ts';
-import { insertRoom, lockPresentRoom, saveRooms } from './store/rooms.ts';
+import { findPresentRoom, insertRoom, lockPresentRoom, saveRooms } from './store/rooms.ts';
 import { matchesStreamKey, parseStreamKey, type StreamKey } from './stream-key.ts';
 
 export interface AdmissionParts {
@@ -64,6 +64,28 @@ export class Admission {
     }
   }
 
+  /**
+   * The room that the holder of the key would get, for whoever has to be asked first: nothing is begun, locked or
+   * fenced. A room that does not exist yet has the id that it would get.
+   * @throws CodedError STREAM_KEY_WRONG
+   */
+  async check({ streamKey, edgeId, remoteAddress }: PublishAsked): Promise<Room> {
+    const { sql, clock, events } = this.#parts;
+    const key = parseStreamKey(streamKey);
+    const { pool } = sql.shard(shardOfUser(key?.hostId ?? 0));
+    try {
+      const host = checkKey(key, key && (await findHost(pool, key.hostId)));
+      const nowMs = clock.nowMs();
+      const present = await findPresentRoom(pool, host.hostId);
+      if (present && present.state !== 'ended' && !this.#expired(present, nowMs)) return present;
+      const { title, visibility } = host;
+      return planRoom(host, { session: host.sessionCount + 1, title, visibility, nowMs });
+    } catch (error) {
+      events.publishRefused(hasCode(error) ? error.code : 'INTERNAL', edgeId, remoteAddress);
+      throw error;
+    }
+  }
+
   /** The key is checked before anything is locked, so that guessing cannot hold up a host's row. */
   async #decided({ streamKey, edgeId }: PublishAsked): Promise<Admitted> {
     const { sql } = this.#parts;
@@ -111,8 +133,8 @@ export class Admission {
 }
 
 /** Unknown hosts and wrong secrets get one answer. */
-function checkKey(key: StreamKey, host: Host | undefined): Host {
-  if (host && matchesStreamKey(key, host.streamKeyHash)) return host;
+function checkKey(key: StreamKey | undefined, host: Host | undefined): Host {
+  if (key && host && matchesStreamKey(key, host.streamKeyHash)) return host;
   throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
 }
 

@@ -90,8 +90,9 @@ function streamHandlers({
   holdMs,
 }: RoutedParts): HandlersOf<'admitPublish' | 'reportStream' | 'reportEdge'> {
   return {
-    admitPublish: async ({ streamKey, edgeId, remoteAddress }) => {
-      const room = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
+    admitPublish: async ({ streamKey, edgeId, remoteAddress, onlyCheck }) => {
+      const asked = { streamKey, edgeId: edgeIdOf(edgeId), remoteAddress };
+      const room = await (onlyCheck ? admission.check(asked) : admission.admit(asked));
       return { room: wireRoom(room), holdMs };
     },
     reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason }) => {
