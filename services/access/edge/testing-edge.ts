@@ -1,5 +1,4 @@
 import { tmpdir } from 'node:os';
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
@@ -15,8 +14,7 @@ import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
-import type { HostMediaSchema} from '@gala/protocol/room';
-import { RoomService, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
+import { RoomService, StreamEvent, StreamOrder, Visibility, type HostMedia } from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
 import { edgeSections, role } from './index.ts';
 import { bodies } from './testing.ts';
@@ -35,7 +33,7 @@ export class TestRooms {
   streamKey = '1.secret';
   readonly holdMs = 60_000;
   /** What the host wants done with the streams. */
-  media: MessageInitShape<typeof HostMediaSchema> = {};
+  media: Partial<Pick<HostMedia, 'record' | 'forwardUrls' | 'sourceUrl'>> = {};
   roomId = 2 ** 20 + 1;
   epoch = 0;
   visibility = Visibility.PUBLIC;
