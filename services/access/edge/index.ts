@@ -6,19 +6,30 @@ import { Admission } from './admission.ts';
 import { edgeConfig } from './config.ts';
 import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
+import { forwardSection } from './forward/config.ts';
+import { ForwardEvents } from './forward/events.ts';
+import { Forwards } from './forward/forwards.ts';
 import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
 import { isHlsUrl } from './hls/request.ts';
+import { hooksSection } from './hooks/config.ts';
+import { HookEvents } from './hooks/events.ts';
+import { Hooks } from './hooks/hooks.ts';
 import { Ingest } from './ingest.ts';
+import { AddressLists } from './limits/address-lists.ts';
+import { addressesSection, limitsSection } from './limits/config.ts';
+import { LimitEvents } from './limits/events.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
+import { PublishGate } from './publish-gate.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { mountStreams, showMetrics } from './routes.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
 
-export { edgeSection, hlsSection, rtmpSection } from './config.ts';
+export { edgeSection, rtmpSection } from './config.ts';
+export { edgeSections } from './sections.ts';
 
 /** RTMP in; HTTP-FLV, WS-FLV, RTMP and HLS out. */
 export const role: Role = { name: 'edge', start };
@@ -34,7 +45,28 @@ async function start(context: Context): Promise<RunningRole> {
   const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, logger }));
   const fanout = new Fanout(clock);
   const admission = new Admission(rooms, processId);
-  const ingest = new Ingest({ admission, streams, reports, fanout, events, clock, config: config.edge });
+  const hooks = stack.use(openHooks(context));
+  const limits = context.settings.get(limitsSection);
+  const limitEvents = new LimitEvents(logger, metrics);
+  const lists = new AddressLists(context.settings.get(addressesSection), limitEvents);
+  const gate = new PublishGate({ admission, hooks, lists, config: limits, events: limitEvents, clock });
+  const ingest = new Ingest({
+    admission,
+    gate,
+    streams,
+    reports,
+    fanout,
+    events,
+    clock,
+    config: config.edge,
+  });
+  stack.use(
+    new Forwards({
+      config: context.settings.get(forwardSection),
+      streams,
+      events: new ForwardEvents(logger, metrics),
+    }),
+  );
   const keys = new PlayKeys({
     accounts: rpc.client(AccountService),
     clock,
@@ -48,7 +80,7 @@ async function start(context: Context): Promise<RunningRole> {
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   stack.use(await coord.join('edge', { id: processId, data: {} }));
-  const rtmp = stack.use(await openRtmp({ config: config.rtmp, ingest, play, events, metrics }));
+  const rtmp = stack.use(await openRtmp({ config: config.rtmp, ingest, play, hooks, events, metrics }));
   stack.defer(() => ingest.close());
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
@@ -62,4 +94,10 @@ async function start(context: Context): Promise<RunningRole> {
   showMetrics({ metrics, streams, play, fanout, hls });
   const owned = stack.move();
   return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function openHooks({ processId, settings, clock, breakers, logger, metrics }: Context): Hooks {
+  const events = new HookEvents(logger, metrics);
+  const config = settings.get(hooksSection);
+  return new Hooks({ edgeId: processId, config, clock, breakers, metrics, events });
 }

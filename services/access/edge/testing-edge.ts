@@ -14,9 +14,9 @@ import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
-import { RoomService, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
+import { RoomService, StreamEvent, StreamOrder, Visibility, type HostMedia } from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
-import { edgeSection, hlsSection, role, rtmpSection } from './index.ts';
+import { edgeSections, role } from './index.ts';
 import { bodies } from './testing.ts';
 
 export interface TestReport {
@@ -32,6 +32,8 @@ export class TestRooms {
   /** Host 1 publishes with this. */
   streamKey = '1.secret';
   readonly holdMs = 60_000;
+  /** What the host wants done with the streams. */
+  media: Partial<Pick<HostMedia, 'record' | 'forwardUrls' | 'sourceUrl'>> = {};
   roomId = 2 ** 20 + 1;
   epoch = 0;
   visibility = Visibility.PUBLIC;
@@ -51,7 +53,7 @@ export class TestRooms {
       throw new CodedError(commonErrors, 'NOT_FOUND');
     };
     const served: Partial<Handlers<typeof RoomService>> = {
-      admitPublish: async ({ streamKey }) => this.#admit(streamKey),
+      admitPublish: async ({ streamKey, onlyCheck }) => this.#admit(streamKey, onlyCheck),
       reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
         this.#check();
         const ids = { roomId: Number(roomId), epoch: Number(epoch) };
@@ -75,13 +77,17 @@ export class TestRooms {
     return this.reports.map(({ event }) => event);
   }
 
-  async #admit(streamKey: string) {
+  async #admit(streamKey: string, onlyCheck: boolean) {
     this.#check();
     if (streamKey !== this.streamKey) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
-    const epoch = BigInt(++this.epoch);
-    await this.gates.shift();
-    const { roomId, visibility, holdMs } = this;
-    return { holdMs, room: { roomId: BigInt(roomId), hostId: 1n, hostName: 'Anna', epoch, visibility } };
+    const epoch = BigInt(onlyCheck ? this.epoch : ++this.epoch);
+    if (!onlyCheck) await this.gates.shift();
+    const { roomId, visibility, holdMs, media } = this;
+    return {
+      holdMs,
+      media,
+      room: { roomId: BigInt(roomId), hostId: 1n, hostName: 'Anna', epoch, visibility },
+    };
   }
 
   #check(): void {
@@ -126,7 +132,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     dataFolder: tmpdir(),
     processId: 'test-1',
     processName: 'test',
-    settings: loadSettings([edgeSection, hlsSection, rtmpSection], { env: { GALA_RTMP_PORT: '0', ...env } }),
+    settings: loadSettings(edgeSections, { env: { GALA_RTMP_PORT: '0', ...env } }),
     secrets: { operatorToken: '', clusterToken },
     clock: systemClock,
     logger,

@@ -5,7 +5,11 @@ import { z } from 'zod';
 const off = 'off';
 
 const address = (event: string) =>
-  z.string().refine(isAddress, 'an http or https URL without user and password, or off').optional().describe(event);
+  z
+    .string()
+    .refine(isAddress, 'an http or https URL without user and password, or off')
+    .optional()
+    .describe(event);
 
 /** The part `hooks` of the static settings: who is asked and told about publishers and viewers. */
 export const hooksSection = section(
@@ -30,11 +34,16 @@ export const hooksSection = section(
         .describe('the decision when none comes: no answer in time, an error, the breaker is open'),
       askedMax: z.int().min(1).max(10_000).default(128).describe('decisions asked for at once'),
       waitingMax: z.int().min(0).default(5_000).describe('decisions that wait for their turn'),
-      queuedMax: z.int().min(1).default(10_000).describe('notifications of one URL that wait; the oldest goes'),
+      queuedMax: z
+        .int()
+        .min(1)
+        .default(10_000)
+        .describe('notifications of one URL that wait; the oldest goes'),
       retryForMs: z.int().min(0).default(300_000).describe('how long a notification is tried'),
     })
     .refine(
-      ({ secret, ...given }) => secret !== undefined || Object.values(addressesOf(given)).every((url) => !url),
+      ({ secret, ...given }) =>
+        secret !== undefined || Object.values(addressesOf(given)).every((url) => !url),
       { path: ['secret'], message: 'hooks are signed: a secret is needed' },
     ),
 );

@@ -63,7 +63,8 @@ export class HookEndpoint {
     const text = await readBounded(response);
     const { status } = response;
     if (status >= 200 && status < 300) return { status, message: '' };
-    if (status >= 400 && status < 500 && !passingStatuses.has(status)) return { status, message: messageOf(text) };
+    if (status >= 400 && status < 500 && !passingStatuses.has(status))
+      return { status, message: messageOf(text) };
     throw new CodedError(edgeErrors, 'HOOK_FAILED', { detail: `status ${status}` });
   }
 }
@@ -77,7 +78,8 @@ async function readBounded(response: Response): Promise<string> {
   let bytes = 0;
   for await (const chunk of response.body ?? []) {
     bytes += chunk.length;
-    if (bytes > answerBytesMax) throw new CodedError(edgeErrors, 'HOOK_FAILED', { detail: 'answer too long' });
+    if (bytes > answerBytesMax)
+      throw new CodedError(edgeErrors, 'HOOK_FAILED', { detail: 'answer too long' });
     chunks.push(chunk);
   }
   return Buffer.concat(chunks).toString();
@@ -92,5 +94,8 @@ function messageOf(text: string): string {
     // Plain text is as good.
   }
   const shown = typeof message === 'string' ? message : '';
-  return shown.replaceAll(/\p{C}+/gu, ' ').trim().slice(0, messageCharactersMax);
+  return shown
+    .replaceAll(/\p{C}+/gu, ' ')
+    .trim()
+    .slice(0, messageCharactersMax);
 }

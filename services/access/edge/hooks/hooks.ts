@@ -26,8 +26,10 @@ export interface HookSubject {
 /** What is known when it is over. */
 export interface HookEnd {
   readonly reason: string;
-  readonly roomId: number;
-  readonly epoch: number;
+  /** Unless it is that of the subject. */
+  readonly roomId?: number;
+  /** Absent when it never came on air. */
+  readonly epoch?: number;
 }
 
 /** One publisher or viewer that was let in. */
@@ -47,6 +49,8 @@ export interface HooksOptions {
 
 /** What the query of a hook holds at most; longer ones are INVALID_REQUEST, since a cut token is a wrong one. */
 const queryCharactersMax = 2_048;
+
+type Asked = HookSubject & { readonly session: string };
 
 interface Receiver {
   readonly endpoint: HookEndpoint;
@@ -79,9 +83,10 @@ export class Hooks implements AsyncDisposable {
     return this.#receivers.onPublish !== undefined;
   }
 
-  /** True when anything is asked or told about viewers. */
-  get followsViewers(): boolean {
-    return this.#receivers.onPlay !== undefined || this.#receivers.onStop !== undefined;
+  /** How much longer decisions may take by hooks. */
+  get decisionMsMax(): number {
+    const { onPublish, onPlay } = this.#receivers;
+    return onPublish || onPlay ? this.#options.config.timeoutMs : 0;
   }
 
   /**
@@ -89,13 +94,22 @@ export class Hooks implements AsyncDisposable {
    * @throws CodedError HOOK_DENIED, HOOK_FAILED (no decision, and `hooks.onTimeout` is `deny`), DEADLINE_EXCEEDED
    * when `signal` was aborted, INVALID_REQUEST
    */
-  publish(subject: HookSubject, signal?: AbortSignal): Promise<HookSession> {
-    return this.#begin(subject, { asks: 'onPublish', tells: 'onUnpublish', signal });
+  async askPublish(subject: HookSubject, signal?: AbortSignal): Promise<HookSession> {
+    const session = randomUUID();
+    await this.#decide('onPublish', { ...subject, session }, signal);
+    return this.#follow('onUnpublish', subject, session);
   }
 
-  /** Asks about a viewer; throws as `publish` does. */
-  play(subject: HookSubject, signal?: AbortSignal): Promise<HookSession> {
-    return this.#begin(subject, { asks: 'onPlay', tells: 'onStop', signal });
+  /** A publisher that nobody is asked about. */
+  followPublisher(subject: HookSubject): HookSession {
+    return this.#follow('onUnpublish', subject, randomUUID());
+  }
+
+  /** Asks about a viewer, if anybody wants to be; throws as `askPublish` does. */
+  async askPlay(subject: HookSubject, signal?: AbortSignal): Promise<HookSession> {
+    const session = randomUUID();
+    await this.#decide('onPlay', { ...subject, session }, signal);
+    return this.#follow('onStop', subject, session);
   }
 
   /** Tells an event that nobody is asked about. `details` must hold no keys. */
@@ -112,41 +126,45 @@ export class Hooks implements AsyncDisposable {
     await Promise.all(this.#queues().map((queue) => queue[Symbol.asyncDispose]()));
   }
 
-  async #begin(
-    subject: HookSubject,
-    { asks, tells, signal }: { asks: HookEvent; tells: HookEvent; signal?: AbortSignal | undefined },
-  ): Promise<HookSession> {
-    if (subject.query.length > queryCharactersMax) {
-      throw new CodedError(commonErrors, 'INVALID_REQUEST', { detail: 'the query is too long for hooks' });
-    }
+  #follow(event: HookEvent, subject: HookSubject, session: string): HookSession {
     const { clock } = this.#options;
-    const session = randomUUID();
-    await this.#decide(asks, { ...subject, session }, signal);
     const beganAtMs = clock.monotonicMs();
     return {
-      end: ({ roomId, ...end }) => {
+      end: ({ roomId = subject.roomId, ...end }) => {
         const durationMs = Math.round(clock.monotonicMs() - beganAtMs);
-        this.tell(tells, roomId, { ...subject, roomId, session, ...end, durationMs });
+        this.tell(event, roomId, { ...subject, roomId, session, ...end, durationMs });
       },
     };
   }
 
-  async #decide(event: HookEvent, about: HookSubject & { session: string }, gone?: AbortSignal): Promise<void> {
-    const { config, events } = this.#options;
+  async #decide(event: HookEvent, about: Asked, gone?: AbortSignal): Promise<void> {
     const receiver = this.#receivers[event];
     if (!receiver) return;
+    if (about.query.length > queryCharactersMax) {
+      throw new CodedError(commonErrors, 'INVALID_REQUEST', { detail: 'the query is too long for hooks' });
+    }
+    const { events } = this.#options;
     events.counters.asked++;
-    const answer = await this.#ask(receiver, this.#compose(event, about).body, gone).catch((error: unknown) => {
-      if (gone?.aborted) throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED', { detail: 'left while asked' });
-      events.decisionFailed(event, config.onTimeout, error);
-      if (config.onTimeout === 'allow') return undefined;
-      throw new CodedError(edgeErrors, 'HOOK_FAILED', { cause: error, retryAfterSeconds: 1 });
-    });
+    const { body } = this.#compose(event, about);
+    const answer = await this.#ask(receiver, body, gone).catch((error: unknown) =>
+      this.#undecided(event, error, gone),
+    );
     if (answer && answer.status >= 400) {
       events.denied(event, about.roomId, answer.message);
       throw new CodedError(edgeErrors, 'HOOK_DENIED', answer.message ? { detail: answer.message } : {});
     }
     if (answer) events.counters.allowed++;
+  }
+
+  /** What the settings make of a decision that did not come. */
+  #undecided(event: HookEvent, error: unknown, gone?: AbortSignal): undefined {
+    const { config, events } = this.#options;
+    if (gone?.aborted)
+      throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED', { detail: 'left while asked' });
+    events.decisionFailed(event, config.onTimeout, error);
+    if (config.onTimeout === 'deny') {
+      throw new CodedError(edgeErrors, 'HOOK_FAILED', { cause: error, retryAfterSeconds: 1 });
+    }
   }
 
   /** The time limit holds for the turn and the call together. */
