@@ -17,6 +17,7 @@ import { HookEvents } from './hooks/events.ts';
 import { Hooks } from './hooks/hooks.ts';
 import { Ingest } from './ingest.ts';
 import { AddressLists } from './limits/address-lists.ts';
+import { guardBitrates } from './limits/bitrate-guard.ts';
 import { addressesSection, limitsSection } from './limits/config.ts';
 import { LimitEvents } from './limits/events.ts';
 import { PlayKeys } from './play-keys.ts';
@@ -50,6 +51,7 @@ async function start(context: Context): Promise<RunningRole> {
   const limitEvents = new LimitEvents(logger, metrics);
   const lists = new AddressLists(context.settings.get(addressesSection), limitEvents);
   const gate = new PublishGate({ admission, hooks, lists, config: limits, events: limitEvents, clock });
+  metrics.gauge('gala_edge_publishers', 'publishers on air or being decided about', () => gate.size);
   const ingest = new Ingest({
     admission,
     gate,
@@ -82,6 +84,7 @@ async function start(context: Context): Promise<RunningRole> {
   stack.use(await coord.join('edge', { id: processId, data: {} }));
   const rtmp = stack.use(await openRtmp({ config: config.rtmp, ingest, play, hooks, events, metrics }));
   stack.defer(() => ingest.close());
+  stack.use(guardBitrates({ streams, ingest, config: limits, events: limitEvents, clock }));
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
   const hlsDoor = new HlsDoor({ config: config.hls, lookup, outputs: hls, keys, events });

@@ -1,46 +1,43 @@
 import type { Clock } from '@gala/lib/clock';
+import type { Ingest } from '../ingest.ts';
 import type { Publisher, Stream } from '../stream.ts';
 import type { LimitsConfig } from './config.ts';
+import type { LimitEvents } from './events.ts';
 
 const checkMs = 1_000;
 
 export interface BitrateGuardOptions {
   readonly streams: Iterable<Stream>;
+  readonly ingest: Pick<Ingest, 'expel'>;
   readonly config: Pick<LimitsConfig, 'streamBitsPerSecondMax' | 'streamOverMs'>;
+  readonly events: LimitEvents;
   readonly clock: Clock;
-  /** Told of each publisher that was over the bound for too long; it closes it. */
-  readonly onExceeded: (stream: Stream, publisher: Publisher) => void;
 }
 
-/** Closes publishers that send more than they may for longer than they may. */
-export class BitrateGuard implements Disposable {
-  readonly #options: BitrateGuardOptions;
-  /** Since when a publisher has been over the bound. */
-  #overSinceMs = new Map<Publisher, number>();
-  readonly #timer: NodeJS.Timeout;
+/** Closes publishers that send more than they may for longer than they may; their streams are held. */
+export function guardBitrates(options: BitrateGuardOptions): Disposable {
+  let overSinceMs = new Map<Publisher, number>();
+  const timer = setInterval(() => (overSinceMs = checkOnce(options, overSinceMs)), checkMs).unref();
+  return { [Symbol.dispose]: () => clearInterval(timer) };
+}
 
-  constructor(options: BitrateGuardOptions) {
-    this.#options = options;
-    this.#timer = setInterval(() => this.check(), checkMs);
-    this.#timer.unref();
+/** Looks at the last whole second of every publisher of this process; answers since when each is over the bound. */
+function checkOnce(
+  { streams, ingest, config, events, clock }: BitrateGuardOptions,
+  before: ReadonlyMap<Publisher, number>,
+): Map<Publisher, number> {
+  const nowMs = clock.monotonicMs();
+  const overSinceMs = new Map<Publisher, number>();
+  for (const stream of streams) {
+    const { publisher, stats, roomId } = stream;
+    const { bitsPerSecond } = stats;
+    if (!publisher || bitsPerSecond <= config.streamBitsPerSecondMax) continue;
+    const sinceMs = before.get(publisher) ?? nowMs;
+    overSinceMs.set(publisher, sinceMs);
+    if (nowMs - sinceMs < config.streamOverMs) continue;
+    events.bitrateExceeded(roomId, bitsPerSecond);
+    const description = `BITRATE_TOO_HIGH: more than ${config.streamBitsPerSecondMax} bits a second`;
+    ingest.expel(stream, publisher, { reason: 'bitrate_too_high', description });
   }
-
-  [Symbol.dispose](): void {
-    clearInterval(this.#timer);
-  }
-
-  /** Looks at the last whole second of every stream that has its publisher here. */
-  check(): void {
-    const { streams, config, clock, onExceeded } = this.#options;
-    const nowMs = clock.monotonicMs();
-    const before = this.#overSinceMs;
-    this.#overSinceMs = new Map();
-    for (const stream of streams) {
-      const { publisher, stats } = stream;
-      if (!publisher || stats.bitsPerSecond <= config.streamBitsPerSecondMax) continue;
-      const sinceMs = before.get(publisher) ?? nowMs;
-      if (nowMs - sinceMs >= config.streamOverMs) onExceeded(stream, publisher);
-      else this.#overSinceMs.set(publisher, sinceMs);
-    }
-  }
+  return overSinceMs;
 }
