@@ -118,11 +118,12 @@ function streamHandlers({
     },
     reportEdge: async ({ edgeId, streams }) => {
       if (streams.length > streamsMax) throw invalid('streams');
-      const known = streams.map(({ roomId, epoch, viewers, held }) => ({
+      const known = streams.map(({ roomId, epoch, viewers, held, relayed }) => ({
         roomId: roomIdOf(roomId),
         epoch: Number(epoch),
         viewers,
         held,
+        relayed,
       }));
       const stops = await heartBeats.report(edgeIdOf(edgeId), known);
       return { stopRoomIds: stops.map(BigInt) };
