@@ -98,10 +98,17 @@ function streamHandlers({
   admission,
   heartBeats,
   holdMs,
-}: RoutedParts): HandlersOf<'admitPublish' | 'reportStream' | 'reportEdge'> {
+}: RoutedParts): HandlersOf<'admitPublish' | 'admitPull' | 'reportStream' | 'reportEdge'> {
   return {
     admitPublish: async ({ streamKey, edgeId, remoteAddress }) => {
       const { room, media } = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
+      return { room: wireRoom(room), holdMs, media: wireMedia(media) };
+    },
+    admitPull: async ({ hostId, edgeId }) => {
+      const { room, media } = await admission.admitPull({
+        hostId: userIdOf(hostId),
+        edgeId: edgeIdOf(edgeId),
+      });
       return { room: wireRoom(room), holdMs, media: wireMedia(media) };
     },
     reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason }) => {
