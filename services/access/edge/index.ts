@@ -14,6 +14,7 @@ import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
+import { serveOperators } from './operator.ts';
 import { mountStreams, showMetrics } from './routes.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
@@ -41,6 +42,7 @@ async function start(context: Context): Promise<RunningRole> {
     onFailed: (error) => events.playKeysFailed(error),
   });
   const play = new Play({
+    clock,
     config: config.edge,
     lookup,
     events,
@@ -58,6 +60,7 @@ async function start(context: Context): Promise<RunningRole> {
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
+  stack.use(await serveOperators(context, { streams, play, events }));
   stack.defer(mountStreams(await context.listener('admin'), streams));
   showMetrics({ metrics, streams, play, fanout, hls });
   const owned = stack.move();
