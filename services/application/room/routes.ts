@@ -106,10 +106,17 @@ function streamHandlers({
   admission,
   heartBeats,
   holdMs,
-}: RoutedParts): HandlersOf<'admitPublish' | 'reportStream' | 'reportEdge'> {
+}: RoutedParts): HandlersOf<'admitPublish' | 'admitPull' | 'reportStream' | 'reportEdge'> {
   return {
     admitPublish: async ({ streamKey, edgeId, remoteAddress }) => {
       const { room, media } = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
+      return { room: wireRoom(room), holdMs, media: wireMedia(media) };
+    },
+    admitPull: async ({ hostId, edgeId }) => {
+      const { room, media } = await admission.admitPull({
+        hostId: userIdOf(hostId),
+        edgeId: edgeIdOf(edgeId),
+      });
       return { room: wireRoom(room), holdMs, media: wireMedia(media) };
     },
     reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason }) => {
@@ -126,11 +133,12 @@ function streamHandlers({
     },
     reportEdge: async ({ edgeId, streams }) => {
       if (streams.length > streamsMax) throw invalid('streams');
-      const known = streams.map(({ roomId, epoch, viewers, held }) => ({
+      const known = streams.map(({ roomId, epoch, viewers, held, relayed }) => ({
         roomId: roomIdOf(roomId),
         epoch: Number(epoch),
         viewers,
         held,
+        relayed,
       }));
       const stops = await heartBeats.report(edgeIdOf(edgeId), known);
       return { stopRoomIds: stops.map(BigInt) };
