@@ -911,6 +911,53 @@ export declare type ListRemovalsResponse = Message<"gala.room.v1.ListRemovalsRes
 export declare const ListRemovalsResponseSchema: GenMessage<ListRemovalsResponse>;
 
 /**
+ * @generated from message gala.room.v1.AdmitPullRequest
+ */
+export declare type AdmitPullRequest = Message<"gala.room.v1.AdmitPullRequest"> & {
+  /**
+   * @generated from field: uint64 host_id = 1;
+   */
+  hostId: bigint;
+
+  /**
+   * @generated from field: string edge_id = 2;
+   */
+  edgeId: string;
+};
+
+/**
+ * Describes the message gala.room.v1.AdmitPullRequest.
+ * Use `create(AdmitPullRequestSchema)` to create a new message.
+ */
+export declare const AdmitPullRequestSchema: GenMessage<AdmitPullRequest>;
+
+/**
+ * @generated from message gala.room.v1.AdmitPullResponse
+ */
+export declare type AdmitPullResponse = Message<"gala.room.v1.AdmitPullResponse"> & {
+  /**
+   * @generated from field: gala.room.v1.Room room = 1;
+   */
+  room?: Room | undefined;
+
+  /**
+   * @generated from field: uint32 hold_ms = 2;
+   */
+  holdMs: number;
+
+  /**
+   * @generated from field: gala.room.v1.HostMedia media = 3;
+   */
+  media?: HostMedia | undefined;
+};
+
+/**
+ * Describes the message gala.room.v1.AdmitPullResponse.
+ * Use `create(AdmitPullResponseSchema)` to create a new message.
+ */
+export declare const AdmitPullResponseSchema: GenMessage<AdmitPullResponse>;
+
+/**
  * @generated from message gala.room.v1.ReportStreamRequest
  */
 export declare type ReportStreamRequest = Message<"gala.room.v1.ReportStreamRequest"> & {
@@ -1356,6 +1403,16 @@ export declare const RoomService: GenService<{
     methodKind: "unary";
     input: typeof AdmitPublishRequestSchema;
     output: typeof AdmitPublishResponseSchema;
+  },
+  /**
+   * The same for a host whose stream is pulled from his source URL while somebody watches.
+   *
+   * @generated from rpc gala.room.v1.RoomService.AdmitPull
+   */
+  admitPull: {
+    methodKind: "unary";
+    input: typeof AdmitPullRequestSchema;
+    output: typeof AdmitPullResponseSchema;
   },
   /**
    * What came of it, from the edge. Idempotent by (room, epoch, sequence); the answer is an order.
