@@ -8,7 +8,9 @@ import type { Admission } from './admission.ts';
 import type { HeartBeats } from './heart-beats.ts';
 import type { HostChange, Hosts } from './hosts.ts';
 import type { LiveList } from './live-list.ts';
-import type { Host, Room, Visibility } from './room.ts';
+import type { Recordings } from './recordings.ts';
+import { recordingOf, wireRecording } from './recording-wire.ts';
+import type { Host, HostMedia, Room, Visibility } from './room.ts';
 import type { Rooms, StreamEvent } from './rooms.ts';
 import type { RoomState } from './state.ts';
 
@@ -22,13 +24,19 @@ export interface RoutedParts {
   readonly admission: Admission;
   readonly heartBeats: HeartBeats;
   readonly liveList: LiveList;
+  readonly recordings: Recordings;
   readonly holdMs: number;
 }
 
 /** Operations of the protocol as calls of the domain; conversions happen here and nowhere else. */
 export function createHandlers(parts: RoutedParts): Handlers<typeof wire.RoomService> {
   return mapErrors(
-    { ...hostHandlers(parts), ...roomHandlers(parts), ...streamHandlers(parts) },
+    {
+      ...hostHandlers(parts),
+      ...roomHandlers(parts),
+      ...streamHandlers(parts),
+      ...recordingHandlers(parts),
+    },
     toProtocolError,
   );
 }
@@ -40,7 +48,9 @@ type HandlersOf<Names extends keyof Handlers<typeof wire.RoomService>> = Pick<
 
 function hostHandlers({
   hosts,
-}: RoutedParts): HandlersOf<'createHost' | 'getHost' | 'updateHost' | 'rotateStreamKey'> {
+}: RoutedParts): HandlersOf<
+  'createHost' | 'getHost' | 'updateHost' | 'rotateStreamKey' | 'getHostMedia' | 'updateHostMedia'
+> {
   return {
     createHost: async ({ userId, name, title }) => {
       const { host, streamKey } = await hosts.create({ hostId: userIdOf(userId), name, title });
@@ -57,6 +67,14 @@ function hostHandlers({
     rotateStreamKey: async ({ hostId }) => {
       const { streamKey } = await hosts.rotateStreamKey(userIdOf(hostId));
       return { streamKey };
+    },
+    getHostMedia: async ({ hostId }) => {
+      const { media } = await hosts.get(userIdOf(hostId));
+      return { media: wireMedia(media) };
+    },
+    updateHostMedia: async ({ hostId, media }) => {
+      if (!media) throw invalid('media');
+      return { media: wireMedia(await hosts.updateMedia(userIdOf(hostId), media)) };
     },
   };
 }
@@ -88,11 +106,18 @@ function streamHandlers({
   admission,
   heartBeats,
   holdMs,
-}: RoutedParts): HandlersOf<'admitPublish' | 'reportStream' | 'reportEdge'> {
+}: RoutedParts): HandlersOf<'admitPublish' | 'admitPull' | 'reportStream' | 'reportEdge'> {
   return {
     admitPublish: async ({ streamKey, edgeId, remoteAddress }) => {
-      const room = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
-      return { room: wireRoom(room), holdMs };
+      const { room, media } = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
+      return { room: wireRoom(room), holdMs, media: wireMedia(media) };
+    },
+    admitPull: async ({ hostId, edgeId }) => {
+      const { room, media } = await admission.admitPull({
+        hostId: userIdOf(hostId),
+        edgeId: edgeIdOf(edgeId),
+      });
+      return { room: wireRoom(room), holdMs, media: wireMedia(media) };
     },
     reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason }) => {
       const answer = await rooms.report({
@@ -108,15 +133,51 @@ function streamHandlers({
     },
     reportEdge: async ({ edgeId, streams }) => {
       if (streams.length > streamsMax) throw invalid('streams');
-      const known = streams.map(({ roomId, epoch, viewers, held }) => ({
+      const known = streams.map(({ roomId, epoch, viewers, held, relayed }) => ({
         roomId: roomIdOf(roomId),
         epoch: Number(epoch),
         viewers,
         held,
+        relayed,
       }));
       const stops = await heartBeats.report(edgeIdOf(edgeId), known);
       return { stopRoomIds: stops.map(BigInt) };
     },
+  };
+}
+
+function recordingHandlers({
+  recordings,
+}: RoutedParts): HandlersOf<
+  'reportRecording' | 'listRecordings' | 'listHostRecordings' | 'removeRecordings' | 'listRemovals'
+> {
+  return {
+    reportRecording: async ({ recording }) => {
+      if (!recording) throw invalid('recording');
+      roomIdOf(recording.roomId);
+      await recordings.report(recordingOf(recording));
+      return {};
+    },
+    listRecordings: async ({ roomId }) => ({
+      recordings: (await recordings.ofRoom(roomIdOf(roomId))).map(wireRecording),
+    }),
+    listHostRecordings: async ({ hostId, limit, beforeRoomId }) => {
+      const page = { limit, beforeRoomId: Number(beforeRoomId) };
+      const recorded = await recordings.ofHost(userIdOf(hostId), page);
+      return {
+        rooms: recorded.map((each) => ({
+          room: wireRoom(each.room),
+          recordings: each.recordings.map(wireRecording),
+        })),
+      };
+    },
+    removeRecordings: async ({ roomId }) => {
+      await recordings.remove(roomIdOf(roomId));
+      return {};
+    },
+    listRemovals: async ({ folder }) => ({
+      recordings: (await recordings.removals(folder)).map(wireRecording),
+    }),
   };
 }
 
@@ -156,6 +217,10 @@ function wireHost(host: Host) {
     createdAtMs: BigInt(host.createdAtMs),
     sessionCount: host.sessionCount,
   };
+}
+
+function wireMedia({ record, forwardUrls, sourceUrl }: HostMedia) {
+  return { record, forwardUrls: [...forwardUrls], sourceUrl };
 }
 
 function wireRoom(room: Room) {

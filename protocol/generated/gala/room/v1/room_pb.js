@@ -8,7 +8,7 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/
  * Describes the file gala/room/v1/room.proto.
  */
 export const file_gala_room_v1_room = /*@__PURE__*/
-  fileDesc("ChdnYWxhL3Jvb20vdjEvcm9vbS5wcm90bxIMZ2FsYS5yb29tLnYxIpABCgRIb3N0Eg8KB2hvc3RfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCRIsCgp2aXNpYmlsaXR5GAQgASgOMhguZ2FsYS5yb29tLnYxLlZpc2liaWxpdHkSFQoNY3JlYXRlZF9hdF9tcxgFIAEoBBIVCg1zZXNzaW9uX2NvdW50GAYgASgNIuYCCgRSb29tEg8KB3Jvb21faWQYASABKAQSDwoHaG9zdF9pZBgCIAEoBBIRCglob3N0X25hbWUYAyABKAkSDQoFdGl0bGUYBCABKAkSJgoFc3RhdGUYBSABKA4yFy5nYWxhLnJvb20udjEuUm9vbVN0YXRlEiwKCnZpc2liaWxpdHkYBiABKA4yGC5nYWxhLnJvb20udjEuVmlzaWJpbGl0eRINCgVlcG9jaBgHIAEoBBIVCg1jcmVhdGVkX2F0X21zGAggASgEEhUKDXN0YXJ0ZWRfYXRfbXMYCSABKAQSEgoKaGVsZF9hdF9tcxgKIAEoBBITCgtlbmRlZF9hdF9tcxgLIAEoBBIPCgd2aWV3ZXJzGAwgASgNEhIKCmVuZF9yZWFzb24YDSABKAkSDwoHZWRnZV9pZBgOIAEoCRITCgt2aWRlb19jb2RlYxgPIAEoCRITCgthdWRpb19jb2RlYxgQIAEoCSJFCglIb3N0TWVkaWESDgoGcmVjb3JkGAEgASgIEhQKDGZvcndhcmRfdXJscxgCIAMoCRISCgpzb3VyY2VfdXJsGAMgASgJIkEKEUNyZWF0ZUhvc3RSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCSJKChJDcmVhdGVIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0EhIKCnN0cmVhbV9rZXkYAiABKAkiIQoOR2V0SG9zdFJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBCIzCg9HZXRIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0IoQBChFVcGRhdGVIb3N0UmVxdWVzdBIPCgdob3N0X2lkGAEgASgEEhIKBXRpdGxlGAIgASgJSACIAQESMQoKdmlzaWJpbGl0eRgDIAEoDjIYLmdhbGEucm9vbS52MS5WaXNpYmlsaXR5SAGIAQFCCAoGX3RpdGxlQg0KC192aXNpYmlsaXR5IjYKElVwZGF0ZUhvc3RSZXNwb25zZRIgCgRob3N0GAEgASgLMhIuZ2FsYS5yb29tLnYxLkhvc3QiKQoWUm90YXRlU3RyZWFtS2V5UmVxdWVzdBIPCgdob3N0X2lkGAEgASgEIi0KF1JvdGF0ZVN0cmVhbUtleVJlc3BvbnNlEhIKCnN0cmVhbV9rZXkYASABKAkiYQoRQ3JlYXRlUm9vbVJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBBINCgV0aXRsZRgCIAEoCRIsCgp2aXNpYmlsaXR5GAMgASgOMhguZ2FsYS5yb29tLnYxLlZpc2liaWxpdHkiNgoSQ3JlYXRlUm9vbVJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbSIhCg5HZXRSb29tUmVxdWVzdBIPCgdyb29tX2lkGAEgASgEIjMKD0dldFJvb21SZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20iKAoVR2V0UHJlc2VudFJvb21SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAQiOgoWR2V0UHJlc2VudFJvb21SZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20iMAoPTGlzdExpdmVSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJZChBMaXN0TGl2ZVJlc3BvbnNlEiEKBXJvb21zGAEgAygLMhIuZ2FsYS5yb29tLnYxLlJvb20SEwoLbmV4dF9jdXJzb3IYAiABKAkSDQoFdG90YWwYAyABKA0iMQoORW5kUm9vbVJlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBBIOCgZyZWFzb24YAiABKAkiMwoPRW5kUm9vbVJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbSJSChNBZG1pdFB1Ymxpc2hSZXF1ZXN0EhIKCnN0cmVhbV9rZXkYASABKAkSDwoHZWRnZV9pZBgCIAEoCRIWCg5yZW1vdGVfYWRkcmVzcxgDIAEoCSJxChRBZG1pdFB1Ymxpc2hSZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20SDwoHaG9sZF9tcxgCIAEoDRImCgVtZWRpYRgDIAEoCzIXLmdhbGEucm9vbS52MS5Ib3N0TWVkaWEivAEKE1JlcG9ydFN0cmVhbVJlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBBINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoDRIoCgVldmVudBgEIAEoDjIZLmdhbGEucm9vbS52MS5TdHJlYW1FdmVudBIPCgdlZGdlX2lkGAUgASgJEg4KBnJlYXNvbhgGIAEoCRITCgt2aWRlb19jb2RlYxgHIAEoCRITCgthdWRpb19jb2RlYxgIIAEoCSJiChRSZXBvcnRTdHJlYW1SZXNwb25zZRIoCgVvcmRlchgBIAEoDjIZLmdhbGEucm9vbS52MS5TdHJlYW1PcmRlchIgCgRyb29tGAIgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20idQoKRWRnZVN0cmVhbRIPCgdyb29tX2lkGAEgASgEEg0KBWVwb2NoGAIgASgEEg8KB3ZpZXdlcnMYAyABKA0SFwoPYml0c19wZXJfc2Vjb25kGAQgASgEEgwKBGhlbGQYBSABKAgSDwoHcmVsYXllZBgGIAEoCCJPChFSZXBvcnRFZGdlUmVxdWVzdBIPCgdlZGdlX2lkGAEgASgJEikKB3N0cmVhbXMYAiADKAsyGC5nYWxhLnJvb20udjEuRWRnZVN0cmVhbSIrChJSZXBvcnRFZGdlUmVzcG9uc2USFQoNc3RvcF9yb29tX2lkcxgBIAMoBCp/CglSb29tU3RhdGUSGgoWUk9PTV9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJPT01fU1RBVEVfQ1JFQVRFRBABEhMKD1JPT01fU1RBVEVfTElWRRACEhMKD1JPT01fU1RBVEVfSE9MRBADEhQKEFJPT01fU1RBVEVfRU5ERUQQBCpXCgpWaXNpYmlsaXR5EhoKFlZJU0lCSUxJVFlfVU5TUEVDSUZJRUQQABIVChFWSVNJQklMSVRZX1BVQkxJQxABEhYKElZJU0lCSUxJVFlfUFJJVkFURRACKqwBCgtTdHJlYW1FdmVudBIcChhTVFJFQU1fRVZFTlRfVU5TUEVDSUZJRUQQABIYChRTVFJFQU1fRVZFTlRfU1RBUlRFRBABEhUKEVNUUkVBTV9FVkVOVF9IRUxEEAISGAoUU1RSRUFNX0VWRU5UX1NUT1BQRUQQAxIXChNTVFJFQU1fRVZFTlRfRkFJTEVEEAQSGwoXU1RSRUFNX0VWRU5UX1RBS0VOX09WRVIQBSpaCgtTdHJlYW1PcmRlchIcChhTVFJFQU1fT1JERVJfVU5TUEVDSUZJRUQQABIWChJTVFJFQU1fT1JERVJfR09fT04QARIVChFTVFJFQU1fT1JERVJfU1RPUBACMt8HCgtSb29tU2VydmljZRJPCgpDcmVhdGVIb3N0Eh8uZ2FsYS5yb29tLnYxLkNyZWF0ZUhvc3RSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLkNyZWF0ZUhvc3RSZXNwb25zZRJGCgdHZXRIb3N0EhwuZ2FsYS5yb29tLnYxLkdldEhvc3RSZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLkdldEhvc3RSZXNwb25zZRJPCgpVcGRhdGVIb3N0Eh8uZ2FsYS5yb29tLnYxLlVwZGF0ZUhvc3RSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLlVwZGF0ZUhvc3RSZXNwb25zZRJeCg9Sb3RhdGVTdHJlYW1LZXkSJC5nYWxhLnJvb20udjEuUm90YXRlU3RyZWFtS2V5UmVxdWVzdBolLmdhbGEucm9vbS52MS5Sb3RhdGVTdHJlYW1LZXlSZXNwb25zZRJPCgpDcmVhdGVSb29tEh8uZ2FsYS5yb29tLnYxLkNyZWF0ZVJvb21SZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLkNyZWF0ZVJvb21SZXNwb25zZRJGCgdHZXRSb29tEhwuZ2FsYS5yb29tLnYxLkdldFJvb21SZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLkdldFJvb21SZXNwb25zZRJbCg5HZXRQcmVzZW50Um9vbRIjLmdhbGEucm9vbS52MS5HZXRQcmVzZW50Um9vbVJlcXVlc3QaJC5nYWxhLnJvb20udjEuR2V0UHJlc2VudFJvb21SZXNwb25zZRJJCghMaXN0TGl2ZRIdLmdhbGEucm9vbS52MS5MaXN0TGl2ZVJlcXVlc3QaHi5nYWxhLnJvb20udjEuTGlzdExpdmVSZXNwb25zZRJGCgdFbmRSb29tEhwuZ2FsYS5yb29tLnYxLkVuZFJvb21SZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLkVuZFJvb21SZXNwb25zZRJVCgxBZG1pdFB1Ymxpc2gSIS5nYWxhLnJvb20udjEuQWRtaXRQdWJsaXNoUmVxdWVzdBoiLmdhbGEucm9vbS52MS5BZG1pdFB1Ymxpc2hSZXNwb25zZRJVCgxSZXBvcnRTdHJlYW0SIS5nYWxhLnJvb20udjEuUmVwb3J0U3RyZWFtUmVxdWVzdBoiLmdhbGEucm9vbS52MS5SZXBvcnRTdHJlYW1SZXNwb25zZRJPCgpSZXBvcnRFZGdlEh8uZ2FsYS5yb29tLnYxLlJlcG9ydEVkZ2VSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLlJlcG9ydEVkZ2VSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChdnYWxhL3Jvb20vdjEvcm9vbS5wcm90bxIMZ2FsYS5yb29tLnYxIpABCgRIb3N0Eg8KB2hvc3RfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCRIsCgp2aXNpYmlsaXR5GAQgASgOMhguZ2FsYS5yb29tLnYxLlZpc2liaWxpdHkSFQoNY3JlYXRlZF9hdF9tcxgFIAEoBBIVCg1zZXNzaW9uX2NvdW50GAYgASgNIuYCCgRSb29tEg8KB3Jvb21faWQYASABKAQSDwoHaG9zdF9pZBgCIAEoBBIRCglob3N0X25hbWUYAyABKAkSDQoFdGl0bGUYBCABKAkSJgoFc3RhdGUYBSABKA4yFy5nYWxhLnJvb20udjEuUm9vbVN0YXRlEiwKCnZpc2liaWxpdHkYBiABKA4yGC5nYWxhLnJvb20udjEuVmlzaWJpbGl0eRINCgVlcG9jaBgHIAEoBBIVCg1jcmVhdGVkX2F0X21zGAggASgEEhUKDXN0YXJ0ZWRfYXRfbXMYCSABKAQSEgoKaGVsZF9hdF9tcxgKIAEoBBITCgtlbmRlZF9hdF9tcxgLIAEoBBIPCgd2aWV3ZXJzGAwgASgNEhIKCmVuZF9yZWFzb24YDSABKAkSDwoHZWRnZV9pZBgOIAEoCRITCgt2aWRlb19jb2RlYxgPIAEoCRITCgthdWRpb19jb2RlYxgQIAEoCSJFCglIb3N0TWVkaWESDgoGcmVjb3JkGAEgASgIEhQKDGZvcndhcmRfdXJscxgCIAMoCRISCgpzb3VyY2VfdXJsGAMgASgJIkEKEUNyZWF0ZUhvc3RSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCSJKChJDcmVhdGVIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0EhIKCnN0cmVhbV9rZXkYAiABKAkiIQoOR2V0SG9zdFJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBCIzCg9HZXRIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0IoQBChFVcGRhdGVIb3N0UmVxdWVzdBIPCgdob3N0X2lkGAEgASgEEhIKBXRpdGxlGAIgASgJSACIAQESMQoKdmlzaWJpbGl0eRgDIAEoDjIYLmdhbGEucm9vbS52MS5WaXNpYmlsaXR5SAGIAQFCCAoGX3RpdGxlQg0KC192aXNpYmlsaXR5IjYKElVwZGF0ZUhvc3RSZXNwb25zZRIgCgRob3N0GAEgASgLMhIuZ2FsYS5yb29tLnYxLkhvc3QiKQoWUm90YXRlU3RyZWFtS2V5UmVxdWVzdBIPCgdob3N0X2lkGAEgASgEIi0KF1JvdGF0ZVN0cmVhbUtleVJlc3BvbnNlEhIKCnN0cmVhbV9rZXkYASABKAkiJgoTR2V0SG9zdE1lZGlhUmVxdWVzdBIPCgdob3N0X2lkGAEgASgEIj4KFEdldEhvc3RNZWRpYVJlc3BvbnNlEiYKBW1lZGlhGAEgASgLMhcuZ2FsYS5yb29tLnYxLkhvc3RNZWRpYSJRChZVcGRhdGVIb3N0TWVkaWFSZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAQSJgoFbWVkaWEYAiABKAsyFy5nYWxhLnJvb20udjEuSG9zdE1lZGlhIkEKF1VwZGF0ZUhvc3RNZWRpYVJlc3BvbnNlEiYKBW1lZGlhGAEgASgLMhcuZ2FsYS5yb29tLnYxLkhvc3RNZWRpYSJhChFDcmVhdGVSb29tUmVxdWVzdBIPCgdob3N0X2lkGAEgASgEEg0KBXRpdGxlGAIgASgJEiwKCnZpc2liaWxpdHkYAyABKA4yGC5nYWxhLnJvb20udjEuVmlzaWJpbGl0eSI2ChJDcmVhdGVSb29tUmVzcG9uc2USIAoEcm9vbRgBIAEoCzISLmdhbGEucm9vbS52MS5Sb29tIiEKDkdldFJvb21SZXF1ZXN0Eg8KB3Jvb21faWQYASABKAQiMwoPR2V0Um9vbVJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbSIoChVHZXRQcmVzZW50Um9vbVJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBCI6ChZHZXRQcmVzZW50Um9vbVJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbSIwCg9MaXN0TGl2ZVJlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGY3Vyc29yGAIgASgJIlkKEExpc3RMaXZlUmVzcG9uc2USIQoFcm9vbXMYASADKAsyEi5nYWxhLnJvb20udjEuUm9vbRITCgtuZXh0X2N1cnNvchgCIAEoCRINCgV0b3RhbBgDIAEoDSIxCg5FbmRSb29tUmVxdWVzdBIPCgdyb29tX2lkGAEgASgEEg4KBnJlYXNvbhgCIAEoCSIzCg9FbmRSb29tUmVzcG9uc2USIAoEcm9vbRgBIAEoCzISLmdhbGEucm9vbS52MS5Sb29tIlIKE0FkbWl0UHVibGlzaFJlcXVlc3QSEgoKc3RyZWFtX2tleRgBIAEoCRIPCgdlZGdlX2lkGAIgASgJEhYKDnJlbW90ZV9hZGRyZXNzGAMgASgJInEKFEFkbWl0UHVibGlzaFJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbRIPCgdob2xkX21zGAIgASgNEiYKBW1lZGlhGAMgASgLMhcuZ2FsYS5yb29tLnYxLkhvc3RNZWRpYSK0AQoJUmVjb3JkaW5nEg8KB3Jvb21faWQYASABKAQSFQoNc3RhcnRlZF9hdF9tcxgCIAEoBBIOCgZmb3JtYXQYAyABKAkSDgoGZm9sZGVyGAQgASgJEhMKC2R1cmF0aW9uX21zGAUgASgEEg0KBWJ5dGVzGAYgASgEEisKBXN0YXRlGAcgASgOMhwuZ2FsYS5yb29tLnYxLlJlY29yZGluZ1N0YXRlEg4KBnJlYXNvbhgIIAEoCSJEChZSZXBvcnRSZWNvcmRpbmdSZXF1ZXN0EioKCXJlY29yZGluZxgBIAEoCzIXLmdhbGEucm9vbS52MS5SZWNvcmRpbmciGQoXUmVwb3J0UmVjb3JkaW5nUmVzcG9uc2UiKAoVTGlzdFJlY29yZGluZ3NSZXF1ZXN0Eg8KB3Jvb21faWQYASABKAQiRQoWTGlzdFJlY29yZGluZ3NSZXNwb25zZRIrCgpyZWNvcmRpbmdzGAEgAygLMhcuZ2FsYS5yb29tLnYxLlJlY29yZGluZyJdCgxSZWNvcmRlZFJvb20SIAoEcm9vbRgBIAEoCzISLmdhbGEucm9vbS52MS5Sb29tEisKCnJlY29yZGluZ3MYAiADKAsyFy5nYWxhLnJvb20udjEuUmVjb3JkaW5nIlMKGUxpc3RIb3N0UmVjb3JkaW5nc1JlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBBINCgVsaW1pdBgCIAEoDRIWCg5iZWZvcmVfcm9vbV9pZBgDIAEoBCJHChpMaXN0SG9zdFJlY29yZGluZ3NSZXNwb25zZRIpCgVyb29tcxgBIAMoCzIaLmdhbGEucm9vbS52MS5SZWNvcmRlZFJvb20iKgoXUmVtb3ZlUmVjb3JkaW5nc1JlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBCIaChhSZW1vdmVSZWNvcmRpbmdzUmVzcG9uc2UiJQoTTGlzdFJlbW92YWxzUmVxdWVzdBIOCgZmb2xkZXIYASABKAkiQwoUTGlzdFJlbW92YWxzUmVzcG9uc2USKwoKcmVjb3JkaW5ncxgBIAMoCzIXLmdhbGEucm9vbS52MS5SZWNvcmRpbmciNAoQQWRtaXRQdWxsUmVxdWVzdBIPCgdob3N0X2lkGAEgASgEEg8KB2VkZ2VfaWQYAiABKAkibgoRQWRtaXRQdWxsUmVzcG9uc2USIAoEcm9vbRgBIAEoCzISLmdhbGEucm9vbS52MS5Sb29tEg8KB2hvbGRfbXMYAiABKA0SJgoFbWVkaWEYAyABKAsyFy5nYWxhLnJvb20udjEuSG9zdE1lZGlhIrwBChNSZXBvcnRTdHJlYW1SZXF1ZXN0Eg8KB3Jvb21faWQYASABKAQSDQoFZXBvY2gYAiABKAQSEAoIc2VxdWVuY2UYAyABKA0SKAoFZXZlbnQYBCABKA4yGS5nYWxhLnJvb20udjEuU3RyZWFtRXZlbnQSDwoHZWRnZV9pZBgFIAEoCRIOCgZyZWFzb24YBiABKAkSEwoLdmlkZW9fY29kZWMYByABKAkSEwoLYXVkaW9fY29kZWMYCCABKAkiYgoUUmVwb3J0U3RyZWFtUmVzcG9uc2USKAoFb3JkZXIYASABKA4yGS5nYWxhLnJvb20udjEuU3RyZWFtT3JkZXISIAoEcm9vbRgCIAEoCzISLmdhbGEucm9vbS52MS5Sb29tInUKCkVkZ2VTdHJlYW0SDwoHcm9vbV9pZBgBIAEoBBINCgVlcG9jaBgCIAEoBBIPCgd2aWV3ZXJzGAMgASgNEhcKD2JpdHNfcGVyX3NlY29uZBgEIAEoBBIMCgRoZWxkGAUgASgIEg8KB3JlbGF5ZWQYBiABKAgiTwoRUmVwb3J0RWRnZVJlcXVlc3QSDwoHZWRnZV9pZBgBIAEoCRIpCgdzdHJlYW1zGAIgAygLMhguZ2FsYS5yb29tLnYxLkVkZ2VTdHJlYW0iKwoSUmVwb3J0RWRnZVJlc3BvbnNlEhUKDXN0b3Bfcm9vbV9pZHMYASADKAQqfwoJUm9vbVN0YXRlEhoKFlJPT01fU1RBVEVfVU5TUEVDSUZJRUQQABIWChJST09NX1NUQVRFX0NSRUFURUQQARITCg9ST09NX1NUQVRFX0xJVkUQAhITCg9ST09NX1NUQVRFX0hPTEQQAxIUChBST09NX1NUQVRFX0VOREVEEAQqVwoKVmlzaWJpbGl0eRIaChZWSVNJQklMSVRZX1VOU1BFQ0lGSUVEEAASFQoRVklTSUJJTElUWV9QVUJMSUMQARIWChJWSVNJQklMSVRZX1BSSVZBVEUQAiqjAQoOUmVjb3JkaW5nU3RhdGUSHwobUkVDT1JESU5HX1NUQVRFX1VOU1BFQ0lGSUVEEAASHQoZUkVDT1JESU5HX1NUQVRFX1JFQ09SRElORxABEhgKFFJFQ09SRElOR19TVEFURV9ET05FEAISGgoWUkVDT1JESU5HX1NUQVRFX0ZBSUxFRBADEhsKF1JFQ09SRElOR19TVEFURV9SRU1PVkVEEAQqrAEKC1N0cmVhbUV2ZW50EhwKGFNUUkVBTV9FVkVOVF9VTlNQRUNJRklFRBAAEhgKFFNUUkVBTV9FVkVOVF9TVEFSVEVEEAESFQoRU1RSRUFNX0VWRU5UX0hFTEQQAhIYChRTVFJFQU1fRVZFTlRfU1RPUFBFRBADEhcKE1NUUkVBTV9FVkVOVF9GQUlMRUQQBBIbChdTVFJFQU1fRVZFTlRfVEFLRU5fT1ZFUhAFKloKC1N0cmVhbU9yZGVyEhwKGFNUUkVBTV9PUkRFUl9VTlNQRUNJRklFRBAAEhYKElNUUkVBTV9PUkRFUl9HT19PThABEhUKEVNUUkVBTV9PUkRFUl9TVE9QEAIyxA0KC1Jvb21TZXJ2aWNlEk8KCkNyZWF0ZUhvc3QSHy5nYWxhLnJvb20udjEuQ3JlYXRlSG9zdFJlcXVlc3QaIC5nYWxhLnJvb20udjEuQ3JlYXRlSG9zdFJlc3BvbnNlEkYKB0dldEhvc3QSHC5nYWxhLnJvb20udjEuR2V0SG9zdFJlcXVlc3QaHS5nYWxhLnJvb20udjEuR2V0SG9zdFJlc3BvbnNlEk8KClVwZGF0ZUhvc3QSHy5nYWxhLnJvb20udjEuVXBkYXRlSG9zdFJlcXVlc3QaIC5nYWxhLnJvb20udjEuVXBkYXRlSG9zdFJlc3BvbnNlEl4KD1JvdGF0ZVN0cmVhbUtleRIkLmdhbGEucm9vbS52MS5Sb3RhdGVTdHJlYW1LZXlSZXF1ZXN0GiUuZ2FsYS5yb29tLnYxLlJvdGF0ZVN0cmVhbUtleVJlc3BvbnNlElUKDEdldEhvc3RNZWRpYRIhLmdhbGEucm9vbS52MS5HZXRIb3N0TWVkaWFSZXF1ZXN0GiIuZ2FsYS5yb29tLnYxLkdldEhvc3RNZWRpYVJlc3BvbnNlEl4KD1VwZGF0ZUhvc3RNZWRpYRIkLmdhbGEucm9vbS52MS5VcGRhdGVIb3N0TWVkaWFSZXF1ZXN0GiUuZ2FsYS5yb29tLnYxLlVwZGF0ZUhvc3RNZWRpYVJlc3BvbnNlEk8KCkNyZWF0ZVJvb20SHy5nYWxhLnJvb20udjEuQ3JlYXRlUm9vbVJlcXVlc3QaIC5nYWxhLnJvb20udjEuQ3JlYXRlUm9vbVJlc3BvbnNlEkYKB0dldFJvb20SHC5nYWxhLnJvb20udjEuR2V0Um9vbVJlcXVlc3QaHS5nYWxhLnJvb20udjEuR2V0Um9vbVJlc3BvbnNlElsKDkdldFByZXNlbnRSb29tEiMuZ2FsYS5yb29tLnYxLkdldFByZXNlbnRSb29tUmVxdWVzdBokLmdhbGEucm9vbS52MS5HZXRQcmVzZW50Um9vbVJlc3BvbnNlEkkKCExpc3RMaXZlEh0uZ2FsYS5yb29tLnYxLkxpc3RMaXZlUmVxdWVzdBoeLmdhbGEucm9vbS52MS5MaXN0TGl2ZVJlc3BvbnNlEkYKB0VuZFJvb20SHC5nYWxhLnJvb20udjEuRW5kUm9vbVJlcXVlc3QaHS5nYWxhLnJvb20udjEuRW5kUm9vbVJlc3BvbnNlElUKDEFkbWl0UHVibGlzaBIhLmdhbGEucm9vbS52MS5BZG1pdFB1Ymxpc2hSZXF1ZXN0GiIuZ2FsYS5yb29tLnYxLkFkbWl0UHVibGlzaFJlc3BvbnNlEkwKCUFkbWl0UHVsbBIeLmdhbGEucm9vbS52MS5BZG1pdFB1bGxSZXF1ZXN0Gh8uZ2FsYS5yb29tLnYxLkFkbWl0UHVsbFJlc3BvbnNlElUKDFJlcG9ydFN0cmVhbRIhLmdhbGEucm9vbS52MS5SZXBvcnRTdHJlYW1SZXF1ZXN0GiIuZ2FsYS5yb29tLnYxLlJlcG9ydFN0cmVhbVJlc3BvbnNlEl4KD1JlcG9ydFJlY29yZGluZxIkLmdhbGEucm9vbS52MS5SZXBvcnRSZWNvcmRpbmdSZXF1ZXN0GiUuZ2FsYS5yb29tLnYxLlJlcG9ydFJlY29yZGluZ1Jlc3BvbnNlElsKDkxpc3RSZWNvcmRpbmdzEiMuZ2FsYS5yb29tLnYxLkxpc3RSZWNvcmRpbmdzUmVxdWVzdBokLmdhbGEucm9vbS52MS5MaXN0UmVjb3JkaW5nc1Jlc3BvbnNlEmcKEkxpc3RIb3N0UmVjb3JkaW5ncxInLmdhbGEucm9vbS52MS5MaXN0SG9zdFJlY29yZGluZ3NSZXF1ZXN0GiguZ2FsYS5yb29tLnYxLkxpc3RIb3N0UmVjb3JkaW5nc1Jlc3BvbnNlEmEKEFJlbW92ZVJlY29yZGluZ3MSJS5nYWxhLnJvb20udjEuUmVtb3ZlUmVjb3JkaW5nc1JlcXVlc3QaJi5nYWxhLnJvb20udjEuUmVtb3ZlUmVjb3JkaW5nc1Jlc3BvbnNlElUKDExpc3RSZW1vdmFscxIhLmdhbGEucm9vbS52MS5MaXN0UmVtb3ZhbHNSZXF1ZXN0GiIuZ2FsYS5yb29tLnYxLkxpc3RSZW1vdmFsc1Jlc3BvbnNlEk8KClJlcG9ydEVkZ2USHy5nYWxhLnJvb20udjEuUmVwb3J0RWRnZVJlcXVlc3QaIC5nYWxhLnJvb20udjEuUmVwb3J0RWRnZVJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * Describes the message gala.room.v1.Host.
@@ -88,123 +88,249 @@ export const RotateStreamKeyResponseSchema = /*@__PURE__*/
   messageDesc(file_gala_room_v1_room, 10);
 
 /**
+ * Describes the message gala.room.v1.GetHostMediaRequest.
+ * Use `create(GetHostMediaRequestSchema)` to create a new message.
+ */
+export const GetHostMediaRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 11);
+
+/**
+ * Describes the message gala.room.v1.GetHostMediaResponse.
+ * Use `create(GetHostMediaResponseSchema)` to create a new message.
+ */
+export const GetHostMediaResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 12);
+
+/**
+ * Describes the message gala.room.v1.UpdateHostMediaRequest.
+ * Use `create(UpdateHostMediaRequestSchema)` to create a new message.
+ */
+export const UpdateHostMediaRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 13);
+
+/**
+ * Describes the message gala.room.v1.UpdateHostMediaResponse.
+ * Use `create(UpdateHostMediaResponseSchema)` to create a new message.
+ */
+export const UpdateHostMediaResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 14);
+
+/**
  * Describes the message gala.room.v1.CreateRoomRequest.
  * Use `create(CreateRoomRequestSchema)` to create a new message.
  */
 export const CreateRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 11);
+  messageDesc(file_gala_room_v1_room, 15);
 
 /**
  * Describes the message gala.room.v1.CreateRoomResponse.
  * Use `create(CreateRoomResponseSchema)` to create a new message.
  */
 export const CreateRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 12);
+  messageDesc(file_gala_room_v1_room, 16);
 
 /**
  * Describes the message gala.room.v1.GetRoomRequest.
  * Use `create(GetRoomRequestSchema)` to create a new message.
  */
 export const GetRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 13);
+  messageDesc(file_gala_room_v1_room, 17);
 
 /**
  * Describes the message gala.room.v1.GetRoomResponse.
  * Use `create(GetRoomResponseSchema)` to create a new message.
  */
 export const GetRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 14);
+  messageDesc(file_gala_room_v1_room, 18);
 
 /**
  * Describes the message gala.room.v1.GetPresentRoomRequest.
  * Use `create(GetPresentRoomRequestSchema)` to create a new message.
  */
 export const GetPresentRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 15);
+  messageDesc(file_gala_room_v1_room, 19);
 
 /**
  * Describes the message gala.room.v1.GetPresentRoomResponse.
  * Use `create(GetPresentRoomResponseSchema)` to create a new message.
  */
 export const GetPresentRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 16);
+  messageDesc(file_gala_room_v1_room, 20);
 
 /**
  * Describes the message gala.room.v1.ListLiveRequest.
  * Use `create(ListLiveRequestSchema)` to create a new message.
  */
 export const ListLiveRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 17);
+  messageDesc(file_gala_room_v1_room, 21);
 
 /**
  * Describes the message gala.room.v1.ListLiveResponse.
  * Use `create(ListLiveResponseSchema)` to create a new message.
  */
 export const ListLiveResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 18);
+  messageDesc(file_gala_room_v1_room, 22);
 
 /**
  * Describes the message gala.room.v1.EndRoomRequest.
  * Use `create(EndRoomRequestSchema)` to create a new message.
  */
 export const EndRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 19);
+  messageDesc(file_gala_room_v1_room, 23);
 
 /**
  * Describes the message gala.room.v1.EndRoomResponse.
  * Use `create(EndRoomResponseSchema)` to create a new message.
  */
 export const EndRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 20);
+  messageDesc(file_gala_room_v1_room, 24);
 
 /**
  * Describes the message gala.room.v1.AdmitPublishRequest.
  * Use `create(AdmitPublishRequestSchema)` to create a new message.
  */
 export const AdmitPublishRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 21);
+  messageDesc(file_gala_room_v1_room, 25);
 
 /**
  * Describes the message gala.room.v1.AdmitPublishResponse.
  * Use `create(AdmitPublishResponseSchema)` to create a new message.
  */
 export const AdmitPublishResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 22);
+  messageDesc(file_gala_room_v1_room, 26);
+
+/**
+ * Describes the message gala.room.v1.Recording.
+ * Use `create(RecordingSchema)` to create a new message.
+ */
+export const RecordingSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 27);
+
+/**
+ * Describes the message gala.room.v1.ReportRecordingRequest.
+ * Use `create(ReportRecordingRequestSchema)` to create a new message.
+ */
+export const ReportRecordingRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 28);
+
+/**
+ * Describes the message gala.room.v1.ReportRecordingResponse.
+ * Use `create(ReportRecordingResponseSchema)` to create a new message.
+ */
+export const ReportRecordingResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 29);
+
+/**
+ * Describes the message gala.room.v1.ListRecordingsRequest.
+ * Use `create(ListRecordingsRequestSchema)` to create a new message.
+ */
+export const ListRecordingsRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 30);
+
+/**
+ * Describes the message gala.room.v1.ListRecordingsResponse.
+ * Use `create(ListRecordingsResponseSchema)` to create a new message.
+ */
+export const ListRecordingsResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 31);
+
+/**
+ * Describes the message gala.room.v1.RecordedRoom.
+ * Use `create(RecordedRoomSchema)` to create a new message.
+ */
+export const RecordedRoomSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 32);
+
+/**
+ * Describes the message gala.room.v1.ListHostRecordingsRequest.
+ * Use `create(ListHostRecordingsRequestSchema)` to create a new message.
+ */
+export const ListHostRecordingsRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 33);
+
+/**
+ * Describes the message gala.room.v1.ListHostRecordingsResponse.
+ * Use `create(ListHostRecordingsResponseSchema)` to create a new message.
+ */
+export const ListHostRecordingsResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 34);
+
+/**
+ * Describes the message gala.room.v1.RemoveRecordingsRequest.
+ * Use `create(RemoveRecordingsRequestSchema)` to create a new message.
+ */
+export const RemoveRecordingsRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 35);
+
+/**
+ * Describes the message gala.room.v1.RemoveRecordingsResponse.
+ * Use `create(RemoveRecordingsResponseSchema)` to create a new message.
+ */
+export const RemoveRecordingsResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 36);
+
+/**
+ * Describes the message gala.room.v1.ListRemovalsRequest.
+ * Use `create(ListRemovalsRequestSchema)` to create a new message.
+ */
+export const ListRemovalsRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 37);
+
+/**
+ * Describes the message gala.room.v1.ListRemovalsResponse.
+ * Use `create(ListRemovalsResponseSchema)` to create a new message.
+ */
+export const ListRemovalsResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 38);
+
+/**
+ * Describes the message gala.room.v1.AdmitPullRequest.
+ * Use `create(AdmitPullRequestSchema)` to create a new message.
+ */
+export const AdmitPullRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 39);
+
+/**
+ * Describes the message gala.room.v1.AdmitPullResponse.
+ * Use `create(AdmitPullResponseSchema)` to create a new message.
+ */
+export const AdmitPullResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 40);
 
 /**
  * Describes the message gala.room.v1.ReportStreamRequest.
  * Use `create(ReportStreamRequestSchema)` to create a new message.
  */
 export const ReportStreamRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 23);
+  messageDesc(file_gala_room_v1_room, 41);
 
 /**
  * Describes the message gala.room.v1.ReportStreamResponse.
  * Use `create(ReportStreamResponseSchema)` to create a new message.
  */
 export const ReportStreamResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 24);
+  messageDesc(file_gala_room_v1_room, 42);
 
 /**
  * Describes the message gala.room.v1.EdgeStream.
  * Use `create(EdgeStreamSchema)` to create a new message.
  */
 export const EdgeStreamSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 25);
+  messageDesc(file_gala_room_v1_room, 43);
 
 /**
  * Describes the message gala.room.v1.ReportEdgeRequest.
  * Use `create(ReportEdgeRequestSchema)` to create a new message.
  */
 export const ReportEdgeRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 26);
+  messageDesc(file_gala_room_v1_room, 44);
 
 /**
  * Describes the message gala.room.v1.ReportEdgeResponse.
  * Use `create(ReportEdgeResponseSchema)` to create a new message.
  */
 export const ReportEdgeResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 27);
+  messageDesc(file_gala_room_v1_room, 45);
 
 /**
  * Describes the enum gala.room.v1.RoomState.
@@ -231,10 +357,22 @@ export const Visibility = /*@__PURE__*/
   tsEnum(VisibilitySchema);
 
 /**
+ * Describes the enum gala.room.v1.RecordingState.
+ */
+export const RecordingStateSchema = /*@__PURE__*/
+  enumDesc(file_gala_room_v1_room, 2);
+
+/**
+ * @generated from enum gala.room.v1.RecordingState
+ */
+export const RecordingState = /*@__PURE__*/
+  tsEnum(RecordingStateSchema);
+
+/**
  * Describes the enum gala.room.v1.StreamEvent.
  */
 export const StreamEventSchema = /*@__PURE__*/
-  enumDesc(file_gala_room_v1_room, 2);
+  enumDesc(file_gala_room_v1_room, 3);
 
 /**
  * @generated from enum gala.room.v1.StreamEvent
@@ -246,7 +384,7 @@ export const StreamEvent = /*@__PURE__*/
  * Describes the enum gala.room.v1.StreamOrder.
  */
 export const StreamOrderSchema = /*@__PURE__*/
-  enumDesc(file_gala_room_v1_room, 3);
+  enumDesc(file_gala_room_v1_room, 4);
 
 /**
  * @generated from enum gala.room.v1.StreamOrder
