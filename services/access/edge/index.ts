@@ -20,6 +20,7 @@ import { PullEvents } from './pull/events.ts';
 import { Pulls } from './pull/pulls.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
+import { serveOperators } from './operator.ts';
 import { mountStreams, showMetrics } from './routes.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
@@ -56,6 +57,7 @@ async function start(context: Context): Promise<RunningRole> {
     onFailed: (error) => events.playKeysFailed(error),
   });
   const play = new Play({
+    clock,
     config: config.edge,
     lookup,
     events,
@@ -84,6 +86,7 @@ async function start(context: Context): Promise<RunningRole> {
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
+  stack.use(await serveOperators(context, { streams, play, events }));
   stack.defer(mountStreams(await context.listener('admin'), streams));
   showMetrics({ metrics, streams, play, fanout, hls });
   const owned = stack.move();

@@ -106,6 +106,7 @@ export interface TestEdgeOptions {
 
 /** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
 export interface TestEdge extends AsyncDisposable {
+  readonly rpc: Rpc;
   readonly rooms: TestRooms;
   readonly port: number;
   readonly adminPort: number;
@@ -154,6 +155,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await metrics.text())?.[1]);
   const owned = stack.move();
   return {
+    rpc,
     rooms,
     port: live.port,
     adminPort: admin.port,
