@@ -79,6 +79,17 @@ export class Ingest {
     }
   }
 
+  /**
+   * Puts a publisher about which has been decided on air.
+   * @throws CodedError UNAVAILABLE, STREAM_STALE, DEADLINE_EXCEEDED
+   */
+  putOnAir({ publisher, signal }: Pick<PublishAttempt, 'publisher' | 'signal'>, admitted: Admitted): Stream {
+    this.#check(admitted, signal);
+    const stream = this.#streamOf(admitted);
+    this.#attach(stream, publisher, admitted);
+    return stream;
+  }
+
   /** Call when the connection of a publisher is over, or nothing more is taken from it. */
   left(publisher: Publisher, reason: string): void {
     const present = this.#present.get(publisher);
@@ -101,14 +112,14 @@ export class Ingest {
   }
 
   async #publishPassed(attempt: PublishAttempt, pass: PublishPass): Promise<Stream> {
+    const { admission } = this.#options;
     const { publisher, streamKey } = attempt;
     try {
-      const admitted = await this.#admit(attempt, pass.remembered);
-      const stream = this.#streamOf(admitted);
+      const admitted = pass.remembered ?? (await admission.admit(streamKey, publisher.remoteAddress));
+      const stream = this.putOnAir(attempt, admitted);
       pass.enter(admitted);
-      this.#attach(stream, publisher, admitted);
       this.#present.set(publisher, { pass, stream, epoch: stream.epoch });
-      this.#options.admission.remember(streamKey, admitted);
+      admission.remember(streamKey, admitted);
       if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
       return stream;
     } catch (error) {
@@ -117,19 +128,14 @@ export class Ingest {
     }
   }
 
-  async #admit(
-    { publisher, streamKey, signal }: PublishAttempt,
-    remembered: Admitted | undefined,
-  ): Promise<Admitted> {
-    const { admission } = this.#options;
-    const admitted = remembered ?? (await admission.admit(streamKey, publisher.remoteAddress));
+  #check(admitted: Admitted, signal: AbortSignal): void {
     if (this.#closed) throw new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'the edge is closing' });
     const present = this.#options.streams.get(admitted.identity.roomId);
     // Answers may arrive out of order: the newer epoch is on air already.
     if (present && admitted.epoch < present.epoch && !admitted.fromMemory) {
       throw new CodedError(roomErrors, 'STREAM_STALE');
     }
-    if (!signal.aborted) return admitted;
+    if (!signal.aborted) return;
     // The epoch was spent on a publisher that has left: who is on air goes on under it, or would be stale.
     if (present) present.epoch = Math.max(present.epoch, admitted.epoch);
     throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED', { detail: 'the publisher did not wait' });

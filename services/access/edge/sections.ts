@@ -3,6 +3,7 @@ import { edgeSection, hlsSection, rtmpSection } from './config.ts';
 import { forwardSection } from './forward/config.ts';
 import { hooksSection } from './hooks/config.ts';
 import { addressesSection, limitsSection } from './limits/config.ts';
+import { pullSection } from './pull/config.ts';
 
 /** All settings of the edge, in the order of the sample file. */
 export const edgeSections: readonly Section[] = [
@@ -13,4 +14,5 @@ export const edgeSections: readonly Section[] = [
   addressesSection,
   limitsSection,
   hooksSection,
+  pullSection,
 ];
