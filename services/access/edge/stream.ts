@@ -7,6 +7,8 @@ import type { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
 import { HoldPicture, holdTickMs } from './hold.ts';
 import { Payload } from './payload.ts';
+import type { Wanted } from './play-request.ts';
+import { soundTags } from './sound-tags.ts';
 import { StreamStats } from './stats.ts';
 import type { Tag } from './tag.ts';
 import { TagEncoder } from './tag-encoder.ts';
@@ -104,6 +106,7 @@ export class Stream {
   #holdTimer: NodeJS.Timeout | undefined;
   #rideTimer: NodeJS.Timeout | undefined;
   #pictureIn = false;
+  #players = 0;
 
   constructor(options: StreamOptions) {
     const { config, events } = options;
@@ -131,7 +134,17 @@ export class Stream {
 
   get viewerCount(): number {
     const { realtime, low, economy } = this.#audiences;
-    return realtime.size + low.size + economy.size + this.#waiting.size;
+    return realtime.size + low.size + economy.size + this.#waiting.size + this.#players;
+  }
+
+  /** More or fewer viewers that have no connection here: players of HLS. */
+  countPlayers(change: number): void {
+    this.#players += change;
+  }
+
+  /** It is known to have no sound. */
+  get isSilent(): boolean {
+    return this.#isOpen && !this.#cache.hasAudio;
   }
 
   get publisher(): Publisher | undefined {
@@ -200,7 +213,7 @@ export class Stream {
 
   /** Takes a viewer in; it waits until the stream knows its tracks, and is closed when there is none any more. */
   join(viewer: Viewer): void {
-    if (this.#state === 'ended') viewer.end();
+    if (this.#state === 'ended' || (viewer.wanted === 'audio' && this.isSilent)) viewer.end();
     else if (this.#isOpen) this.#audiences[viewer.latency].join(viewer);
     else this.#waiting.add(viewer);
   }
@@ -240,7 +253,8 @@ export class Stream {
 
   #audience(latency: Latency, tickMs?: number): Audience {
     const { fanout, events } = this.#options;
-    const joinPoint = (sequence: number): JoinPoint => this.#joinPoint(sequence);
+    const joinPoint = (sequence: number, wanted: Wanted): JoinPoint =>
+      wanted === 'audio' ? this.#soundJoinPoint(sequence) : this.#joinPoint(sequence);
     const backlogScale = (): number => this.#backlogScale();
     return new Audience({ latency, fanout, joinPoint, tickMs, backlogScale, counters: events.counters });
   }
@@ -315,6 +329,12 @@ export class Stream {
     const tags = this.#cache.upTo(sequence);
     const payload = new Payload([...headers, ...tags], [encodeFlvHeader({ hasAudio, hasVideo })]);
     return { payload, hasPicture: tags.length > 0 || !hasVideo };
+  }
+
+  #soundJoinPoint(sequence: number): JoinPoint {
+    const tags = soundTags([...this.#cache.headers, ...this.#cache.recentUpTo(sequence)]);
+    const flvHeader = encodeFlvHeader({ hasAudio: true, hasVideo: false });
+    return { payload: new Payload(tags, [flvHeader]), hasPicture: true };
   }
 
   readonly #flushRealtime = (): void => {

@@ -2,6 +2,7 @@ import { randomFillSync } from 'node:crypto';
 import { Duplex } from 'node:stream';
 import { FlvTagReader, type FlvTag } from '@gala/media/flv';
 import type { Framing } from './payload.ts';
+import type { Wanted } from './play-request.ts';
 import type { Publisher } from './stream.ts';
 import type { Tag } from './tag.ts';
 import { Viewer, type Latency, type ViewerLimits } from './viewer.ts';
@@ -50,6 +51,7 @@ const limits: ViewerLimits = {
 export interface TestViewerOptions {
   readonly limits?: ViewerLimits;
   readonly latency?: Latency;
+  readonly wanted?: Wanted;
   readonly framing?: Framing;
   /** Takes nothing: what is written stays in the socket. */
   readonly stalled?: boolean;
@@ -64,9 +66,17 @@ export function makeViewer(options: TestViewerOptions = {}) {
   };
   const socket = new Duplex({ read: () => undefined, write });
   const counters = { disposableShed: 0, picturesShed: 0, batchesShed: 0, viewersEvicted: 0 };
-  const { framing = 'flv', latency = 'low' } = options;
+  const { framing = 'flv', latency = 'low', wanted } = options;
   const viewerLimits = options.limits ?? limits;
-  const viewer = new Viewer({ socket, framing, latency, remoteAddress: '', limits: viewerLimits, counters });
+  const viewer = new Viewer({
+    socket,
+    framing,
+    latency,
+    wanted,
+    remoteAddress: '',
+    limits: viewerLimits,
+    counters,
+  });
   const received = (): Buffer => {
     const bytes = Buffer.concat(chunks);
     chunks = [];

@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts';
 import type { Framing, Payload } from './payload.ts';
+import type { Wanted } from './play-request.ts';
 
 export type Latency = 'realtime' | 'low' | 'economy';
 
@@ -41,6 +42,7 @@ export interface ViewerOptions {
   readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
+  readonly wanted?: Wanted;
   /** For the stats; never the whole address in a metric. */
   readonly remoteAddress: string;
   readonly limits: ViewerLimits;
@@ -55,6 +57,7 @@ export class Viewer {
   readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
+  readonly wanted: Wanted;
   readonly remoteAddress: string;
   readonly #limits: ViewerLimits;
   readonly #counters: ViewerCounters;
@@ -71,6 +74,7 @@ export class Viewer {
     this.socket = options.socket;
     this.framing = options.framing;
     this.latency = options.latency;
+    this.wanted = options.wanted ?? 'all';
     this.remoteAddress = options.remoteAddress;
     this.#limits = options.limits;
     this.#counters = options.counters;
@@ -93,8 +97,9 @@ export class Viewer {
   }
 
   /** One tick. Called for every viewer of the audience, so it must stay free of allocation. */
-  deliver(batch: Batch, nowMs: number): void {
-    if (this.closed || batch.tick < this.firstTick) return;
+  deliver(tick: Batch, nowMs: number): void {
+    if (this.closed || tick.tick < this.firstTick) return;
+    const batch = this.wanted === 'audio' ? tick.sound : tick;
     const backlog = this.#owedBytes() / batch.backlogScale;
     if (backlog >= this.#limits.pictureBytes) this.#shed(batch, backlog, nowMs);
     else if (this.#waitsForKeyFrame) this.#resume(batch, backlog);
@@ -134,7 +139,7 @@ export class Viewer {
       this.#counters.batchesShed++;
     } else {
       this.#counters.picturesShed++;
-      this.#write(batch.audioOnly);
+      this.#write(batch.withoutPictures);
     }
   }
 
@@ -144,7 +149,7 @@ export class Viewer {
       this.#waitsForKeyFrame = false;
       this.#write(batch.fromKeyFrame);
     } else {
-      this.#write(batch.audioOnly);
+      this.#write(batch.withoutPictures);
     }
   }
 
