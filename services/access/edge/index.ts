@@ -1,4 +1,4 @@
-import { trustedProxies, type RequestHandler } from '@gala/lib/http';
+import { RateLimiter, trustedProxies, type RequestHandler } from '@gala/lib/http';
 import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
@@ -8,6 +8,7 @@ import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
 import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
+import { HlsPlayers } from './hls/players.ts';
 import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
 import { PlayKeys } from './play-keys.ts';
@@ -52,14 +53,25 @@ async function start(context: Context): Promise<RunningRole> {
   stack.defer(() => ingest.close());
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
-  const hlsDoor = new HlsDoor({ config: config.hls, lookup, outputs: hls, keys, events });
+  const players = stack.use(new HlsPlayers(play, clock));
+  const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
+  const hlsDoor = new HlsDoor({
+    config: config.hls,
+    lookup,
+    outputs: hls,
+    players,
+    play,
+    keys,
+    events,
+    limiter,
+  });
   const live = await context.listener('live');
   const request: RequestHandler = (...call) =>
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
-  stack.defer(mountStreams(await context.listener('admin'), streams));
-  showMetrics({ metrics, streams, play, fanout, hls });
+  stack.defer(mountStreams(await context.listener('admin'), streams, players));
+  showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();
   return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
