@@ -1,19 +1,14 @@
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { flvFile, readFlvTags } from '../fixtures/flv.ts';
-import {
-  assertOnlyMediaErrors,
-  cutUp,
-  damaged,
-  fuzzRuns,
-  fuzzTimeoutMs,
-  pieceSizes,
-} from '../fixtures/fuzz.ts';
+import { expect } from 'vitest';
+import { corpus } from '../fixtures/corpus.ts';
+import { readFlvTags } from '../fixtures/flv.ts';
+import { assertOnlyMediaErrors, cutUp, damaged, fuzz, pieceSizes } from '../fixtures/fuzz.ts';
 import { FlvTagReader, decodeMetadata, isDisposableVideo, parseAudioTag, parseVideoTag } from './index.ts';
 import type { FlvTag } from './index.ts';
 
 const TAG_BYTES_MAX = 20_000;
-const fileStart = flvFile.subarray(0, 4000);
+const [fileStart] = corpus.flv;
+const expected = readFlvTags(fileStart);
 
 function readPieces(bytes: Buffer, sizes: number[]): FlvTag[] {
   const reader = new FlvTagReader(TAG_BYTES_MAX);
@@ -32,48 +27,19 @@ function inspect(tag: FlvTag): void {
   else isDisposableVideo(tag.payload, parseVideoTag(tag.payload));
 }
 
-test(
-  'random chunking gives the same tags',
-  () => {
-    const expected = readFlvTags(fileStart);
-    expect(expected.length).toBeGreaterThan(3);
-    fc.assert(
-      fc.property(pieceSizes, (sizes) => {
-        expect(readPieces(fileStart, sizes)).toEqual(expected);
-      }),
-      { numRuns: fuzzRuns / 10 },
-    );
-  },
-  fuzzTimeoutMs,
-);
+fuzz({ title: 'random chunking gives the same tags', share: 0.1 }, pieceSizes, (sizes) => {
+  expect(expected.length).toBeGreaterThan(3);
+  expect(readPieces(fileStart, sizes)).toEqual(expected);
+});
 
-test(
+fuzz(
   'damaged files throw only MediaError and stay within the bounds',
-  () => {
-    fc.assert(
-      fc.property(damaged(fc.constant(fileStart)), pieceSizes, (bytes, sizes) => {
-        assertOnlyMediaErrors(() => readPieces(bytes, sizes).forEach(inspect));
-      }),
-      { numRuns: fuzzRuns },
-    );
-  },
-  fuzzTimeoutMs,
+  fc.tuple(damaged(fc.constant<Buffer>(fileStart)), pieceSizes),
+  ([bytes, sizes]) => assertOnlyMediaErrors(() => readPieces(bytes, sizes).forEach(inspect)),
 );
 
-test(
-  'damaged tag bodies throw only MediaError',
-  () => {
-    const bodies = readFlvTags()
-      .slice(0, 8)
-      .map((tag) => tag.payload.subarray(0, 200));
-    fc.assert(
-      fc.property(damaged(fc.constantFrom(...bodies)), (payload) => {
-        for (const type of ['audio', 'video', 'data'] as const) {
-          assertOnlyMediaErrors(() => inspect({ type, timestampMs: 0, payload }));
-        }
-      }),
-      { numRuns: fuzzRuns },
-    );
-  },
-  fuzzTimeoutMs,
-);
+fuzz('damaged tag bodies throw only MediaError', damaged(fc.constantFrom(...corpus.tagBodies)), (payload) => {
+  for (const type of ['audio', 'video', 'data'] as const) {
+    assertOnlyMediaErrors(() => inspect({ type, timestampMs: 0, payload }));
+  }
+});

@@ -1,6 +1,6 @@
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
-import { fuzzRuns, fuzzTimeoutMs } from '../fixtures/fuzz.ts';
+import { expect } from 'vitest';
+import { fuzz } from '../fixtures/fuzz.ts';
 import { resolveFile } from './index.ts';
 import { audioTrack, Rendition, tracks, unitsOf, videoTrack } from './testing.ts';
 
@@ -41,39 +41,34 @@ const anyOptions = fc.record({
 /** A stream may break these by what it is; the muxer counts them. */
 const COUNTED = /target duration changes|part target changes|lasts|below 85 %|only .* s are left/;
 
-test(
-  'numbers rise, bytes are all there, playlists are valid but for what is counted',
-  () => {
-    fc.assert(
-      fc.property(anyOptions, fc.array(step, { minLength: 1, maxLength: 12 }), (options, steps) => {
-        const rendition = new Rendition(options).begin();
-        let atMs = 0;
-        for (const each of steps) {
-          if (each.op === 'epoch') rendition.begin(each.tracks);
-          else if (each.op === 'damage') {
-            const payload = Buffer.from(each.payload);
-            rendition.push([{ kind: 'video', dtsMs: atMs, compositionMs: 0, keyFrame: false, payload }]);
-          } else {
-            if (each.op === 'play') rendition.push(unitsOf({ ...each, fromMs: atMs, toMs: atMs + each.ms }));
-            atMs += each.ms;
-          }
-        }
-        rendition.end();
-        const { state, memory, muxer, issues } = rendition;
-        for (const segment of state.segments) {
-          const file = { kind: 'segment', number: segment.sequence } as const;
-          const chunks = memory.read(resolveFile(file, state)) ?? [];
-          expect(chunks.map(({ length }) => length)).toEqual(segment.parts.map(({ sizeBytes }) => sizeBytes));
-          const sumMs = segment.parts.reduce((sum, { durationMs }) => sum + durationMs, 0);
-          expect(Math.abs(sumMs - segment.durationMs)).toBeLessThan(0.001);
-        }
-        expect(muxer.heldBytes).toBe(0);
-        expect(issues.filter((issue) => !COUNTED.test(issue))).toEqual([]);
-        const grown = issues.filter((issue) => issue.includes('target') && !issue.includes('85 %'));
-        if (grown.length > 0) expect(muxer.counts.targetGrowths).toBeGreaterThan(0);
-      }),
-      { numRuns: fuzzRuns / 50 },
-    );
+fuzz(
+  { title: 'numbers rise, bytes are all there, playlists are valid but for what is counted', share: 0.02 },
+  fc.tuple(anyOptions, fc.array(step, { minLength: 1, maxLength: 12 })),
+  ([options, steps]) => {
+    const rendition = new Rendition(options).begin();
+    let atMs = 0;
+    for (const each of steps) {
+      if (each.op === 'epoch') rendition.begin(each.tracks);
+      else if (each.op === 'damage') {
+        const payload = Buffer.from(each.payload);
+        rendition.push([{ kind: 'video', dtsMs: atMs, compositionMs: 0, keyFrame: false, payload }]);
+      } else {
+        if (each.op === 'play') rendition.push(unitsOf({ ...each, fromMs: atMs, toMs: atMs + each.ms }));
+        atMs += each.ms;
+      }
+    }
+    rendition.end();
+    const { state, memory, muxer, issues } = rendition;
+    for (const segment of state.segments) {
+      const file = { kind: 'segment', number: segment.sequence } as const;
+      const chunks = memory.read(resolveFile(file, state)) ?? [];
+      expect(chunks.map(({ length }) => length)).toEqual(segment.parts.map(({ sizeBytes }) => sizeBytes));
+      const sumMs = segment.parts.reduce((sum, { durationMs }) => sum + durationMs, 0);
+      expect(Math.abs(sumMs - segment.durationMs)).toBeLessThan(0.001);
+    }
+    expect(muxer.heldBytes).toBe(0);
+    expect(issues.filter((issue) => !COUNTED.test(issue))).toEqual([]);
+    const grown = issues.filter((issue) => issue.includes('target') && !issue.includes('85 %'));
+    if (grown.length > 0) expect(muxer.counts.targetGrowths).toBeGreaterThan(0);
   },
-  fuzzTimeoutMs,
 );

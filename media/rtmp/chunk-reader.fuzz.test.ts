@@ -1,18 +1,15 @@
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
-import {
-  assertOnlyMediaErrors,
-  cutUp,
-  damaged,
-  fuzzRuns,
-  fuzzTimeoutMs,
-  pieceSizes,
-} from '../fixtures/fuzz.ts';
+import { expect } from 'vitest';
+import { corpus } from '../fixtures/corpus.ts';
+import { assertOnlyMediaErrors, cutUp, damaged, fuzz, pieceSizes } from '../fixtures/fuzz.ts';
+import { splitAggregate } from './aggregate.ts';
 import { ChunkReader } from './chunk-reader.ts';
 import { ChunkWriter } from './chunk-writer.ts';
 import { setChunkSizeMessage } from './control.ts';
 import { rtmpLimits } from './limits.ts';
 import { messageType, type RtmpMessage } from './message.ts';
+
+const limits = { ...rtmpLimits, messageBytesMax: 20_000, partialBytesMax: 30_000 };
 
 function readMessages(reader: ChunkReader, bytes: Buffer): RtmpMessage[] {
   reader.append(bytes);
@@ -37,38 +34,34 @@ const conversation = fc
     return { messages, bytes: Buffer.concat([change, ...messages.map((each) => writer.encode(each))]) };
   });
 
-test(
+fuzz(
   'random chunking gives the messages that were sent',
-  () => {
-    fc.assert(
-      fc.property(conversation, pieceSizes, ({ messages, bytes }, sizes) => {
-        const reader = new ChunkReader();
-        const read = cutUp(bytes, sizes).flatMap((piece) => readMessages(reader, piece));
-        expect(read).toEqual(messages);
-      }),
-      { numRuns: fuzzRuns },
-    );
+  fc.tuple(conversation, pieceSizes),
+  ([{ messages, bytes }, sizes]) => {
+    const reader = new ChunkReader();
+    const read = cutUp(bytes, sizes).flatMap((piece) => readMessages(reader, piece));
+    expect(read).toEqual(messages);
   },
-  fuzzTimeoutMs,
 );
 
-test(
-  'truncation, bit flips and noise throw only MediaError and stay within the bounds',
-  () => {
-    const limits = { ...rtmpLimits, messageBytesMax: 20_000, partialBytesMax: 30_000 };
-    const bytes = damaged(conversation.map((each): Buffer => each.bytes));
-    fc.assert(
-      fc.property(bytes, pieceSizes, (bytes, sizes) => {
-        const reader = new ChunkReader(limits);
-        assertOnlyMediaErrors(() => {
-          for (const piece of cutUp(bytes, sizes)) {
-            readMessages(reader, piece);
-            expect(reader.partialBytes).toBeLessThanOrEqual(limits.partialBytesMax);
-          }
-        });
-      }),
-      { numRuns: fuzzRuns },
-    );
+const chunks = fc.oneof(
+  conversation.map((each): Buffer => each.bytes),
+  fc.constantFrom<Buffer>(...corpus.rtmpChunks),
+);
+
+fuzz(
+  'damaged chunks throw only MediaError and stay within the bounds',
+  fc.tuple(damaged(chunks), pieceSizes),
+  ([bytes, sizes]) => {
+    const reader = new ChunkReader(limits);
+    assertOnlyMediaErrors(() => {
+      for (const piece of cutUp(bytes, sizes)) {
+        for (const each of readMessages(reader, piece)) {
+          if (each.typeId === messageType.aggregate)
+            assertOnlyMediaErrors(() => [...splitAggregate(each)].length);
+        }
+        expect(reader.partialBytes).toBeLessThanOrEqual(limits.partialBytesMax);
+      }
+    });
   },
-  fuzzTimeoutMs,
 );

@@ -1,14 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import * as fc from 'fast-check';
-import { expect, test } from 'vitest';
-import {
-  assertOnlyMediaErrors,
-  cutUp,
-  damaged,
-  fuzzRuns,
-  fuzzTimeoutMs,
-  pieceSizes,
-} from '../fixtures/fuzz.ts';
+import { expect } from 'vitest';
+import { corpus } from '../fixtures/corpus.ts';
+import { assertOnlyMediaErrors, cutUp, damaged, fuzz, pieceSizes } from '../fixtures/fuzz.ts';
 import { encodeMessage } from './chunk-writer.ts';
 import { commandMessage } from './command.ts';
 import { HANDSHAKE_BYTES } from './digest.ts';
@@ -40,7 +34,7 @@ interface Log {
 }
 
 /** Runs one conversation; publishing is accepted inside the handler, or two pieces later. */
-function run(pieces: Buffer[], isLate: boolean): Log {
+function run(pieces: Buffer[], isLate: boolean, greeting = hello): Log {
   const log: Log = { events: [], media: [] };
   const session = createServerSession({
     limits,
@@ -55,7 +49,7 @@ function run(pieces: Buffer[], isLate: boolean): Log {
       onPublishEnd: (reason) => log.events.push(`end ${reason}`),
     },
   });
-  session.push(hello);
+  session.push(greeting);
   let piecesWaited = 0;
   for (const piece of pieces) {
     session.push(piece);
@@ -66,31 +60,24 @@ function run(pieces: Buffer[], isLate: boolean): Log {
   return log;
 }
 
-test(
+fuzz(
   'random chunking and late decisions give the same events',
-  () => {
-    const expected = run([conversation], false);
-    expect(expected.events).toEqual(['publish 17.secret', 'end FCUnpublish']);
-    expect(expected.media).toHaveLength(2);
-    fc.assert(
-      fc.property(pieceSizes, fc.boolean(), (sizes, isLate) => {
-        expect(run(cutUp(conversation, sizes), isLate)).toEqual(expected);
-      }),
-      { numRuns: fuzzRuns },
-    );
+  fc.tuple(pieceSizes, fc.boolean()),
+  ([sizes, isLate]) => {
+    const { events, media } = run(cutUp(conversation, sizes), isLate);
+    expect(events).toEqual(['publish 17.secret', 'end FCUnpublish']);
+    expect(media.map(({ payload }) => payload.length)).toEqual([300, 30]);
   },
-  fuzzTimeoutMs,
 );
 
-test(
+fuzz(
   'damaged conversations throw only MediaError and stay within the bounds',
-  () => {
-    fc.assert(
-      fc.property(damaged(fc.constant(conversation)), pieceSizes, fc.boolean(), (bytes, sizes, isLate) => {
-        assertOnlyMediaErrors(() => run(cutUp(bytes, sizes), isLate));
-      }),
-      { numRuns: fuzzRuns },
-    );
-  },
-  fuzzTimeoutMs,
+  fc.tuple(damaged(fc.constant(conversation)), pieceSizes, fc.boolean()),
+  ([bytes, sizes, isLate]) => assertOnlyMediaErrors(() => run(cutUp(bytes, sizes), isLate)),
+);
+
+fuzz(
+  'damage that begins in the handshake throws only MediaError',
+  fc.tuple(damaged(fc.constantFrom(...corpus.rtmpClient)), pieceSizes),
+  ([bytes, sizes]) => assertOnlyMediaErrors(() => run(cutUp(bytes, sizes), false, Buffer.alloc(0))),
 );
