@@ -6,7 +6,17 @@ import { expect, test } from 'vitest';
 import { parseMediaPlaylist } from '../../../../media/hls/parsed-playlist.ts';
 import { PlaylistValidator } from '../../../../media/hls/validator.ts';
 import { publish as publishOnly, startTestEdge } from '../testing-edge.ts';
-import { ask, begin, codeOf, issuesOf, mediaPath, publish, textOf, urisOf, urlOf } from './testing-room.ts';
+import {
+  ask,
+  begin,
+  codeOf,
+  issuesOf,
+  mediaPath,
+  publish,
+  textOf,
+  urisOf,
+  urlOf,
+} from '../../../../test/harness/edge-room.ts';
 
 const key = { kid: 'k1', secret: Buffer.alloc(32, 1) };
 test('from the address of the room to its bytes, by room and by name', async () => {

@@ -3,7 +3,7 @@ import { parseMediaPlaylist } from '../../../../media/hls/parsed-playlist.ts';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { bodies } from '../testing.ts';
 import { startTestEdge, type TestEdge } from '../testing-edge.ts';
-import { ask, codeOf, issuesOf, publish, urisOf } from './testing-room.ts';
+import { ask, codeOf, issuesOf, publish, urisOf } from '../../../../test/harness/edge-room.ts';
 
 /** A multivariant playlist once it is there; the first request begins the output. */
 async function multivariant(edge: TestEdge, host: { send(untilMs: number): void }, query = '') {

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { startTestEdge, type TestEdge } from '../testing-edge.ts';
-import { ask, begin, codeOf, mediaPath, publish, urisOf } from './testing-room.ts';
+import { ask, begin, codeOf, mediaPath, publish, urisOf } from '../../../../test/harness/edge-room.ts';
 
 /** What a player gets that comes by the address of the room. */
 async function newPlayer(edge: TestEdge): Promise<string> {

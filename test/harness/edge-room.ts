@@ -1,11 +1,11 @@
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { expect } from 'vitest';
-import { readFlvTags } from '../../../../media/fixtures/flv.ts';
-import { parseMediaPlaylist } from '../../../../media/hls/parsed-playlist.ts';
-import { validateMediaPlaylist } from '../../../../media/hls/validator.ts';
-import type { StreamMessage } from '../stream.ts';
-import type { TestEdge } from '../testing-edge.ts';
-import { broadcast } from './testing.ts';
+import { readFlvTags } from '../../media/fixtures/flv.ts';
+import { parseMediaPlaylist } from '../../media/hls/parsed-playlist.ts';
+import { validateMediaPlaylist } from '../../media/hls/validator.ts';
+import type { StreamMessage } from '../../services/access/edge/stream.ts';
+import type { TestEdge } from '../../services/access/edge/testing-edge.ts';
+import { broadcast } from '../../services/access/edge/hls/testing.ts';
 
 const tags = readFlvTags();
 
