@@ -16,8 +16,12 @@ import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
+import { pullSection } from './pull/config.ts';
+import { PullEvents } from './pull/events.ts';
+import { Pulls } from './pull/pulls.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
+import { serveOperators } from './operator.ts';
 import { mountStreams, showMetrics } from './routes.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
@@ -33,6 +37,7 @@ async function start(context: Context): Promise<RunningRole> {
   const config = edgeConfig(context);
   const events = new EdgeEvents(logger, metrics);
   const rooms = rpc.client(RoomService);
+  const accounts = rpc.client(AccountService);
   const streams = new Streams();
   const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
@@ -48,11 +53,12 @@ async function start(context: Context): Promise<RunningRole> {
     }),
   );
   const keys = new PlayKeys({
-    accounts: rpc.client(AccountService),
+    accounts,
     clock,
     onFailed: (error) => events.playKeysFailed(error),
   });
   const play = new Play({
+    clock,
     config: config.edge,
     lookup,
     events,
@@ -64,23 +70,27 @@ async function start(context: Context): Promise<RunningRole> {
   stack.defer(() => ingest.close());
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
+  const pulls = new Pulls({
+    config: context.settings.get(pullSection),
+    accounts,
+    rooms,
+    clock,
+    admission,
+    ingest,
+    events: new PullEvents(logger, metrics),
+    isWatched: (stream) => stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0,
+  });
+  lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
-  const hlsDoor = new HlsDoor({
-    config: config.hls,
-    lookup,
-    outputs: hls,
-    players,
-    play,
-    keys,
-    events,
-    limiter,
-  });
+  const parts = { lookup, outputs: hls, players, play, keys, events, limiter };
+  const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
   const live = await context.listener('live');
   const request: RequestHandler = (...call) =>
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
+  stack.use(await serveOperators(context, { streams, play, events }));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();

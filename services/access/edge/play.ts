@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
 import { clientAddress, rateKey, respondError, takeSocket, type TrustedProxies } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
@@ -30,6 +31,7 @@ export const preflightHeaders = {
 };
 
 export interface PlayOptions {
+  readonly clock: Clock;
   readonly config: EdgeConfig['edge'];
   readonly lookup: StreamLookup;
   readonly keys: PlayKeys;
@@ -137,7 +139,7 @@ export class Play {
     socket: ViewerSocket,
     framing: Framing,
   ): Viewer {
-    const { events } = this.#options;
+    const { clock, events } = this.#options;
     const viewer = new Viewer({
       socket,
       framing,
@@ -145,7 +147,8 @@ export class Play {
       wanted,
       remoteAddress: address,
       limits: this.#limits,
-      counters: events.counters,
+      tally: stream.tallies[latency],
+      joinedAtMs: Math.round(clock.nowMs()),
     });
     events.viewerJoined();
     stream.join(viewer);
@@ -162,13 +165,13 @@ export class Play {
   /** A viewer without a connection that would say when it goes: it is one until `quit`. */
   enter({ stream }: Place): void {
     this.#options.events.viewerJoined();
-    stream.countPlayers(1);
+    stream.players.count++;
   }
 
   quit(place: Place): void {
     this.release(place);
     this.#options.events.viewerLeft();
-    place.stream.countPlayers(-1);
+    place.stream.players.count--;
   }
 
   /** Whom the limits count a connection for. */

@@ -7,6 +7,7 @@ import type { HlsPlayers } from './hls/players.ts';
 import type { Play } from './play.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
+import { listViewers, summarize } from './summary.ts';
 
 /** Streams with series of their own in a scrape, largest first; all others are summed under `other`. */
 const seriesMax = 100;
@@ -58,34 +59,10 @@ export function mountStreams(listener: HttpListener, streams: Streams, players: 
 
 function respondStream(response: ServerResponse, stream: Stream | undefined, players: HlsPlayers): void {
   if (!stream) return respondJson(response, { error: { code: 'STREAM_UNKNOWN' } }, { status: 404 });
-  const connected = stream.viewers().map((viewer) => ({
-    address: viewer.remoteAddress,
-    framing: viewer.framing,
-    latency: viewer.latency,
-    only: viewer.wanted === 'audio' ? 'audio' : undefined,
-    backlogBytes: viewer.backlogBytes,
-    slow: viewer.slow,
-  }));
+  const connected = listViewers(stream, { offset: 0, limit: viewersShownMax });
   const asking = players.of(stream).map(({ place }) => ({ address: place.address, framing: 'hls' }));
   const viewers = [...connected, ...asking].slice(0, viewersShownMax);
   respondJson(response, { stream: summarize(stream), viewers });
-}
-
-function summarize(stream: Stream): object {
-  const { roomId, stats, state, epoch, identity } = stream;
-  return {
-    roomId,
-    hostName: identity.hostName,
-    state,
-    epoch,
-    provisional: stream.provisional,
-    viewers: stream.viewerCount,
-    publisher: stream.publisher?.remoteAddress,
-    bitsPerSecond: stats.bitsPerSecond,
-    framesPerSecond: stats.framesPerSecond,
-    gopMs: stats.gopMs,
-    gopBytes: stream.gopBytes,
-  };
 }
 
 function bounded(streams: Streams, read: (stream: Stream) => number): LabelledValue[] {

@@ -13,6 +13,7 @@ import type { HlsConfig } from '../config.ts';
 import type { EdgeEvents } from '../events.ts';
 import type { PlayKeys } from '../play-keys.ts';
 import { allowOrigin, preflightHeaders, type Play } from '../play.ts';
+import type { Stream } from '../stream.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
 import { soundFormOf, variantsOf } from './multivariant.ts';
 import type { HlsOutput } from './output.ts';
@@ -46,6 +47,7 @@ interface HlsCall {
 }
 
 interface Answer {
+  readonly stream: Stream;
   readonly status?: number;
   readonly headers: OutgoingHttpHeaders;
   readonly chunks: readonly Buffer[];
@@ -130,7 +132,7 @@ export class HlsDoor {
       variants,
       query: query === '' ? player : `${query}&${player}`,
     });
-    return { headers: playlistHeaders, chunks: [Buffer.from(text)] };
+    return { stream, headers: playlistHeaders, chunks: [Buffer.from(text)] };
   }
 
   async #mediaPlaylist(call: HlsCall): Promise<Answer> {
@@ -163,7 +165,7 @@ export class HlsDoor {
     const skip = reload.skip === true;
     const text = await output.text.of(output.state, { skip, query, gzip: isZipped, siblings });
     const headers = isZipped ? { ...playlistHeaders, 'Content-Encoding': 'gzip' } : playlistHeaders;
-    return { headers, chunks: [text] };
+    return { stream: output.stream, headers, chunks: [text] };
   }
 
   /** Waits until the playlist holds what is asked for. */
@@ -191,7 +193,7 @@ export class HlsDoor {
       // A name never stands for other bytes.
       ETag: `"${name}"`,
     };
-    return ranged(call.request, { headers, chunks });
+    return ranged(call.request, { stream: output.stream, headers, chunks });
   }
 
   /** The output that a playlist is asked of; it begins if need be. */
@@ -218,11 +220,14 @@ export class HlsDoor {
     return roomId === undefined ? undefined : this.#options.outputs.get(roomId, form);
   }
 
-  #respond({ request, response }: HlsCall, { status = 200, headers, chunks }: Answer): void {
-    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
+  #respond({ request, response }: HlsCall, { status = 200, stream, headers, chunks }: Answer): void {
+    const length = sizeOf(chunks);
     const size = status === 304 ? {} : { 'Content-Length': length };
     response.writeHead(status, { ...allowOrigin, ...size, ...headers });
-    if (request.method === 'GET') this.#write(response, chunks);
+    if (request.method === 'GET') {
+      stream.players.bytesOut += length;
+      this.#write(response, chunks);
+    }
     response.end();
   }
 
@@ -248,24 +253,26 @@ export class HlsDoor {
 }
 
 /** The part of a file that is asked for; nothing of one that the client has. */
-function ranged({ method, headers: asked }: IncomingMessage, { headers, chunks }: Answer): Answer {
-  if (asked['if-none-match'] === headers.ETag) return { status: 304, headers, chunks: [] };
+function ranged({ method, headers: asked }: IncomingMessage, whole: Answer): Answer {
+  const { headers, chunks } = whole;
+  if (asked['if-none-match'] === headers.ETag) return { ...whole, status: 304, chunks: [] };
   const ifRange = asked['if-range'];
-  if (method !== 'GET' || (ifRange !== undefined && ifRange !== headers.ETag)) return { headers, chunks };
-  const size = chunks.reduce((sum, { length }) => sum + length, 0);
+  if (method !== 'GET' || (ifRange !== undefined && ifRange !== headers.ETag)) return whole;
+  const size = sizeOf(chunks);
   const range = parseRange(asked.range, size);
-  if (range === undefined) return { headers, chunks };
-  if (range === 'unsatisfiable') return unsatisfiable(size);
+  if (range === undefined) return whole;
+  if (range === 'unsatisfiable') return { ...whole, ...unsatisfiable(size) };
   const contentRange = `bytes ${range.first}-${range.last}/${size}`;
-  return {
-    status: 206,
-    headers: { ...headers, 'Content-Range': contentRange },
-    chunks: sliceChunks(chunks, range),
-  };
+  const partHeaders = { ...headers, 'Content-Range': contentRange };
+  return { ...whole, status: 206, headers: partHeaders, chunks: sliceChunks(chunks, range) };
 }
 
-function unsatisfiable(size: number): Answer {
+function unsatisfiable(size: number): Omit<Answer, 'stream'> {
   const body = JSON.stringify(errorBody(new CodedError(edgeErrors, 'RANGE_INVALID')));
   const headers = { 'Content-Type': 'application/json', 'Content-Range': `bytes */${size}` };
   return { status: 416, headers, chunks: [Buffer.from(body)] };
+}
+
+function sizeOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0);
 }
