@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
-import { edgeSection, hlsSection, rtmpSection } from '@gala/services/access/edge';
+import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
 import { diskSection, roomSection } from '@gala/services/application/room';
@@ -80,14 +80,12 @@ export const demoSection = section(
 export const sections: readonly Section[] = [
   httpSection,
   liveSection,
-  rtmpSection,
-  hlsSection,
   adminSection,
   rpcSection,
   tlsSection,
   databaseSection,
   logSection,
-  edgeSection,
+  ...edgeSections,
   gatewaySection,
   accountSection,
   roomSection,

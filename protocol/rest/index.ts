@@ -6,6 +6,7 @@ export * from './operations.ts';
 
 export type Room = z.infer<typeof shape.room>;
 export type Host = z.infer<typeof shape.host>;
+export type HostMedia = z.infer<typeof shape.hostMedia>;
 export type PlayUrl = z.infer<typeof shape.playUrl>;
 export type Principal = z.infer<typeof shape.principal>;
 export type Session = z.infer<typeof shape.session>;

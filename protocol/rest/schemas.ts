@@ -83,6 +83,22 @@ export const publishTarget = z
   .object({ rtmpUrl: z.string().describe('server field of OBS; the stream key goes apart') })
   .meta({ id: 'PublishTarget' });
 
+/** Of an address that may hold a key in its path or query. */
+const mediaUrl = (schemes: string) =>
+  z
+    .string()
+    .max(1024)
+    .regex(new RegExp(`^(${schemes})://[^/\\s]\\S*$`));
+export const hostMedia = z
+  .object({
+    record: z.boolean().describe('keep broadcasts for replay'),
+    forwardUrls: z.array(mediaUrl('rtmps?')).max(8).describe('RTMP or RTMPS addresses that get a copy'),
+    sourceUrl: z
+      .union([z.literal(''), mediaUrl('rtmps?|https?')])
+      .describe('what is pulled while somebody watches and the host does not publish; empty for nothing'),
+  })
+  .meta({ id: 'HostMedia' });
+
 export const apiToken = z
   .object({
     tokenId: z.string(),

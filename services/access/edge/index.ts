@@ -6,6 +6,9 @@ import { Admission } from './admission.ts';
 import { edgeConfig } from './config.ts';
 import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
+import { forwardSection } from './forward/config.ts';
+import { ForwardEvents } from './forward/events.ts';
+import { Forwards } from './forward/forwards.ts';
 import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
 import { isHlsUrl } from './hls/request.ts';
@@ -18,7 +21,8 @@ import { mountStreams, showMetrics } from './routes.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
 
-export { edgeSection, hlsSection, rtmpSection } from './config.ts';
+export { edgeSection, rtmpSection } from './config.ts';
+export { edgeSections } from './sections.ts';
 
 /** RTMP in; HTTP-FLV, WS-FLV, RTMP and HLS out. */
 export const role: Role = { name: 'edge', start };
@@ -35,6 +39,13 @@ async function start(context: Context): Promise<RunningRole> {
   const fanout = new Fanout(clock);
   const admission = new Admission(rooms, processId);
   const ingest = new Ingest({ admission, streams, reports, fanout, events, clock, config: config.edge });
+  stack.use(
+    new Forwards({
+      config: context.settings.get(forwardSection),
+      streams,
+      events: new ForwardEvents(logger, metrics),
+    }),
+  );
   const keys = new PlayKeys({
     accounts: rpc.client(AccountService),
     clock,

@@ -14,9 +14,9 @@ import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
-import { RoomService, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
+import { RoomService, StreamEvent, StreamOrder, Visibility, type HostMedia } from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
-import { edgeSection, hlsSection, role, rtmpSection } from './index.ts';
+import { edgeSections, role } from './index.ts';
 import { bodies } from './testing.ts';
 
 export interface TestReport {
@@ -32,6 +32,8 @@ export class TestRooms {
   /** Host 1 publishes with this. */
   streamKey = '1.secret';
   readonly holdMs = 60_000;
+  /** What the host wants done with the streams. */
+  media: Partial<Pick<HostMedia, 'record' | 'forwardUrls' | 'sourceUrl'>> = {};
   roomId = 2 ** 20 + 1;
   epoch = 0;
   visibility = Visibility.PUBLIC;
@@ -80,8 +82,12 @@ export class TestRooms {
     if (streamKey !== this.streamKey) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
     const epoch = BigInt(++this.epoch);
     await this.gates.shift();
-    const { roomId, visibility, holdMs } = this;
-    return { holdMs, room: { roomId: BigInt(roomId), hostId: 1n, hostName: 'Anna', epoch, visibility } };
+    const { roomId, visibility, holdMs, media } = this;
+    return {
+      holdMs,
+      media,
+      room: { roomId: BigInt(roomId), hostId: 1n, hostName: 'Anna', epoch, visibility },
+    };
   }
 
   #check(): void {
@@ -126,7 +132,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     dataFolder: tmpdir(),
     processId: 'test-1',
     processName: 'test',
-    settings: loadSettings([edgeSection, hlsSection, rtmpSection], { env: { GALA_RTMP_PORT: '0', ...env } }),
+    settings: loadSettings(edgeSections, { env: { GALA_RTMP_PORT: '0', ...env } }),
     secrets: { operatorToken: '', clusterToken },
     clock: systemClock,
     logger,

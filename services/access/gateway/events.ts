@@ -9,6 +9,7 @@ const names = [
   'hostCreated',
   'hostRepaired',
   'streamKeyRotated',
+  'hostMediaPut',
   'roomEnded',
   'apiTokenCreated',
   'apiTokenRevoked',
@@ -35,6 +36,7 @@ export function createEvents(logger: Logger, metrics: Metrics) {
     hostCreated: (fields: HostFields) => count('hostCreated', fields, 'host created'),
     hostRepaired: (fields: HostFields) => count('hostRepaired', fields, 'half-made host completed'),
     streamKeyRotated: (fields: HostFields) => count('streamKeyRotated', fields, 'stream key rotated'),
+    hostMediaPut: (fields: HostFields) => count('hostMediaPut', fields, 'media settings put'),
     roomEnded: (fields: { roomId: number; by: number }) =>
       count('roomEnded', fields, 'room ended by request'),
     apiTokenCreated: (fields: TokenFields) => count('apiTokenCreated', fields, 'API token created'),

@@ -7,7 +7,7 @@ import type { Transaction } from './store/connection.ts';
 import type { RoomConfig } from './config.ts';
 import type { RoomEvents } from './events.ts';
 import type { Reads } from './reads.ts';
-import { fenceRoom, moveRoom, planRoom, type Host, type Room } from './room.ts';
+import { fenceRoom, moveRoom, planRoom, type Host, type HostMedia, type Room } from './room.ts';
 import { takeSession } from './sessions.ts';
 import { decide } from './state.ts';
 import { findHost, lockHost } from './store/hosts.ts';
@@ -29,12 +29,19 @@ export interface PublishAsked {
   readonly remoteAddress: string;
 }
 
+export interface AdmittedRoom {
+  readonly room: Room;
+  /** What the host wants done with the stream. */
+  readonly media: HostMedia;
+}
+
 interface Admitted {
   /** The room that the publisher joins; absent when a new one begins. */
   readonly before: Room | undefined;
   readonly after: Room;
   /** A held room found past its time, ended on the way. */
   readonly expired: readonly [before: Room, after: Room] | undefined;
+  readonly media: HostMedia;
 }
 
 /** The publish decision: who may, which room it is, and the epoch that fences all publishers before. */
@@ -49,14 +56,14 @@ export class Admission {
    * One transaction on the host's shard; answers the room as it is now, live under its new epoch.
    * @throws CodedError STREAM_KEY_WRONG, DISK_FULL, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED
    */
-  async admit(asked: PublishAsked): Promise<Room> {
+  async admit(asked: PublishAsked): Promise<AdmittedRoom> {
     const { events, reads } = this.#parts;
     try {
-      const { before, after, expired } = await this.#decided(asked);
+      const { before, after, expired, media } = await this.#decided(asked);
       if (expired) events.roomMoved(...expired, 'admission');
       events.publishAdmitted(after, before, asked.remoteAddress);
       reads.forget(after);
-      return after;
+      return { room: after, media };
     } catch (error) {
       const code = hasCode(error) ? error.code : 'INTERNAL';
       events.publishRefused(code, asked.edgeId, asked.remoteAddress);
@@ -88,7 +95,7 @@ export class Admission {
     const after = moveRoom(fenceRoom(room, edgeId, nowMs), decide(room.state, 'admitted'), { nowMs });
     invariant(after.state === 'live', 'an admitted publisher has a live room');
     await (before ? saveLocked(client, before, after) : insertRoom(client, after));
-    return { before, after, expired };
+    return { before, after, expired, media: host.media };
   }
 
   /** On a full disk running shows go on, and their publishers come back; new ones wait. */

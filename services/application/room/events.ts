@@ -1,10 +1,11 @@
 import type { Logger } from '@gala/lib/logger';
 import type { Metrics } from '@gala/lib/metrics';
-import type { Host, Room } from './room.ts';
+import type { Host, HostMedia, Room } from './room.ts';
 
 const counterNames = [
   'hostsCreated',
   'streamKeysRotated',
+  'hostMediaChanges',
   'roomsScheduled',
   'roomsBegun',
   'publishersAdmitted',
@@ -37,6 +38,13 @@ export class RoomEvents {
   streamKeyRotated({ hostId, streamKeyVersion }: Host): void {
     this.#counters.streamKeysRotated++;
     this.#log.info({ hostId, version: streamKeyVersion }, 'stream key rotated');
+  }
+
+  /** The URLs are counted and not said. */
+  hostMediaChanged(hostId: number, { record, forwardUrls, sourceUrl }: HostMedia): void {
+    this.#counters.hostMediaChanges++;
+    const fields = { hostId, record, forwards: forwardUrls.length, hasSource: sourceUrl !== '' };
+    this.#log.info(fields, 'media settings changed');
   }
 
   roomScheduled({ roomId, hostId }: Room): void {

@@ -8,7 +8,7 @@ import type { Admission } from './admission.ts';
 import type { HeartBeats } from './heart-beats.ts';
 import type { HostChange, Hosts } from './hosts.ts';
 import type { LiveList } from './live-list.ts';
-import type { Host, Room, Visibility } from './room.ts';
+import type { Host, HostMedia, Room, Visibility } from './room.ts';
 import type { Rooms, StreamEvent } from './rooms.ts';
 import type { RoomState } from './state.ts';
 
@@ -40,7 +40,9 @@ type HandlersOf<Names extends keyof Handlers<typeof wire.RoomService>> = Pick<
 
 function hostHandlers({
   hosts,
-}: RoutedParts): HandlersOf<'createHost' | 'getHost' | 'updateHost' | 'rotateStreamKey'> {
+}: RoutedParts): HandlersOf<
+  'createHost' | 'getHost' | 'updateHost' | 'rotateStreamKey' | 'getHostMedia' | 'updateHostMedia'
+> {
   return {
     createHost: async ({ userId, name, title }) => {
       const { host, streamKey } = await hosts.create({ hostId: userIdOf(userId), name, title });
@@ -57,6 +59,14 @@ function hostHandlers({
     rotateStreamKey: async ({ hostId }) => {
       const { streamKey } = await hosts.rotateStreamKey(userIdOf(hostId));
       return { streamKey };
+    },
+    getHostMedia: async ({ hostId }) => {
+      const { media } = await hosts.get(userIdOf(hostId));
+      return { media: wireMedia(media) };
+    },
+    updateHostMedia: async ({ hostId, media }) => {
+      if (!media) throw invalid('media');
+      return { media: wireMedia(await hosts.updateMedia(userIdOf(hostId), media)) };
     },
   };
 }
@@ -91,8 +101,8 @@ function streamHandlers({
 }: RoutedParts): HandlersOf<'admitPublish' | 'reportStream' | 'reportEdge'> {
   return {
     admitPublish: async ({ streamKey, edgeId, remoteAddress }) => {
-      const room = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
-      return { room: wireRoom(room), holdMs };
+      const { room, media } = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
+      return { room: wireRoom(room), holdMs, media: wireMedia(media) };
     },
     reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason }) => {
       const answer = await rooms.report({
@@ -108,11 +118,12 @@ function streamHandlers({
     },
     reportEdge: async ({ edgeId, streams }) => {
       if (streams.length > streamsMax) throw invalid('streams');
-      const known = streams.map(({ roomId, epoch, viewers, held }) => ({
+      const known = streams.map(({ roomId, epoch, viewers, held, relayed }) => ({
         roomId: roomIdOf(roomId),
         epoch: Number(epoch),
         viewers,
         held,
+        relayed,
       }));
       const stops = await heartBeats.report(edgeIdOf(edgeId), known);
       return { stopRoomIds: stops.map(BigInt) };
@@ -156,6 +167,10 @@ function wireHost(host: Host) {
     createdAtMs: BigInt(host.createdAtMs),
     sessionCount: host.sessionCount,
   };
+}
+
+function wireMedia({ record, forwardUrls, sourceUrl }: HostMedia) {
+  return { record, forwardUrls: [...forwardUrls], sourceUrl };
 }
 
 function wireRoom(room: Room) {

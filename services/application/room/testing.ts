@@ -54,6 +54,7 @@ export async function makeHost({ hosts }: TestRooms) {
   return { hostId, host, streamKey };
 }
 
-export function publish({ admission }: TestRooms, streamKey: string, edgeId = 'media-a') {
-  return admission.admit({ streamKey, edgeId, remoteAddress: '192.0.2.7' });
+export async function publish({ admission }: TestRooms, streamKey: string, edgeId = 'media-a') {
+  const { room } = await admission.admit({ streamKey, edgeId, remoteAddress: '192.0.2.7' });
+  return room;
 }

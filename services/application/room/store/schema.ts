@@ -58,6 +58,15 @@ export const migrations: MigrationSet[] = [
           await sql`create index room_scheduled on room (created_at_ms) where state = 'created'`.execute(db);
         },
       },
+      '0002_host_media': {
+        async up(db) {
+          await sql`
+            alter table room_host
+              add column record boolean not null default false,
+              add column forward_urls text[] not null default '{}',
+              add column source_url text not null default ''`.execute(db);
+        },
+      },
     },
   },
 ];

@@ -344,6 +344,75 @@ export declare type RotateStreamKeyResponse = Message<"gala.room.v1.RotateStream
 export declare const RotateStreamKeyResponseSchema: GenMessage<RotateStreamKeyResponse>;
 
 /**
+ * @generated from message gala.room.v1.GetHostMediaRequest
+ */
+export declare type GetHostMediaRequest = Message<"gala.room.v1.GetHostMediaRequest"> & {
+  /**
+   * @generated from field: uint64 host_id = 1;
+   */
+  hostId: bigint;
+};
+
+/**
+ * Describes the message gala.room.v1.GetHostMediaRequest.
+ * Use `create(GetHostMediaRequestSchema)` to create a new message.
+ */
+export declare const GetHostMediaRequestSchema: GenMessage<GetHostMediaRequest>;
+
+/**
+ * @generated from message gala.room.v1.GetHostMediaResponse
+ */
+export declare type GetHostMediaResponse = Message<"gala.room.v1.GetHostMediaResponse"> & {
+  /**
+   * @generated from field: gala.room.v1.HostMedia media = 1;
+   */
+  media?: HostMedia | undefined;
+};
+
+/**
+ * Describes the message gala.room.v1.GetHostMediaResponse.
+ * Use `create(GetHostMediaResponseSchema)` to create a new message.
+ */
+export declare const GetHostMediaResponseSchema: GenMessage<GetHostMediaResponse>;
+
+/**
+ * @generated from message gala.room.v1.UpdateHostMediaRequest
+ */
+export declare type UpdateHostMediaRequest = Message<"gala.room.v1.UpdateHostMediaRequest"> & {
+  /**
+   * @generated from field: uint64 host_id = 1;
+   */
+  hostId: bigint;
+
+  /**
+   * @generated from field: gala.room.v1.HostMedia media = 2;
+   */
+  media?: HostMedia | undefined;
+};
+
+/**
+ * Describes the message gala.room.v1.UpdateHostMediaRequest.
+ * Use `create(UpdateHostMediaRequestSchema)` to create a new message.
+ */
+export declare const UpdateHostMediaRequestSchema: GenMessage<UpdateHostMediaRequest>;
+
+/**
+ * @generated from message gala.room.v1.UpdateHostMediaResponse
+ */
+export declare type UpdateHostMediaResponse = Message<"gala.room.v1.UpdateHostMediaResponse"> & {
+  /**
+   * @generated from field: gala.room.v1.HostMedia media = 1;
+   */
+  media?: HostMedia | undefined;
+};
+
+/**
+ * Describes the message gala.room.v1.UpdateHostMediaResponse.
+ * Use `create(UpdateHostMediaResponseSchema)` to create a new message.
+ */
+export declare const UpdateHostMediaResponseSchema: GenMessage<UpdateHostMediaResponse>;
+
+/**
  * @generated from message gala.room.v1.CreateRoomRequest
  */
 export declare type CreateRoomRequest = Message<"gala.room.v1.CreateRoomRequest"> & {
@@ -924,6 +993,26 @@ export declare const RoomService: GenService<{
     methodKind: "unary";
     input: typeof RotateStreamKeyRequestSchema;
     output: typeof RotateStreamKeyResponseSchema;
+  },
+  /**
+   * What is done with the host's streams. For the host, operators and edges alone.
+   *
+   * @generated from rpc gala.room.v1.RoomService.GetHostMedia
+   */
+  getHostMedia: {
+    methodKind: "unary";
+    input: typeof GetHostMediaRequestSchema;
+    output: typeof GetHostMediaResponseSchema;
+  },
+  /**
+   * Replaces all of it; a stream that is on air follows at its next publish.
+   *
+   * @generated from rpc gala.room.v1.RoomService.UpdateHostMedia
+   */
+  updateHostMedia: {
+    methodKind: "unary";
+    input: typeof UpdateHostMediaRequestSchema;
+    output: typeof UpdateHostMediaResponseSchema;
   },
   /**
    * Schedules the host's next room.
