@@ -1,3 +1,4 @@
+export { renderVodPlaylist, type VodPart, type VodSegment } from './vod-playlist.ts';
 export {
   fileName,
   parseFileName,

@@ -56,6 +56,7 @@ export const roomErrors = {
   DISK_FULL: entry(507, resourceExhausted, 'the disk is nearly full, no new broadcast begins'),
   SESSIONS_EXHAUSTED: entry(507, resourceExhausted, 'the host has used up all sessions'),
   TOO_MANY_ROOMS: entry(429, resourceExhausted, 'too many rooms begun in a short time'),
+  SOURCE_UNSET: entry(409, failedPrecondition, 'the host has no source to pull from, or is private'),
   STREAM_KEY_WRONG: entry(403, permissionDenied, 'the stream key is unknown or no longer valid'),
   STREAM_STALE: entry(409, aborted, 'a newer publisher has taken over'),
 } as const;

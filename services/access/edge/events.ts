@@ -21,6 +21,8 @@ const edgeCounters = (metrics: Metrics) =>
     'pendingOverflows',
     'viewersJoined',
     'viewersLeft',
+    'viewersKicked',
+    'publishersKicked',
     'viewersWaitedInVain',
     'playsRefused',
     'disposableShed',
@@ -109,6 +111,16 @@ export class EdgeEvents {
 
   viewerJoined(): void {
     this.counters.viewersJoined++;
+  }
+
+  viewerKicked(roomId: number, viewerId: number, reason: string): void {
+    this.counters.viewersKicked++;
+    this.#logger.info({ roomId, viewerId, reason }, 'viewer closed by an operator');
+  }
+
+  publisherKicked(roomId: number, epoch: number, reason: string): void {
+    this.counters.publishersKicked++;
+    this.#logger.info({ roomId, epoch, reason }, 'publisher closed by an operator');
   }
 
   viewerLeft(): void {

@@ -15,8 +15,12 @@ import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
+import { pullSection } from './pull/config.ts';
+import { PullEvents } from './pull/events.ts';
+import { Pulls } from './pull/pulls.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
+import { serveOperators } from './operator.ts';
 import { mountStreams, showMetrics } from './routes.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
@@ -32,6 +36,7 @@ async function start(context: Context): Promise<RunningRole> {
   const config = edgeConfig(context);
   const events = new EdgeEvents(logger, metrics);
   const rooms = rpc.client(RoomService);
+  const accounts = rpc.client(AccountService);
   const streams = new Streams();
   const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
@@ -47,11 +52,12 @@ async function start(context: Context): Promise<RunningRole> {
     }),
   );
   const keys = new PlayKeys({
-    accounts: rpc.client(AccountService),
+    accounts,
     clock,
     onFailed: (error) => events.playKeysFailed(error),
   });
   const play = new Play({
+    clock,
     config: config.edge,
     lookup,
     events,
@@ -63,12 +69,24 @@ async function start(context: Context): Promise<RunningRole> {
   stack.defer(() => ingest.close());
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
+  const pulls = new Pulls({
+    config: context.settings.get(pullSection),
+    accounts,
+    rooms,
+    clock,
+    admission,
+    ingest,
+    events: new PullEvents(logger, metrics),
+    isWatched: (stream) => stream.viewerCount > 0 || hls.get(stream.roomId) !== undefined,
+  });
+  lookup.addSource(stack.use(pulls));
   const hlsDoor = new HlsDoor({ config: config.hls, lookup, outputs: hls, keys, events });
   const live = await context.listener('live');
   const request: RequestHandler = (...call) =>
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
+  stack.use(await serveOperators(context, { streams, play, events }));
   stack.defer(mountStreams(await context.listener('admin'), streams));
   showMetrics({ metrics, streams, play, fanout, hls });
   const owned = stack.move();

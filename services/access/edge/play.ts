@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
 import { clientAddress, rateKey, respondError, takeSocket, type TrustedProxies } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
@@ -30,6 +31,7 @@ export const preflightHeaders = {
 };
 
 export interface PlayOptions {
+  readonly clock: Clock;
   readonly config: EdgeConfig['edge'];
   readonly lookup: StreamLookup;
   readonly keys: PlayKeys;
@@ -125,14 +127,15 @@ export class Play {
   }
 
   join({ stream, latency, address }: Place, socket: ViewerSocket, framing: Framing): Viewer {
-    const { events } = this.#options;
+    const { clock, events } = this.#options;
     const viewer = new Viewer({
       socket,
       framing,
       latency,
       remoteAddress: address,
       limits: this.#limits,
-      counters: events.counters,
+      tally: stream.tallies[latency],
+      joinedAtMs: Math.round(clock.nowMs()),
     });
     events.viewerJoined();
     stream.join(viewer);

@@ -6,6 +6,7 @@ import type { HlsOutputs } from './hls/outputs.ts';
 import type { Play } from './play.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
+import { listViewers, summarize } from './summary.ts';
 
 /** Streams with series of their own in a scrape, largest first; all others are summed under `other`. */
 const seriesMax = 100;
@@ -51,34 +52,8 @@ export function mountStreams(listener: HttpListener, streams: Streams): () => vo
 
 function respondStream(response: ServerResponse, stream: Stream | undefined): void {
   if (!stream) return respondJson(response, { error: { code: 'STREAM_UNKNOWN' } }, { status: 404 });
-  const viewers = stream
-    .viewers()
-    .slice(0, viewersShownMax)
-    .map((viewer) => ({
-      address: viewer.remoteAddress,
-      framing: viewer.framing,
-      latency: viewer.latency,
-      backlogBytes: viewer.backlogBytes,
-      slow: viewer.slow,
-    }));
+  const viewers = listViewers(stream, { offset: 0, limit: viewersShownMax });
   respondJson(response, { stream: summarize(stream), viewers });
-}
-
-function summarize(stream: Stream): object {
-  const { roomId, stats, state, epoch, identity } = stream;
-  return {
-    roomId,
-    hostName: identity.hostName,
-    state,
-    epoch,
-    provisional: stream.provisional,
-    viewers: stream.viewerCount,
-    publisher: stream.publisher?.remoteAddress,
-    bitsPerSecond: stats.bitsPerSecond,
-    framesPerSecond: stats.framesPerSecond,
-    gopMs: stats.gopMs,
-    gopBytes: stream.gopBytes,
-  };
 }
 
 function bounded(streams: Streams, read: (stream: Stream) => number): LabelledValue[] {

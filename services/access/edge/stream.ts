@@ -9,6 +9,7 @@ import { HoldPicture, holdTickMs } from './hold.ts';
 import { Payload } from './payload.ts';
 import { StreamStats } from './stats.ts';
 import type { Tag } from './tag.ts';
+import { Tally } from './tally.ts';
 import { TagEncoder } from './tag-encoder.ts';
 import { Timeline, type TrackKind } from './timeline.ts';
 import type { Latency, Viewer } from './viewer.ts';
@@ -17,6 +18,8 @@ import { WaitingViewers } from './waiting-viewers.ts';
 /** The connection that feeds a stream, as the stream sees it. */
 export interface Publisher {
   readonly remoteAddress: string;
+  /** Round trip to it; undefined where it is not known. */
+  readonly rttMs?: number | undefined;
   /** Tells it why (an RTMP status) and closes it; nothing comes from it afterwards. */
   close(status: string, description: string): void;
 }
@@ -81,6 +84,9 @@ const viewerWaitMsMax = 10_000;
 export class Stream {
   readonly identity: StreamIdentity;
   readonly stats: StreamStats;
+  readonly tallies: Readonly<Record<Latency, Tally>>;
+  /** Wall clock. */
+  readonly beganAtMs: number;
   epoch = 0;
   /** True while it was admitted without the room service, until that agrees. */
   provisional = false;
@@ -109,7 +115,10 @@ export class Stream {
     const { config, events } = options;
     this.identity = options.identity;
     this.#options = options;
-    this.stats = new StreamStats(options.clock);
+    this.beganAtMs = options.clock.nowMs();
+    const { counters } = events;
+    this.tallies = { realtime: new Tally(counters), low: new Tally(counters), economy: new Tally(counters) };
+    this.stats = new StreamStats({ clock: options.clock, bytesOut: () => this.bytesOut });
     this.#audiences = {
       realtime: this.#audience('realtime'),
       low: this.#audience('low', config.lowTickMs),
@@ -142,8 +151,19 @@ export class Stream {
     return this.#cache.bytes;
   }
 
+  /** Written to viewers since the stream began. */
+  get bytesOut(): number {
+    const { realtime, low, economy } = this.tallies;
+    return realtime.bytesOut + low.bytesOut + economy.bytesOut;
+  }
+
+  /** Timestamps that were replaced. */
+  get timestampJumps(): number {
+    return this.#timeline.jumps;
+  }
+
   viewers(): Viewer[] {
-    return Object.values(this.#audiences).flatMap((audience) => audience.viewers);
+    return [...Object.values(this.#audiences).flatMap((audience) => audience.viewers), ...this.#waiting];
   }
 
   /**
@@ -158,6 +178,7 @@ export class Stream {
     this.#timeline.join();
     this.#encoder.beginPublisher();
     this.#cache.beginPublisher();
+    this.stats.beginPublisher();
     for (const output of this.#outputs) output.beginPublisher();
     this.#tracksDueMs = undefined;
     this.#hasSettledTracks = false;
@@ -167,6 +188,15 @@ export class Stream {
       before.close('NetStream.Publish.BadName', 'a newer publisher has taken over');
     }
     this.#setState(this.#isOpen ? 'live' : 'starting', 'publisher attached');
+  }
+
+  /** Closes the publisher, whose room is held; false when there is none. It may come again. */
+  kickPublisher(): boolean {
+    const publisher = this.#publisher;
+    if (!publisher) return false;
+    this.detach(publisher, 'kicked');
+    publisher.close('NetStream.Publish.BadName', 'closed by an operator');
+    return true;
   }
 
   /** The publisher is gone; anyone but the present one is none of our business. */
@@ -200,6 +230,11 @@ export class Stream {
 
   /** Takes a viewer in; it waits until the stream knows its tracks, and is closed when there is none any more. */
   join(viewer: Viewer): void {
+    this.tallies[viewer.latency].viewers[viewer.framing]++;
+    this.#place(viewer);
+  }
+
+  #place(viewer: Viewer): void {
     if (this.#state === 'ended') viewer.end();
     else if (this.#isOpen) this.#audiences[viewer.latency].join(viewer);
     else this.#waiting.add(viewer);
@@ -208,6 +243,7 @@ export class Stream {
   /** Call once when the socket of a viewer that joined has closed. */
   leave(viewer: Viewer): void {
     viewer.closed = true;
+    this.tallies[viewer.latency].viewers[viewer.framing]--;
     if (this.#state === 'ended' || this.#waiting.remove(viewer)) return;
     this.#audiences[viewer.latency].leave(viewer);
   }
@@ -306,7 +342,7 @@ export class Stream {
   #open(): void {
     this.#isOpen = true;
     this.#setState('live', 'tracks are known');
-    for (const viewer of this.#waiting.take()) this.join(viewer);
+    for (const viewer of this.#waiting.take()) this.#place(viewer);
     for (const output of this.#outputs) this.#beginOutput(output);
   }
 

@@ -4,6 +4,7 @@ import { FlvTagReader, type FlvTag } from '@gala/media/flv';
 import type { Framing } from './payload.ts';
 import type { Publisher } from './stream.ts';
 import type { Tag } from './tag.ts';
+import { Tally } from './tally.ts';
 import { Viewer, type Latency, type ViewerLimits } from './viewer.ts';
 
 let sequence = 0;
@@ -66,7 +67,9 @@ export function makeViewer(options: TestViewerOptions = {}) {
   const counters = { disposableShed: 0, picturesShed: 0, batchesShed: 0, viewersEvicted: 0 };
   const { framing = 'flv', latency = 'low' } = options;
   const viewerLimits = options.limits ?? limits;
-  const viewer = new Viewer({ socket, framing, latency, remoteAddress: '', limits: viewerLimits, counters });
+  const tally = new Tally(counters);
+  const given = { remoteAddress: '', joinedAtMs: 0, limits: viewerLimits, tally };
+  const viewer = new Viewer({ socket, framing, latency, ...given });
   const received = (): Buffer => {
     const bytes = Buffer.concat(chunks);
     chunks = [];

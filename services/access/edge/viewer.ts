@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts';
 import type { Framing, Payload } from './payload.ts';
+import type { Tally } from './tally.ts';
 
 export type Latency = 'realtime' | 'low' | 'economy';
 
@@ -44,20 +45,27 @@ export interface ViewerOptions {
   /** For the stats; never the whole address in a metric. */
   readonly remoteAddress: string;
   readonly limits: ViewerLimits;
-  readonly counters: ViewerCounters;
+  readonly tally: Tally;
+  /** Wall clock. */
+  readonly joinedAtMs: number;
 }
+
+/** Ids of the viewers of this process, never given twice. */
+let lastId = 0;
 
 /**
  * One player on one connection. It keeps no bytes of its own: what it has not taken yet are references to
  * payloads that all viewers share. States: waiting for a key frame, flowing, or shedding pictures.
  */
 export class Viewer {
+  readonly id = ++lastId;
   readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
   readonly remoteAddress: string;
+  readonly joinedAtMs: number;
   readonly #limits: ViewerLimits;
-  readonly #counters: ViewerCounters;
+  readonly #tally: Tally;
   /** First tick of its audience that this viewer has not got with its join. */
   firstTick = 0;
   closed = false;
@@ -73,7 +81,8 @@ export class Viewer {
     this.latency = options.latency;
     this.remoteAddress = options.remoteAddress;
     this.#limits = options.limits;
-    this.#counters = options.counters;
+    this.joinedAtMs = options.joinedAtMs;
+    this.#tally = options.tally;
   }
 
   /** Bytes that this viewer has not taken yet, beyond what the kernel holds. */
@@ -128,12 +137,12 @@ export class Viewer {
     const isFull = backlog >= this.#limits.stopBytes;
     // Who misses a change of set-up could not decode what follows, and is better off joining anew.
     if (nowMs - this.#slowSinceMs > this.#limits.evictMs || (isFull && batch.hasHeader)) {
-      this.#counters.viewersEvicted++;
+      this.#tally.evict();
       this.destroy();
     } else if (isFull) {
-      this.#counters.batchesShed++;
+      this.#tally.shedBatch();
     } else {
-      this.#counters.picturesShed++;
+      this.#tally.shedPictures();
       this.#write(batch.audioOnly);
     }
   }
@@ -149,12 +158,15 @@ export class Viewer {
   }
 
   #deliverEssential(batch: Batch): void {
-    if (batch.withoutDisposable.tagCount < batch.full.tagCount) this.#counters.disposableShed++;
+    if (batch.withoutDisposable.tagCount < batch.full.tagCount) this.#tally.shedDisposable();
     this.#write(batch.withoutDisposable);
   }
 
   #write(payload: Payload): void {
-    if (!payload.isEmpty) this.socket.write(payload.in(this.framing));
+    if (payload.isEmpty) return;
+    const bytes = payload.in(this.framing);
+    this.#tally.bytesOut += bytes.length;
+    this.socket.write(bytes);
   }
 }
 

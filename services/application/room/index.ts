@@ -8,6 +8,7 @@ import { HeartBeats } from './heart-beats.ts';
 import { Hosts } from './hosts.ts';
 import { LiveList } from './live-list.ts';
 import { Reads } from './reads.ts';
+import { Recordings } from './recordings.ts';
 import { Rooms } from './rooms.ts';
 import { createHandlers } from './routes.ts';
 import { Sweeper } from './sweeper.ts';
@@ -47,6 +48,7 @@ function routedParts(parts: Parts) {
     admission: new Admission(parts),
     heartBeats: new HeartBeats(parts),
     liveList: new LiveList(parts),
+    recordings: new Recordings(parts),
     holdMs: parts.config.holdMs,
   };
 }
