@@ -1,4 +1,4 @@
-import { trustedProxies, type RequestHandler } from '@gala/lib/http';
+import { RateLimiter, trustedProxies, type RequestHandler } from '@gala/lib/http';
 import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
@@ -11,6 +11,7 @@ import { ForwardEvents } from './forward/events.ts';
 import { Forwards } from './forward/forwards.ts';
 import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
+import { HlsPlayers } from './hls/players.ts';
 import { isHlsUrl } from './hls/request.ts';
 import { hooksSection } from './hooks/config.ts';
 import { HookEvents } from './hooks/events.ts';
@@ -101,18 +102,21 @@ async function start(context: Context): Promise<RunningRole> {
     admission,
     ingest,
     events: new PullEvents(logger, metrics),
-    isWatched: (stream) => stream.viewerCount > 0 || hls.get(stream.roomId) !== undefined,
+    isWatched: (stream) => stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0,
   });
   lookup.addSource(stack.use(pulls));
-  const hlsDoor = new HlsDoor({ config: config.hls, lookup, outputs: hls, keys, events });
+  const players = stack.use(new HlsPlayers(play, clock));
+  const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
+  const parts = { lookup, outputs: hls, players, play, keys, events, limiter };
+  const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
   const live = await context.listener('live');
   const request: RequestHandler = (...call) =>
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
   stack.use(await serveOperators(context, { streams, play, events }));
-  stack.defer(mountStreams(await context.listener('admin'), streams));
-  showMetrics({ metrics, streams, play, fanout, hls });
+  stack.defer(mountStreams(await context.listener('admin'), streams, players));
+  showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();
   return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

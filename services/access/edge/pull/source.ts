@@ -42,7 +42,7 @@ async function connectFlvSource({
     signal,
     silentMsMax: silentMs,
     onTag: ({ type, timestampMs, payload }) => told.onMedia({ kind: type, timestampMs, payload }),
-    onBatchEnd: told.onBatchEnd,
+    onBatchEnd: () => told.onBatchEnd(),
   });
   return { closed: client.closed, [Symbol.asyncDispose]: async () => client[Symbol.dispose]() };
 }
