@@ -9,21 +9,15 @@ import { Fanout } from './fanout.ts';
 import { forwardSection } from './forward/config.ts';
 import { ForwardEvents } from './forward/events.ts';
 import { Forwards } from './forward/forwards.ts';
+import { openGuards } from './guards.ts';
 import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
 import { HlsPlayers } from './hls/players.ts';
 import { isHlsUrl } from './hls/request.ts';
-import { hooksSection } from './hooks/config.ts';
-import { HookEvents } from './hooks/events.ts';
-import { Hooks } from './hooks/hooks.ts';
 import { Ingest } from './ingest.ts';
-import { AddressLists } from './limits/address-lists.ts';
 import { guardBitrates } from './limits/bitrate-guard.ts';
-import { addressesSection, limitsSection } from './limits/config.ts';
-import { LimitEvents } from './limits/events.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
-import { PublishGate } from './publish-gate.ts';
 import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
 import { Pulls } from './pull/pulls.ts';
@@ -52,12 +46,8 @@ async function start(context: Context): Promise<RunningRole> {
   const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, logger }));
   const fanout = new Fanout(clock);
   const admission = new Admission(rooms, processId);
-  const hooks = stack.use(openHooks(context));
-  const limits = context.settings.get(limitsSection);
-  const limitEvents = new LimitEvents(logger, metrics);
-  const lists = new AddressLists(context.settings.get(addressesSection), limitEvents);
-  const gate = new PublishGate({ admission, hooks, lists, config: limits, events: limitEvents, clock });
-  metrics.gauge('gala_edge_publishers', 'publishers on air or being decided about', () => gate.size);
+  const guards = stack.use(openGuards(context, admission));
+  const { gate } = guards;
   const ingest = new Ingest({
     admission,
     gate,
@@ -89,9 +79,11 @@ async function start(context: Context): Promise<RunningRole> {
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   stack.use(await coord.join('edge', { id: processId, data: {} }));
-  const rtmp = stack.use(await openRtmp({ config: config.rtmp, ingest, play, hooks, events, metrics }));
+  const rtmp = stack.use(
+    await openRtmp({ config: config.rtmp, ingest, play, hooks: guards.hooks, events, metrics }),
+  );
   stack.defer(() => ingest.close());
-  stack.use(guardBitrates({ streams, ingest, config: limits, events: limitEvents, clock }));
+  stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
   const pulls = new Pulls({
@@ -119,10 +111,4 @@ async function start(context: Context): Promise<RunningRole> {
   showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();
   return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
-
-function openHooks({ processId, settings, clock, breakers, logger, metrics }: Context): Hooks {
-  const events = new HookEvents(logger, metrics);
-  const config = settings.get(hooksSection);
-  return new Hooks({ edgeId: processId, config, clock, breakers, metrics, events });
 }
