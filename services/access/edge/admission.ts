@@ -3,7 +3,12 @@ import { CodedError, hasCode } from '@gala/lib/error';
 import type { Client } from '@gala/lib/rpc';
 import { roomErrors } from '@gala/protocol/errors';
 import { parseId, userIdMax } from '@gala/protocol/ids';
-import { Visibility, type AdmitPublishResponse, type RoomService } from '@gala/protocol/room';
+import {
+  Visibility,
+  type AdmitPublishResponse,
+  type AdmitPullResponse,
+  type RoomService,
+} from '@gala/protocol/room';
 import type { StreamIdentity } from './stream.ts';
 
 /** A publisher waits for its answer; an unknown key must be refused within a second. */
@@ -54,6 +59,15 @@ export class Admission {
     }
   }
 
+  /**
+   * Asks the room service to let this edge pull a host's source.
+   * @throws CodedError ROOM_LIVE, SOURCE_UNSET and the other codes of AdmitPull; UNAVAILABLE
+   */
+  async pull(hostId: number): Promise<Admitted> {
+    const request = { hostId: BigInt(hostId), edgeId: this.#edgeId };
+    return toAdmitted(await this.#rooms.admitPull(request, { timeoutMs: decisionMs }));
+  }
+
   /** Keeps the key of a stream on air; the last one that published to it. */
   remember(streamKey: string, admitted: Admitted): void {
     this.forget(admitted.identity.roomId);
@@ -83,7 +97,7 @@ function looksLikeKey(streamKey: string): boolean {
   return dot > 0 && streamKey.length <= 128 && parseId(streamKey.slice(0, dot), userIdMax) !== undefined;
 }
 
-function toAdmitted({ room, holdMs, media }: AdmitPublishResponse): Admitted {
+function toAdmitted({ room, holdMs, media }: AdmitPublishResponse | AdmitPullResponse): Admitted {
   if (!room) throw new CodedError(roomErrors, 'ROOM_UNKNOWN');
   const identity = {
     roomId: Number(room.roomId),

@@ -91,17 +91,17 @@ export class EdgeEvents {
     this.#logger.info({ roomId, code }, 'publisher admitted from memory is refused after all');
   }
 
-  hlsBegun(roomId: number): void {
+  hlsBegun(roomId: number, form: string): void {
     this.counters.hlsBegun++;
-    this.#logger.info({ roomId }, 'HLS begins');
+    this.#logger.info({ roomId, form }, 'HLS begins');
   }
 
-  hlsReleased(roomId: number, reason: HlsRelease): void {
+  hlsReleased(roomId: number, form: string, reason: HlsRelease): void {
     this.counters.hlsReleased++;
     if (reason === 'stream_too_large') this.counters.hlsOverflows++;
     if (reason === 'process_full') this.counters.hlsEvicted++;
     const isBound = reason === 'stream_too_large' || reason === 'process_full';
-    this.#logger[isBound ? 'warn' : 'info']({ roomId, reason }, 'HLS released');
+    this.#logger[isBound ? 'warn' : 'info']({ roomId, form, reason }, 'HLS released');
   }
 
   hlsRefused(code: string): void {

@@ -50,9 +50,8 @@ export class Ingest {
   async publish(attempt: PublishAttempt): Promise<Stream> {
     const { publisher, streamKey } = attempt;
     try {
-      const admitted = await this.#admit(attempt);
-      const stream = this.#streamOf(admitted);
-      this.#attach(stream, publisher, admitted);
+      const admitted = await this.#options.admission.admit(streamKey, publisher.remoteAddress);
+      const stream = this.putOnAir(attempt, admitted);
       this.#options.admission.remember(streamKey, admitted);
       if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
       return stream;
@@ -63,21 +62,31 @@ export class Ingest {
     }
   }
 
+  /**
+   * Puts a publisher about which has been decided on air.
+   * @throws CodedError UNAVAILABLE, STREAM_STALE, DEADLINE_EXCEEDED
+   */
+  putOnAir({ publisher, signal }: Pick<PublishAttempt, 'publisher' | 'signal'>, admitted: Admitted): Stream {
+    this.#check(admitted, signal);
+    const stream = this.#streamOf(admitted);
+    this.#attach(stream, publisher, admitted);
+    return stream;
+  }
+
   /** Ends all streams; new publishers are refused from here on. */
   close(): void {
     this.#closed = true;
     for (const stream of this.#options.streams) stream.end(edgeClosed);
   }
 
-  async #admit({ publisher, streamKey, signal }: PublishAttempt): Promise<Admitted> {
-    const admitted = await this.#options.admission.admit(streamKey, publisher.remoteAddress);
+  #check(admitted: Admitted, signal: AbortSignal): void {
     if (this.#closed) throw new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'the edge is closing' });
     const present = this.#options.streams.get(admitted.identity.roomId);
     // Answers may arrive out of order: the newer epoch is on air already.
     if (present && admitted.epoch < present.epoch && !admitted.fromMemory) {
       throw new CodedError(roomErrors, 'STREAM_STALE');
     }
-    if (!signal.aborted) return admitted;
+    if (!signal.aborted) return;
     // The epoch was spent on a publisher that has left: who is on air goes on under it, or would be stale.
     if (present) present.epoch = Math.max(present.epoch, admitted.epoch);
     throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED', { detail: 'the publisher did not wait' });

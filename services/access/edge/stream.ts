@@ -7,6 +7,8 @@ import type { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
 import { HoldPicture, holdTickMs } from './hold.ts';
 import { Payload } from './payload.ts';
+import type { Wanted } from './play-request.ts';
+import { soundTags } from './sound-tags.ts';
 import { StreamStats } from './stats.ts';
 import type { Tag } from './tag.ts';
 import { Tally } from './tally.ts';
@@ -84,6 +86,8 @@ const viewerWaitMsMax = 10_000;
 export class Stream {
   readonly identity: StreamIdentity;
   readonly stats: StreamStats;
+  /** Viewers that have no connection that would stay: players of HLS. */
+  readonly players = { count: 0, bytesOut: 0 };
   readonly tallies: Readonly<Record<Latency, Tally>>;
   /** Wall clock. */
   readonly beganAtMs: number;
@@ -140,7 +144,12 @@ export class Stream {
 
   get viewerCount(): number {
     const { realtime, low, economy } = this.#audiences;
-    return realtime.size + low.size + economy.size + this.#waiting.size;
+    return realtime.size + low.size + economy.size + this.#waiting.size + this.players.count;
+  }
+
+  /** It is known to have no sound. */
+  get isSilent(): boolean {
+    return this.#isOpen && !this.#cache.hasAudio;
   }
 
   get publisher(): Publisher | undefined {
@@ -154,7 +163,7 @@ export class Stream {
   /** Written to viewers since the stream began. */
   get bytesOut(): number {
     const { realtime, low, economy } = this.tallies;
-    return realtime.bytesOut + low.bytesOut + economy.bytesOut;
+    return realtime.bytesOut + low.bytesOut + economy.bytesOut + this.players.bytesOut;
   }
 
   /** Timestamps that were replaced. */
@@ -236,8 +245,13 @@ export class Stream {
 
   #place(viewer: Viewer): void {
     if (this.#state === 'ended') viewer.end();
-    else if (this.#isOpen) this.#audiences[viewer.latency].join(viewer);
+    else if (this.#isOpen) this.#admit(viewer);
     else this.#waiting.add(viewer);
+  }
+
+  #admit(viewer: Viewer): void {
+    this.#audiences[viewer.latency].join(viewer);
+    if (viewer.wanted === 'audio' && this.isSilent) viewer.end();
   }
 
   /** Call once when the socket of a viewer that joined has closed. */
@@ -276,7 +290,8 @@ export class Stream {
 
   #audience(latency: Latency, tickMs?: number): Audience {
     const { fanout, events } = this.#options;
-    const joinPoint = (sequence: number): JoinPoint => this.#joinPoint(sequence);
+    const joinPoint = (sequence: number, wanted: Wanted): JoinPoint =>
+      wanted === 'audio' ? this.#soundJoinPoint(sequence) : this.#joinPoint(sequence);
     const backlogScale = (): number => this.#backlogScale();
     return new Audience({ latency, fanout, joinPoint, tickMs, backlogScale, counters: events.counters });
   }
@@ -351,6 +366,12 @@ export class Stream {
     const tags = this.#cache.upTo(sequence);
     const payload = new Payload([...headers, ...tags], [encodeFlvHeader({ hasAudio, hasVideo })]);
     return { payload, hasPicture: tags.length > 0 || !hasVideo };
+  }
+
+  #soundJoinPoint(sequence: number): JoinPoint {
+    const tags = soundTags([...this.#cache.headers, ...this.#cache.recentUpTo(sequence)]);
+    const flvHeader = encodeFlvHeader({ hasAudio: true, hasVideo: false });
+    return { payload: new Payload(tags, [flvHeader]), hasPicture: true };
   }
 
   readonly #flushRealtime = (): void => {

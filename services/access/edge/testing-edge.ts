@@ -13,7 +13,7 @@ import { MemoryCoord } from '@gala/lib/rpc/testing';
 import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
-import { commonErrors, roomErrors } from '@gala/protocol/errors';
+import { accountErrors, commonErrors, roomErrors } from '@gala/protocol/errors';
 import { RoomService, StreamEvent, StreamOrder, Visibility, type HostMedia } from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
 import { edgeSections, role } from './index.ts';
@@ -54,6 +54,9 @@ export class TestRooms {
     };
     const served: Partial<Handlers<typeof RoomService>> = {
       admitPublish: async ({ streamKey }) => this.#admit(streamKey),
+      admitPull: async () => this.#admit(this.streamKey),
+      getHost: async () => ({ host: { hostId: 1n, name: 'Anna', visibility: this.visibility } }),
+      getHostMedia: async () => ({ media: this.media }),
       reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
         this.#check();
         const ids = { roomId: Number(roomId), epoch: Number(epoch) };
@@ -173,7 +176,11 @@ async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey
   const signingKeys = async () => ({
     keys: playKeys.map(({ kid, secret }) => ({ kid, secret: Uint8Array.from(secret) })),
   });
-  await rpc.serve(AccountService, { ...handlers, signingKeys });
+  const findUser: Handlers<typeof AccountService>['findUser'] = async ({ name }) => {
+    if (name !== 'anna') throw new CodedError(accountErrors, 'USER_UNKNOWN');
+    return { user: { userId: 1n, name: 'Anna' } };
+  };
+  await rpc.serve(AccountService, { ...handlers, signingKeys, findUser });
 }
 
 /** Publishes over RTMP; the stream has set-up, a key frame and a sound when this resolves. */

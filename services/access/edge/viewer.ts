@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts';
 import type { Framing, Payload } from './payload.ts';
+import type { Wanted } from './play-request.ts';
 import type { Tally } from './tally.ts';
 
 export type Latency = 'realtime' | 'low' | 'economy';
@@ -42,6 +43,7 @@ export interface ViewerOptions {
   readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
+  readonly wanted?: Wanted;
   /** For the stats; never the whole address in a metric. */
   readonly remoteAddress: string;
   readonly limits: ViewerLimits;
@@ -62,6 +64,7 @@ export class Viewer {
   readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
+  readonly wanted: Wanted;
   readonly remoteAddress: string;
   readonly joinedAtMs: number;
   readonly #limits: ViewerLimits;
@@ -79,6 +82,7 @@ export class Viewer {
     this.socket = options.socket;
     this.framing = options.framing;
     this.latency = options.latency;
+    this.wanted = options.wanted ?? 'all';
     this.remoteAddress = options.remoteAddress;
     this.#limits = options.limits;
     this.joinedAtMs = options.joinedAtMs;
@@ -102,8 +106,9 @@ export class Viewer {
   }
 
   /** One tick. Called for every viewer of the audience, so it must stay free of allocation. */
-  deliver(batch: Batch, nowMs: number): void {
-    if (this.closed || batch.tick < this.firstTick) return;
+  deliver(tick: Batch, nowMs: number): void {
+    if (this.closed || tick.tick < this.firstTick) return;
+    const batch = this.wanted === 'audio' ? tick.sound : tick;
     const backlog = this.#owedBytes() / batch.backlogScale;
     if (backlog >= this.#limits.pictureBytes) this.#shed(batch, backlog, nowMs);
     else if (this.#waitsForKeyFrame) this.#resume(batch, backlog);
@@ -143,7 +148,7 @@ export class Viewer {
       this.#tally.shedBatch();
     } else {
       this.#tally.shedPictures();
-      this.#write(batch.audioOnly);
+      this.#write(batch.withoutPictures);
     }
   }
 
@@ -153,7 +158,7 @@ export class Viewer {
       this.#waitsForKeyFrame = false;
       this.#write(batch.fromKeyFrame);
     } else {
-      this.#write(batch.audioOnly);
+      this.#write(batch.withoutPictures);
     }
   }
 
