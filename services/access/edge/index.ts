@@ -47,29 +47,10 @@ async function start(context: Context): Promise<RunningRole> {
   const fanout = new Fanout(clock);
   const admission = new Admission(rooms, processId);
   const guards = stack.use(openGuards(context, admission));
-  const { gate } = guards;
-  const ingest = new Ingest({
-    admission,
-    gate,
-    streams,
-    reports,
-    fanout,
-    events,
-    clock,
-    config: config.edge,
-  });
-  stack.use(
-    new Forwards({
-      config: context.settings.get(forwardSection),
-      streams,
-      events: new ForwardEvents(logger, metrics),
-    }),
-  );
-  const keys = new PlayKeys({
-    accounts,
-    clock,
-    onFailed: (error) => events.playKeysFailed(error),
-  });
+  const ingestParts = { admission, gate: guards.gate, streams, reports, fanout, events, clock };
+  const ingest = new Ingest({ ...ingestParts, config: config.edge });
+  stack.use(openForwards(context, streams));
+  const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
   const play = new Play({
     clock,
     config: config.edge,
@@ -111,4 +92,9 @@ async function start(context: Context): Promise<RunningRole> {
   showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();
   return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function openForwards({ settings, logger, metrics }: Context, streams: Streams): Forwards {
+  const events = new ForwardEvents(logger, metrics);
+  return new Forwards({ config: settings.get(forwardSection), streams, events });
 }
