@@ -114,6 +114,10 @@ class PublisherConnection implements Publisher {
     this.#options = options;
   }
 
+  get rttMs(): number | undefined {
+    return this.#connection.rttMs;
+  }
+
   async decide(request: PublishRequest, signal: AbortSignal): Promise<RtmpDecision> {
     const { ingest, events } = this.#options;
     if (request.app !== application) {
