@@ -37,10 +37,27 @@ export class Admission {
   }
 
   /** @throws CodedError STREAM_KEY_WRONG and the other codes of AdmitPublish; UNAVAILABLE */
-  async admit(streamKey: string, remoteAddress: string): Promise<Admitted> {
+  admit(streamKey: string, remoteAddress: string): Promise<Admitted> {
+    return this.#askOrRemember(streamKey, remoteAddress, false);
+  }
+
+  /**
+   * Whose key it is, and the room that its holder would get; nothing comes of it.
+   * @throws as `admit`
+   */
+  check(streamKey: string, remoteAddress: string): Promise<Admitted> {
+    return this.#askOrRemember(streamKey, remoteAddress, true);
+  }
+
+  /** Asks the room service. A key that it refuses is not admitted from memory later. */
+  ask(streamKey: string, remoteAddress: string): Promise<Admitted> {
+    return this.#ask({ streamKey, remoteAddress, onlyCheck: false });
+  }
+
+  async #askOrRemember(streamKey: string, remoteAddress: string, onlyCheck: boolean): Promise<Admitted> {
     if (!looksLikeKey(streamKey)) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
     try {
-      return await this.ask(streamKey, remoteAddress);
+      return await this.#ask({ streamKey, remoteAddress, onlyCheck });
     } catch (error) {
       const remembered = isUnreachable(error) ? this.#remembered.get(hashOf(streamKey)) : undefined;
       if (!remembered) throw error;
@@ -48,13 +65,12 @@ export class Admission {
     }
   }
 
-  /** Asks the room service. A key that it refuses is not admitted from memory later. */
-  async ask(streamKey: string, remoteAddress: string): Promise<Admitted> {
-    const request = { streamKey, edgeId: this.#edgeId, remoteAddress };
+  async #ask(asked: { streamKey: string; remoteAddress: string; onlyCheck: boolean }): Promise<Admitted> {
+    const request = { ...asked, edgeId: this.#edgeId };
     try {
       return toAdmitted(await this.#rooms.admitPublish(request, { timeoutMs: decisionMs }));
     } catch (error) {
-      if (hasCode(error, 'STREAM_KEY_WRONG')) this.#remembered.delete(hashOf(streamKey));
+      if (hasCode(error, 'STREAM_KEY_WRONG')) this.#remembered.delete(hashOf(asked.streamKey));
       throw error;
     }
   }

@@ -1,6 +1,8 @@
 import type { Section } from '@gala/lib/config';
 import { edgeSection, hlsSection, rtmpSection } from './config.ts';
 import { forwardSection } from './forward/config.ts';
+import { hooksSection } from './hooks/config.ts';
+import { addressesSection, limitsSection } from './limits/config.ts';
 import { pullSection } from './pull/config.ts';
 
 /** All settings of the edge, in the order of the sample file. */
@@ -9,5 +11,8 @@ export const edgeSections: readonly Section[] = [
   rtmpSection,
   hlsSection,
   forwardSection,
+  addressesSection,
+  limitsSection,
+  hooksSection,
   pullSection,
 ];

@@ -53,8 +53,8 @@ export class TestRooms {
       throw new CodedError(commonErrors, 'NOT_FOUND');
     };
     const served: Partial<Handlers<typeof RoomService>> = {
-      admitPublish: async ({ streamKey }) => this.#admit(streamKey),
-      admitPull: async () => this.#admit(this.streamKey),
+      admitPublish: async ({ streamKey, onlyCheck }) => this.#admit(streamKey, onlyCheck),
+      admitPull: async () => this.#admit(this.streamKey, false),
       getHost: async () => ({ host: { hostId: 1n, name: 'Anna', visibility: this.visibility } }),
       getHostMedia: async () => ({ media: this.media }),
       reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
@@ -80,11 +80,11 @@ export class TestRooms {
     return this.reports.map(({ event }) => event);
   }
 
-  async #admit(streamKey: string) {
+  async #admit(streamKey: string, onlyCheck: boolean) {
     this.#check();
     if (streamKey !== this.streamKey) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
-    const epoch = BigInt(++this.epoch);
-    await this.gates.shift();
+    const epoch = BigInt(onlyCheck ? this.epoch : ++this.epoch);
+    if (!onlyCheck) await this.gates.shift();
     const { roomId, visibility, holdMs, media } = this;
     return {
       holdMs,
