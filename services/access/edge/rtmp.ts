@@ -134,6 +134,7 @@ class PublisherConnection implements Publisher {
       events.publishRefused('APP_UNKNOWN', this.remoteAddress);
       return { accept: false, code: 'NetStream.Publish.BadName', description: `publish to /${application}` };
     }
+    const beganMs = performance.now();
     try {
       const { streamKey } = request;
       const query = queryOf(request);
@@ -141,6 +142,8 @@ class PublisherConnection implements Publisher {
       return { accept: true };
     } catch (error) {
       return refusal(error);
+    } finally {
+      events.admissionSeconds.observe((performance.now() - beganMs) / 1000);
     }
   }
 

@@ -120,8 +120,9 @@ export class Stream {
     this.identity = options.identity;
     this.#options = options;
     this.beganAtMs = options.clock.nowMs();
-    const { counters } = events;
-    this.tallies = { realtime: new Tally(counters), low: new Tally(counters), economy: new Tally(counters) };
+    const { counters, joinSeconds } = events;
+    const tally = (): Tally => new Tally({ clock: options.clock, counters, joinSeconds });
+    this.tallies = { realtime: tally(), low: tally(), economy: tally() };
     this.stats = new StreamStats({ clock: options.clock, bytesOut: () => this.bytesOut });
     this.#audiences = {
       realtime: this.#audience('realtime'),
