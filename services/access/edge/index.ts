@@ -15,6 +15,7 @@ import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
+import { openRecordings } from './record/open.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { mountStreams, showMetrics } from './routes.ts';
@@ -46,6 +47,7 @@ async function start(context: Context): Promise<RunningRole> {
       events: new ForwardEvents(logger, metrics),
     }),
   );
+  stack.use(await openRecordings(context, streams));
   const keys = new PlayKeys({
     accounts: rpc.client(AccountService),
     clock,

@@ -79,7 +79,8 @@ const viewerWaitMsMax = 10_000;
 
 /** One room on air: one publisher at a time, one timeline, one GOP cache, and its audiences. */
 export class Stream {
-  readonly identity: StreamIdentity;
+  /** As the publish decision said last. */
+  identity: StreamIdentity;
   readonly stats: StreamStats;
   epoch = 0;
   /** True while it was admitted without the room service, until that agrees. */
@@ -304,10 +305,12 @@ export class Stream {
   }
 
   #open(): void {
+    // Those that come with the change of state are begun as they come.
+    const outputs = [...this.#outputs];
     this.#isOpen = true;
     this.#setState('live', 'tracks are known');
     for (const viewer of this.#waiting.take()) this.join(viewer);
-    for (const output of this.#outputs) this.#beginOutput(output);
+    for (const output of outputs) this.#beginOutput(output);
   }
 
   #joinPoint(sequence: number): JoinPoint {

@@ -1,4 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
@@ -14,7 +16,16 @@ import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
-import { RoomService, StreamEvent, StreamOrder, Visibility, type HostMedia } from '@gala/protocol/room';
+import {
+  RoomService,
+  StreamEvent,
+  StreamOrder,
+  Visibility,
+  type HostMedia,
+  RecordingState,
+  RoomState,
+  type Recording,
+} from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
 import { edgeSections, role } from './index.ts';
 import { bodies } from './testing.ts';
@@ -46,6 +57,10 @@ export class TestRooms {
   order = StreamOrder.GO_ON;
   stopRoomIds: number[] = [];
   readonly reports: TestReport[] = [];
+  readonly recordings: Recording[] = [];
+  /** What an edge is to remove. */
+  removals: Recording[] = [];
+  state = RoomState.LIVE;
   beats = 0;
 
   get handlers(): Handlers<typeof RoomService> {
@@ -59,6 +74,26 @@ export class TestRooms {
         const ids = { roomId: Number(roomId), epoch: Number(epoch) };
         this.reports.push({ ...ids, sequence, event: StreamEvent[event], reason });
         return { order: this.order };
+      },
+      reportRecording: async ({ recording }) => {
+        this.#check();
+        if (recording) this.recordings.push(recording);
+        return {};
+      },
+      listRecordings: async () => {
+        this.#check();
+        const last = new Map(this.recordings.map((each) => [`${each.startedAtMs}.${each.format}`, each]));
+        return { recordings: [...last.values()].filter(({ state }) => state !== RecordingState.REMOVED) };
+      },
+      listRemovals: async () => {
+        this.#check();
+        return { recordings: this.removals };
+      },
+      getRoom: async ({ roomId }) => {
+        this.#check();
+        return {
+          room: { roomId, hostId: 1n, hostName: 'Anna', visibility: this.visibility, state: this.state },
+        };
       },
       reportEdge: async () => {
         this.#check();
@@ -104,6 +139,7 @@ export interface TestEdgeOptions {
 /** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
 export interface TestEdge extends AsyncDisposable {
   readonly rooms: TestRooms;
+  readonly dataFolder: string;
   readonly port: number;
   readonly adminPort: number;
   readonly rtmpUrl: string;
@@ -114,6 +150,8 @@ export interface TestEdge extends AsyncDisposable {
 
 export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions = {}): Promise<TestEdge> {
   await using stack = new AsyncDisposableStack();
+  const dataFolder = await mkdtemp(path.join(tmpdir(), 'gala-edge-'));
+  stack.defer(() => rm(dataFolder, { recursive: true, force: true }));
   const logLines: string[] = [];
   const destination = { write: (line: string) => void logLines.push(line) };
   const logger = createLogger({ name: 'test', level: 'debug', destination });
@@ -129,7 +167,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
   const rooms = new TestRooms();
   await servePeers(rpc, rooms, playKeys);
   const context: Context = {
-    dataFolder: tmpdir(),
+    dataFolder,
     processId: 'test-1',
     processName: 'test',
     settings: loadSettings(edgeSections, { env: { GALA_RTMP_PORT: '0', ...env } }),
@@ -152,6 +190,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
   const owned = stack.move();
   return {
     rooms,
+    dataFolder,
     port: live.port,
     adminPort: admin.port,
     rtmpUrl: running.addresses!.rtmp,
