@@ -2,6 +2,9 @@ import type { Section } from '@gala/lib/config';
 import { edgeSection, hlsSection, rtmpSection } from './config.ts';
 import { forwardSection } from './forward/config.ts';
 import { recordSection } from './record/config.ts';
+import { hooksSection } from './hooks/config.ts';
+import { addressesSection, limitsSection } from './limits/config.ts';
+import { pullSection } from './pull/config.ts';
 
 /** All settings of the edge, in the order of the sample file. */
 export const edgeSections: readonly Section[] = [
@@ -10,4 +13,8 @@ export const edgeSections: readonly Section[] = [
   hlsSection,
   forwardSection,
   recordSection,
+  addressesSection,
+  limitsSection,
+  hooksSection,
+  pullSection,
 ];

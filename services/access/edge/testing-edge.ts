@@ -15,15 +15,15 @@ import { MemoryCoord } from '@gala/lib/rpc/testing';
 import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
-import { commonErrors, roomErrors } from '@gala/protocol/errors';
+import { accountErrors, commonErrors, roomErrors } from '@gala/protocol/errors';
 import {
+  RecordingState,
   RoomService,
+  RoomState,
   StreamEvent,
   StreamOrder,
   Visibility,
   type HostMedia,
-  RecordingState,
-  RoomState,
   type Recording,
 } from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
@@ -68,7 +68,10 @@ export class TestRooms {
       throw new CodedError(commonErrors, 'NOT_FOUND');
     };
     const served: Partial<Handlers<typeof RoomService>> = {
-      admitPublish: async ({ streamKey }) => this.#admit(streamKey),
+      admitPublish: async ({ streamKey, onlyCheck }) => this.#admit(streamKey, onlyCheck),
+      admitPull: async () => this.#admit(this.streamKey, false),
+      getHost: async () => ({ host: { hostId: 1n, name: 'Anna', visibility: this.visibility } }),
+      getHostMedia: async () => ({ media: this.media }),
       reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
         this.#check();
         const ids = { roomId: Number(roomId), epoch: Number(epoch) };
@@ -112,11 +115,11 @@ export class TestRooms {
     return this.reports.map(({ event }) => event);
   }
 
-  async #admit(streamKey: string) {
+  async #admit(streamKey: string, onlyCheck: boolean) {
     this.#check();
     if (streamKey !== this.streamKey) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
-    const epoch = BigInt(++this.epoch);
-    await this.gates.shift();
+    const epoch = BigInt(onlyCheck ? this.epoch : ++this.epoch);
+    if (!onlyCheck) await this.gates.shift();
     const { roomId, visibility, holdMs, media } = this;
     return {
       holdMs,
@@ -138,6 +141,7 @@ export interface TestEdgeOptions {
 
 /** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
 export interface TestEdge extends AsyncDisposable {
+  readonly rpc: Rpc;
   readonly rooms: TestRooms;
   readonly dataFolder: string;
   readonly port: number;
@@ -189,6 +193,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await metrics.text())?.[1]);
   const owned = stack.move();
   return {
+    rpc,
     rooms,
     dataFolder,
     port: live.port,
@@ -210,7 +215,11 @@ async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey
   const signingKeys = async () => ({
     keys: playKeys.map(({ kid, secret }) => ({ kid, secret: Uint8Array.from(secret) })),
   });
-  await rpc.serve(AccountService, { ...handlers, signingKeys });
+  const findUser: Handlers<typeof AccountService>['findUser'] = async ({ name }) => {
+    if (name !== 'anna') throw new CodedError(accountErrors, 'USER_UNKNOWN');
+    return { user: { userId: 1n, name: 'Anna' } };
+  };
+  await rpc.serve(AccountService, { ...handlers, signingKeys, findUser });
 }
 
 /** Publishes over RTMP; the stream has set-up, a key frame and a sound when this resolves. */

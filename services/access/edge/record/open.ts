@@ -4,10 +4,12 @@ import { openFolderBlobs } from '@gala/lib/blob';
 import { watchDisk } from '@gala/lib/disk';
 import type { Context } from '@gala/lib/lifecycle';
 import { RoomService } from '@gala/protocol/room';
+import type { Hooks } from '../hooks/hooks.ts';
 import type { Streams } from '../streams.ts';
 import { readRecord } from './config.ts';
 import { RecordEvents } from './events.ts';
 import { Recorders } from './recorders.ts';
+import { keyOf } from './recording.ts';
 
 /** Files open at once: as many streams as one process records. */
 const openedMax = 1024;
@@ -20,7 +22,11 @@ export interface OpenRecordings extends AsyncDisposable {
 }
 
 /** Opens the folder of this process and records from here on what is to be recorded. */
-export async function openRecordings(context: Context, streams: Streams): Promise<OpenRecordings> {
+export async function openRecordings(
+  context: Context,
+  streams: Streams,
+  hooks: Hooks,
+): Promise<OpenRecordings> {
   const { clock, dataFolder, logger, metrics, processName, rpc, settings } = context;
   const config = readRecord(settings);
   const folder = config.folder === '' ? path.join(dataFolder, 'recordings') : path.resolve(config.folder);
@@ -53,6 +59,11 @@ export async function openRecordings(context: Context, streams: Streams): Promis
   const recorders = stack.use(
     new Recorders({ store, folder: own, disk, rooms, streams, clock, config, events, logger }),
   );
+  recorders.observe(({ roomId, ...report }) => {
+    const isOver = report.state === 'done' || report.state === 'failed';
+    const file = keyOf({ roomId, ...report }, report.format);
+    if (isOver) hooks.tell('onRecord', roomId, { ...report, folder: own, file });
+  });
   await recorders.open();
   metrics.gauge('gala_recording_streams', 'streams being recorded', () => recorders.size);
   metrics.gauge(

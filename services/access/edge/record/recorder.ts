@@ -3,6 +3,7 @@ import type { Clock } from '@gala/lib/clock';
 import type { BlobStore } from '@gala/lib/blob';
 import { MediaError } from '@gala/media/error';
 import { Mp4Error, type AccessUnit } from '@gala/media/mp4';
+import { hlsForms } from '../hls/forms.ts';
 import { HlsTracks } from '../hls/tracks.ts';
 import type { Stream, StreamOutput } from '../stream.ts';
 import type { Tag } from '../tag.ts';
@@ -36,7 +37,7 @@ const headerOrder: readonly TrackKind[] = ['data', 'video', 'audio'];
 export class Recorder implements StreamOutput {
   readonly stream: Stream;
   readonly #options: RecorderOptions;
-  readonly #tracks = new HlsTracks();
+  readonly #tracks = new HlsTracks(hlsForms.fmp4);
   readonly #headers = new Map<TrackKind, Tag>();
   #part: RecordingPart | undefined;
   #isFallback = false;
