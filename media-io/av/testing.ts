@@ -1,3 +1,4 @@
+import './quiet.ts';
 import { aacFrameSamples, AudioEncoder } from './audio-encoder.ts';
 import type { MediaMessage } from './rung.ts';
 import { VideoEncoder } from './video-encoder.ts';
