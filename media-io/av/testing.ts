@@ -20,14 +20,9 @@ export async function testBroadcast(options: TestBroadcastOptions): Promise<Medi
   const { width, height, pictures, keyFrameEvery, originMs = 0 } = options;
   using video = await VideoEncoder.open({ width, height, framesPerSecond: 1000 / frameMs });
   using audio = await AudioEncoder.open({ sampleRateHz, bitsPerSecond: 64_000 });
-  const message = (kind: 'audio' | 'video', timestampMs: number, head: number[], body: Buffer) => ({
-    kind,
-    timestampMs,
-    payload: Buffer.concat([Buffer.from(head), body]),
-  });
   const messages: MediaMessage[] = [
-    message('video', originMs, [0x17, 0, 0, 0, 0], video.decoderRecord),
-    message('audio', originMs, [0xaf, 0], audio.specificConfig),
+    message('video', originMs, [Buffer.of(0x17, 0, 0, 0, 0), video.decoderRecord]),
+    message('audio', originMs, [Buffer.of(0xaf, 0), audio.specificConfig]),
   ];
   const silence = new Float32Array(aacFrameSamples);
   let samples = 0;
@@ -35,12 +30,16 @@ export async function testBroadcast(options: TestBroadcastOptions): Promise<Medi
     const ptsMs = originMs + index * frameMs;
     video.picture.luma.fill(16 + ((index * 5) % 200));
     const { data, isKeyFrame } = video.encode(ptsMs, index % keyFrameEvery === 0);
-    messages.push(message('video', ptsMs, [isKeyFrame ? 0x17 : 0x27, 1, 0, 0, 0], data));
+    messages.push(message('video', ptsMs, [Buffer.of(isKeyFrame ? 0x17 : 0x27, 1, 0, 0, 0), data]));
     for (; (samples * 1000) / sampleRateHz < (index + 1) * frameMs; samples += aacFrameSamples) {
       const atMs = originMs + Math.round((samples * 1000) / sampleRateHz);
       const frames = audio.encode(silence, silence, samples);
-      messages.push(...frames.map((frame) => message('audio', atMs, [0xaf, 1], frame)));
+      messages.push(...frames.map((frame) => message('audio', atMs, [Buffer.of(0xaf, 1), frame])));
     }
   }
   return messages;
+}
+
+function message(kind: 'audio' | 'video', timestampMs: number, parts: readonly Buffer[]): MediaMessage {
+  return { kind, timestampMs, payload: Buffer.concat(parts) };
 }
