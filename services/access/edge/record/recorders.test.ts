@@ -4,6 +4,7 @@ import { RecordingState } from '@gala/protocol/room';
 import { FlvTagReader } from '@gala/media/flv';
 import { FragmentIndex } from '@gala/media/mp4';
 import { expect, test } from 'vitest';
+import { readFlvTags } from '../../../../media/fixtures/flv.ts';
 import { startTestEdge, type TestEdge } from '../testing-edge.ts';
 import { groupMs, TestSender } from './testing.ts';
 
@@ -11,6 +12,7 @@ import { groupMs, TestSender } from './testing.ts';
  * Goal: what is recorded is what was sent, part by part, and the broadcast never depends on it.
  * Method: the edge role on real sockets, a publisher of real H.264 and AAC, the files read back.
  */
+const tags = readFlvTags();
 const patient = { timeout: 15_000 };
 const recordingsIn = (edge: TestEdge) => path.join(edge.dataFolder, 'recordings', 'test', 'blobs');
 
@@ -40,7 +42,7 @@ async function startRecording(env: Record<string, string> = {}): Promise<TestEdg
 
 test('a broadcast of a host who wants it is recorded to its end, each group of pictures when it is over', async () => {
   await using edge = await startRecording();
-  const sender = await TestSender.start(edge);
+  const sender = await TestSender.start(edge, tags);
   sender.send({ toMs: 5000 });
   await expect.poll(() => filesOf(edge, 'mp4'), patient).toHaveLength(1);
   const [name] = await filesOf(edge, 'mp4');
@@ -67,7 +69,7 @@ test('a broadcast of a host who wants it is recorded to its end, each group of p
 
 test('nothing is recorded of a host who does not want it', async () => {
   await using edge = await startTestEdge();
-  await using sender = await TestSender.start(edge);
+  await using sender = await TestSender.start(edge, tags);
   sender.send({ toMs: 3000 });
   await expect.poll(() => edge.rooms.events, patient).toContain('STARTED');
   expect(await filesOf(edge, 'mp4')).toEqual([]);
@@ -78,7 +80,7 @@ test('record.all records everybody; FLV beside MP4 has the same pictures on a cl
   await using edge = await startTestEdge({
     env: { GALA_RECORD_ALL: 'true', GALA_RECORD_FORMATS: 'mp4,flv' },
   });
-  const sender = await TestSender.start(edge);
+  const sender = await TestSender.start(edge, tags);
   sender.send({ toMs: 3000 });
   await sender[Symbol.asyncDispose]();
   await expect.poll(() => reported(edge, RecordingState.DONE), patient).toHaveLength(2);
@@ -97,15 +99,15 @@ test('record.all records everybody; FLV beside MP4 has the same pictures on a cl
 
 test('a publisher who comes back begins another part, and what was held between is not in it', async () => {
   await using edge = await startRecording();
-  const first = await TestSender.start(edge);
+  const first = await TestSender.start(edge, tags);
   first.send({ toMs: 2000 });
   await first[Symbol.asyncDispose]();
   await expect.poll(() => reported(edge, RecordingState.DONE), patient).toHaveLength(1);
   await expect.poll(() => edge.metric('gala_edge_tags_in_total'), patient).toBeGreaterThan(150);
-  const second = await TestSender.start(edge);
+  const second = await TestSender.start(edge, tags);
   second.send({ toMs: 3000 });
   // Taken over without a hold.
-  const third = await TestSender.start(edge);
+  const third = await TestSender.start(edge, tags);
   third.send({ toMs: 1000 });
   await third[Symbol.asyncDispose]();
   await second[Symbol.asyncDispose]();
@@ -122,15 +124,15 @@ test('a publisher who comes back begins another part, and what was held between 
 
 test('switched off while on air it ends with the next publish, and the broadcast goes on', async () => {
   await using edge = await startRecording();
-  await using first = await TestSender.start(edge);
+  await using first = await TestSender.start(edge, tags);
   first.send({ toMs: 2000 });
   await expect.poll(() => filesOf(edge, 'mp4'), patient).toHaveLength(1);
   edge.rooms.media = { record: false };
-  await using second = await TestSender.start(edge);
+  await using second = await TestSender.start(edge, tags);
   second.send({ toMs: 2000 });
   await expect.poll(() => edge.metric('gala_recording_streams'), patient).toBe(0);
   edge.rooms.media = { record: true };
-  await using third = await TestSender.start(edge);
+  await using third = await TestSender.start(edge, tags);
   third.send({ toMs: 2000 });
   await expect.poll(() => edge.metric('gala_recording_streams'), patient).toBe(1);
   expect(await edge.metric('gala_edge_streams')).toBe(1);
@@ -138,7 +140,7 @@ test('switched off while on air it ends with the next publish, and the broadcast
 
 test('reports wait out an outage of the room service, the newest state alone', async () => {
   await using edge = await startRecording();
-  const sender = await TestSender.start(edge);
+  const sender = await TestSender.start(edge, tags);
   sender.send({ toMs: 1000 });
   await expect.poll(() => filesOf(edge, 'mp4'), patient).toHaveLength(1);
   await expect.poll(() => reported(edge, RecordingState.RECORDING), patient).toHaveLength(1);
@@ -156,7 +158,7 @@ test('reports wait out an outage of the room service, the newest state alone', a
 
 test('what a host removed is removed from the folder, and said', async () => {
   await using edge = await startRecording();
-  const sender = await TestSender.start(edge);
+  const sender = await TestSender.start(edge, tags);
   sender.send({ toMs: 1000 });
   await sender[Symbol.asyncDispose]();
   await expect.poll(() => reported(edge, RecordingState.DONE), patient).toHaveLength(1);
@@ -168,7 +170,7 @@ test('what a host removed is removed from the folder, and said', async () => {
 test('at the budget the oldest recordings go, and a stream too large for it is told and goes on', async () => {
   await using edge = await startRecording({ GALA_RECORD_BYTES_MAX: '1048576' });
   for (let round = 0; round < 4; round++) {
-    const sender = await TestSender.start(edge);
+    const sender = await TestSender.start(edge, tags);
     sender.send({ toMs: 30_000 });
     await sender[Symbol.asyncDispose]();
     await expect.poll(() => reported(edge, RecordingState.DONE), patient).toHaveLength(round + 1);
@@ -179,7 +181,7 @@ test('at the budget the oldest recordings go, and a stream too large for it is t
   expect(removed[0].startedAtMs).toBe(oldest.startedAtMs);
   expect(await edge.metric('gala_recordings_bytes')).toBeLessThanOrEqual(1_048_576);
 
-  const sender = await TestSender.start(edge);
+  const sender = await TestSender.start(edge, tags);
   sender.send({ toMs: 200_000 });
   await expect.poll(() => reported(edge, RecordingState.FAILED), patient).toHaveLength(1);
   const [failed] = reported(edge, RecordingState.FAILED);
@@ -195,7 +197,7 @@ test('on a disk that is nearly full nothing is recorded, and the broadcast goes 
     GALA_RECORD_DISK_USED_PERCENT_MAX: '0',
     GALA_RECORD_DISK_SPARE_BYTES: String(Number.MAX_SAFE_INTEGER),
   });
-  await using sender = await TestSender.start(edge);
+  await using sender = await TestSender.start(edge, tags);
   sender.send({ toMs: 3000 });
   await expect.poll(() => edge.rooms.events, patient).toContain('STARTED');
   expect(await filesOf(edge, 'mp4')).toEqual([]);
