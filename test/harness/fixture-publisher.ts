@@ -1,11 +1,8 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { FlvTagReader, type FlvTag } from '@gala/media/flv';
+import type { FlvTag } from '@gala/media/flv';
 import type { RtmpStatus } from '@gala/media/rtmp';
 import { connectRtmp, type RtmpClient } from '@gala/media-io/rtmp';
+import { loopMs, readMedia } from './fixture-media.ts';
 
-const fixture = join(import.meta.dirname, '..', '..', 'media', 'fixtures', 'h264-aac.flv');
-const loopMs = 2_000;
 const paceMs = 5;
 
 export interface FixturePublisherOptions {
@@ -89,15 +86,4 @@ export async function refusedPublish(options: FixturePublisherOptions) {
   );
   await client[Symbol.asyncDispose]();
   return { error, statuses, tookMs: performance.now() - startedAtMs };
-}
-
-/** The fixture's sequence headers, and one loop of its frames in order of time. */
-function readMedia(): { headers: FlvTag[]; tags: FlvTag[] } {
-  const reader = new FlvTagReader();
-  reader.append(readFileSync(fixture));
-  const all: FlvTag[] = [];
-  for (let tag = reader.next(); tag; tag = reader.next()) if (tag.type !== 'data') all.push(tag);
-  const headers = all.filter(({ payload }) => payload[1] === 0);
-  const tags = all.filter(({ payload, timestampMs }) => payload[1] === 1 && timestampMs < loopMs);
-  return { headers, tags: tags.toSorted((a, b) => a.timestampMs - b.timestampMs) };
 }
