@@ -1,9 +1,10 @@
 import { existsSync } from 'node:fs';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
-import { edgeSection, hlsSection, rtmpSection } from '@gala/services/access/edge';
+import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
 import { diskSection, roomSection } from '@gala/services/application/room';
+import { traceSection } from '@gala/services/foundation/monitor';
 import { z } from 'zod';
 import { webFolder } from './paths.ts';
 
@@ -80,14 +81,13 @@ export const demoSection = section(
 export const sections: readonly Section[] = [
   httpSection,
   liveSection,
-  rtmpSection,
-  hlsSection,
   adminSection,
   rpcSection,
   tlsSection,
   databaseSection,
   logSection,
-  edgeSection,
+  traceSection,
+  ...edgeSections,
   gatewaySection,
   accountSection,
   roomSection,

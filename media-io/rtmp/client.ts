@@ -1,4 +1,4 @@
-import { connect as connectTcp, isIP, type Socket } from 'node:net';
+import { connect as connectTcp, isIP, type LookupFunction, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import { CodedError } from '@gala/lib/error';
 import { MediaError } from '@gala/media/error';
@@ -27,7 +27,13 @@ export interface RtmpClientOptions {
   writableBytesMax?: number;
   /** Use the complex handshake. */
   digestScheme?: DigestScheme;
+  /** Resolves the host, if not as ever. */
+  lookup?: LookupFunction;
+  /** Ends the making of the connection. */
+  signal?: AbortSignal;
   onStatus?(status: RtmpStatus): void;
+  /** All messages of one socket read have been told. */
+  onBatchEnd?(): void;
   /** The socket has room again after `send…` returned false or `isCongested` was true. */
   onDrain?(): void;
   /** The connection is over; `undefined` if this side closed it. */
@@ -168,6 +174,7 @@ export class RtmpClient implements AsyncDisposable {
     } finally {
       this.#socket.uncork();
     }
+    this.#options.onBatchEnd?.();
   }
 
   #abort(error: CodedError): void {
@@ -197,8 +204,13 @@ export class RtmpClient implements AsyncDisposable {
 export async function connectRtmp(url: string, options: RtmpClientOptions = {}): Promise<RtmpClient> {
   const parts = parseRtmpUrl(url);
   const { host, port } = parts;
+  const { lookup, signal } = options;
   const servername = isIP(host) === 0 ? host : '';
-  const socket = parts.isSecure ? connectTls({ host, port, servername }) : connectTcp({ host, port });
+  const target = { host, port, lookup };
+  const socket = parts.isSecure ? connectTls({ ...target, servername }) : connectTcp(target);
+  const abort = (): void => void socket.destroy(fail('RTMP_CLOSED'));
+  signal?.addEventListener('abort', abort, { once: true });
+  if (signal?.aborted) abort();
   const { promise, resolve, reject } = Promise.withResolvers<void>();
   socket.once(parts.isSecure ? 'secureConnect' : 'connect', () => resolve());
   socket.once('error', reject);
@@ -211,6 +223,7 @@ export async function connectRtmp(url: string, options: RtmpClientOptions = {}):
     throw error instanceof CodedError ? error : fail('RTMP_UNREACHABLE', `${host}:${port}`, error);
   } finally {
     clearTimeout(deadline);
+    signal?.removeEventListener('abort', abort);
   }
   socket.off('error', reject);
   socket.setNoDelay(true);

@@ -1,23 +1,7 @@
 import { z } from 'zod';
+import type { Operation } from './operation.ts';
 import * as shape from './schemas.ts';
-
-/** Who may call: anyone, anyone signed in, hosts (on what is theirs), or operators. */
-export type Access = 'anyone' | 'user' | 'host' | 'operator';
-
-export interface Operation {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
-  /** Path under the base path, with `{parameter}` segments. */
-  readonly path: string;
-  readonly summary: string;
-  readonly access: Access;
-  /** Scope that an API token needs for it; none: API tokens cannot call it unless unscoped. */
-  readonly scope?: z.infer<typeof shape.scope>;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodObject;
-  /** Status of success. */
-  readonly status: 200 | 201 | 204;
-  readonly response?: z.ZodType;
-}
+import { streamOperations } from './stream-operations.ts';
 
 /** Every operation of `/v1`: the gateway serves this table, the OpenAPI document and the SDK's types come from it. */
 export const operations = {
@@ -112,6 +96,44 @@ export const operations = {
     scope: 'hosts:write',
     status: 201,
     response: z.object({ streamKey: z.string(), publish: shape.publishTarget }),
+  },
+  getMyHostMedia: {
+    method: 'GET',
+    path: '/v1/hosts/me/media',
+    summary: 'What is done with the own streams: recording, forwards, source',
+    access: 'host',
+    scope: 'hosts:write',
+    status: 200,
+    response: z.object({ media: shape.hostMedia }),
+  },
+  putMyHostMedia: {
+    method: 'PUT',
+    path: '/v1/hosts/me/media',
+    summary: 'Replace it; a stream that is on air follows at its next publish',
+    access: 'host',
+    scope: 'hosts:write',
+    body: shape.hostMedia,
+    status: 200,
+    response: z.object({ media: shape.hostMedia }),
+  },
+  getHostMedia: {
+    method: 'GET',
+    path: '/v1/hosts/{hostRef}/media',
+    summary: 'What is done with the streams of any host; `hostRef` is a host id or `@name`',
+    access: 'operator',
+    scope: 'hosts:write',
+    status: 200,
+    response: z.object({ media: shape.hostMedia }),
+  },
+  putHostMedia: {
+    method: 'PUT',
+    path: '/v1/hosts/{hostRef}/media',
+    summary: 'Replace it for any host',
+    access: 'operator',
+    scope: 'hosts:write',
+    body: shape.hostMedia,
+    status: 200,
+    response: z.object({ media: shape.hostMedia }),
   },
   createRoom: {
     method: 'POST',
@@ -213,6 +235,7 @@ export const operations = {
     status: 200,
     response: z.object({ issuers: z.array(shape.issuer) }),
   },
+  ...streamOperations,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof operations;

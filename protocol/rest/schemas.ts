@@ -83,6 +83,22 @@ export const publishTarget = z
   .object({ rtmpUrl: z.string().describe('server field of OBS; the stream key goes apart') })
   .meta({ id: 'PublishTarget' });
 
+/** Of an address that may hold a key in its path or query. */
+const mediaUrl = (schemes: string) =>
+  z
+    .string()
+    .max(1024)
+    .regex(new RegExp(`^(${schemes})://[^/\\s]\\S*$`));
+export const hostMedia = z
+  .object({
+    record: z.boolean().describe('keep broadcasts for replay'),
+    forwardUrls: z.array(mediaUrl('rtmps?')).max(8).describe('RTMP or RTMPS addresses that get a copy'),
+    sourceUrl: z
+      .union([z.literal(''), mediaUrl('rtmps?|https?')])
+      .describe('what is pulled while somebody watches and the host does not publish; empty for nothing'),
+  })
+  .meta({ id: 'HostMedia' });
+
 export const apiToken = z
   .object({
     tokenId: z.string(),
@@ -93,7 +109,14 @@ export const apiToken = z
   })
   .meta({ id: 'ApiToken' });
 
-export const scope = z.enum(['rooms:read', 'rooms:write', 'hosts:write', 'tokens:write']);
+export const scope = z.enum([
+  'rooms:read',
+  'rooms:write',
+  'hosts:write',
+  'tokens:write',
+  'streams:read',
+  'streams:write',
+]);
 export const issuer = z
   .object({
     issuer: z.string().min(1).max(256),
@@ -118,4 +141,16 @@ export const pathParameters = {
     .regex(/^(@[A-Za-z0-9][A-Za-z0-9._-]{2,31}|[1-9][0-9]{0,10})$/)
     .describe('a host id, or `@name`'),
   tokenId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  edgeId: z
+    .string()
+    .regex(/^[A-Za-z0-9_+-]{1,128}$/)
+    .describe('an edge, as `GET /v1/edges` names it'),
+  viewerId: z
+    .string()
+    .regex(/^[A-Za-z0-9_+-]{1,128}\.[0-9]{1,16}$/)
+    .describe('a viewer, as `GET /v1/streams/{roomId}` names it'),
+  traceId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .describe('a trace (W3C Trace Context)'),
 };

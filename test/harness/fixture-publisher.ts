@@ -1,32 +1,25 @@
 import type { FlvTag } from '@gala/media/flv';
 import type { RtmpStatus } from '@gala/media/rtmp';
 import { connectRtmp, type RtmpClient } from '@gala/media-io/rtmp';
-import { loopMs, readMedia } from './fixture-media.ts';
-
-const paceMs = 5;
+import { FixtureMedia } from './fixture-media.ts';
 
 export interface FixturePublisherOptions {
   readonly rtmpUrl: string;
   readonly streamKey: string;
 }
 
-/** Publishes two seconds of H.264 (25 pictures a second) and AAC over and over in real time, without ffmpeg. */
+/** Publishes the fixture in real time over our own RTMP client, without ffmpeg. */
 export class FixturePublisher implements AsyncDisposable {
   readonly statuses: RtmpStatus[];
   /** True once the connection is over, whoever closed it. */
   isClosed = false;
   readonly #client: RtmpClient;
-  readonly #media = readMedia();
-  readonly #startedAtMs = performance.now();
-  readonly #pacer: NodeJS.Timeout;
-  #loops = 0;
-  #next = 0;
+  readonly #media: FixtureMedia;
 
   private constructor(client: RtmpClient, statuses: RtmpStatus[]) {
     this.#client = client;
     this.statuses = statuses;
-    for (const header of this.#media.headers) this.#send(header, 0);
-    this.#pacer = setInterval(() => this.#sendDue(), paceMs);
+    this.#media = new FixtureMedia((tag) => this.#send(tag));
   }
 
   /** Resolves when the publish was accepted; rejects with `RTMP_REFUSED` and the status code as detail. */
@@ -45,28 +38,15 @@ export class FixturePublisher implements AsyncDisposable {
 
   end(): void {
     this.isClosed = true;
-    clearInterval(this.#pacer);
+    this.#media[Symbol.dispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#pacer);
+    this.#media[Symbol.dispose]();
     await this.#client[Symbol.asyncDispose]();
   }
 
-  #sendDue(): void {
-    const { tags } = this.#media;
-    const nowMs = performance.now() - this.#startedAtMs;
-    for (;;) {
-      const tag = tags[this.#next];
-      const timestampMs = this.#loops * loopMs + tag.timestampMs;
-      if (timestampMs > nowMs) return;
-      this.#send(tag, timestampMs);
-      this.#next = (this.#next + 1) % tags.length;
-      if (this.#next === 0) this.#loops++;
-    }
-  }
-
-  #send({ type, payload }: FlvTag, timestampMs: number): void {
+  #send({ type, payload, timestampMs }: FlvTag): void {
     if (type === 'video') this.#client.sendVideo(timestampMs, payload);
     else this.#client.sendAudio(timestampMs, payload);
   }

@@ -2,12 +2,11 @@ import { once } from 'node:events';
 import { createServer, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { encodeAmf0, type AmfObject } from '@gala/media/amf';
-import { encodeFlvHeader, encodeTag } from '@gala/media/flv';
-import { loopMs, readMedia } from './fixture-media.ts';
+import { encodeFlvHeader, encodeTag, type FlvTag } from '@gala/media/flv';
+import { FixtureMedia } from './fixture-media.ts';
 
-const paceMs = 20;
 /** What a viewer gets at once, as from a GOP cache. */
-const burstMs = 1_000;
+const aheadMs = 1_000;
 
 /** A plain HTTP-FLV server that sends the fixture over and over, and what a test wants to put between. */
 export class FlvServer implements AsyncDisposable {
@@ -59,20 +58,18 @@ export class FlvServer implements AsyncDisposable {
 
 class Viewer {
   readonly #response: ServerResponse;
-  readonly #media = readMedia();
-  readonly #startedAtMs = performance.now() - burstMs;
-  readonly #pacer: NodeJS.Timeout;
-  #loops = 0;
-  #next = 0;
+  readonly #media: FixtureMedia;
   #timestampMs = 0;
 
   constructor(response: ServerResponse) {
     this.#response = response;
     response.writeHead(200, { 'Content-Type': 'video/x-flv', 'Access-Control-Allow-Origin': '*' });
     response.write(encodeFlvHeader({ hasAudio: true, hasVideo: true }));
-    for (const header of this.#media.headers) response.write(encodeTag({ ...header, timestampMs: 0 }));
-    this.#pacer = setInterval(() => this.#sendDue(), paceMs);
-    this.#sendDue();
+    const send = (tag: FlvTag): void => {
+      this.#timestampMs = tag.timestampMs;
+      response.write(encodeTag(tag));
+    };
+    this.#media = new FixtureMedia(send, { aheadMs });
   }
 
   sendScript(name: string, value: AmfObject): void {
@@ -81,21 +78,7 @@ class Viewer {
   }
 
   end(): void {
-    clearInterval(this.#pacer);
+    this.#media[Symbol.dispose]();
     this.#response.end();
-  }
-
-  #sendDue(): void {
-    const { tags } = this.#media;
-    const nowMs = performance.now() - this.#startedAtMs;
-    for (;;) {
-      const tag = tags[this.#next];
-      const timestampMs = this.#loops * loopMs + tag.timestampMs;
-      if (timestampMs > nowMs) return;
-      this.#timestampMs = timestampMs;
-      this.#response.write(encodeTag({ ...tag, timestampMs }));
-      this.#next = (this.#next + 1) % tags.length;
-      if (this.#next === 0) this.#loops++;
-    }
   }
 }

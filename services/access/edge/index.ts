@@ -1,4 +1,4 @@
-import { trustedProxies, type RequestHandler } from '@gala/lib/http';
+import { RateLimiter, trustedProxies, type RequestHandler } from '@gala/lib/http';
 import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
@@ -6,19 +6,30 @@ import { Admission } from './admission.ts';
 import { edgeConfig } from './config.ts';
 import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
+import { forwardSection } from './forward/config.ts';
+import { ForwardEvents } from './forward/events.ts';
+import { Forwards } from './forward/forwards.ts';
+import { openGuards } from './guards.ts';
 import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
+import { HlsPlayers } from './hls/players.ts';
 import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
+import { guardBitrates } from './limits/bitrate-guard.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
+import { pullSection } from './pull/config.ts';
+import { PullEvents } from './pull/events.ts';
+import { Pulls } from './pull/pulls.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
+import { serveOperators } from './operator.ts';
 import { mountStreams, showMetrics } from './routes.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
 
-export { edgeSection, hlsSection, rtmpSection } from './config.ts';
+export { edgeSection, rtmpSection } from './config.ts';
+export { edgeSections } from './sections.ts';
 
 /** RTMP in; HTTP-FLV, WS-FLV, RTMP and HLS out. */
 export const role: Role = { name: 'edge', start };
@@ -28,19 +39,20 @@ async function start(context: Context): Promise<RunningRole> {
   const config = edgeConfig(context);
   const events = new EdgeEvents(logger, metrics);
   const rooms = rpc.client(RoomService);
+  const accounts = rpc.client(AccountService);
   const streams = new Streams();
   const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
   const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, logger }));
   const fanout = new Fanout(clock);
   const admission = new Admission(rooms, processId);
-  const ingest = new Ingest({ admission, streams, reports, fanout, events, clock, config: config.edge });
-  const keys = new PlayKeys({
-    accounts: rpc.client(AccountService),
-    clock,
-    onFailed: (error) => events.playKeysFailed(error),
-  });
+  const guards = stack.use(openGuards(context, admission));
+  const ingestParts = { admission, gate: guards.gate, streams, reports, fanout, events, clock };
+  const ingest = new Ingest({ ...ingestParts, config: config.edge });
+  stack.use(openForwards(context, streams));
+  const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
   const play = new Play({
+    clock,
     config: config.edge,
     lookup,
     events,
@@ -48,18 +60,41 @@ async function start(context: Context): Promise<RunningRole> {
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   stack.use(await coord.join('edge', { id: processId, data: {} }));
-  const rtmp = stack.use(await openRtmp({ config: config.rtmp, ingest, play, events, metrics }));
+  const rtmp = stack.use(
+    await openRtmp({ config: config.rtmp, ingest, play, hooks: guards.hooks, events, metrics }),
+  );
   stack.defer(() => ingest.close());
+  stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
-  const hlsDoor = new HlsDoor({ config: config.hls, lookup, outputs: hls, keys, events });
+  const pulls = new Pulls({
+    config: context.settings.get(pullSection),
+    accounts,
+    rooms,
+    clock,
+    admission,
+    ingest,
+    events: new PullEvents(logger, metrics),
+    isWatched: (stream) => stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0,
+  });
+  lookup.addSource(stack.use(pulls));
+  const players = stack.use(new HlsPlayers(play, clock));
+  const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
+  const parts = { lookup, outputs: hls, players, play, keys, events, limiter };
+  const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
   const live = await context.listener('live');
   const request: RequestHandler = (...call) =>
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
-  stack.defer(mountStreams(await context.listener('admin'), streams));
-  showMetrics({ metrics, streams, play, fanout, hls });
+  stack.use(await serveOperators(context, { streams, play, events }));
+  stack.defer(mountStreams(await context.listener('admin'), streams, players));
+  showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();
   return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function openForwards({ settings, logger, metrics }: Context, streams: Streams): Forwards {
+  const events = new ForwardEvents(logger, metrics);
+  return new Forwards({ config: settings.get(forwardSection), streams, events });
 }

@@ -7,12 +7,14 @@ import { isUnreachable, type Admission, type Admitted } from './admission.ts';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Fanout } from './fanout.ts';
+import type { PublishGate, PublishPass } from './publish-gate.ts';
 import type { Reports } from './reports.ts';
 import { stoppedByRoom, Stream, type Publisher } from './stream.ts';
 import type { Streams } from './streams.ts';
 
 export interface IngestOptions {
   readonly admission: Admission;
+  readonly gate: Pick<PublishGate, 'pass'>;
   readonly streams: Streams;
   readonly reports: Reports;
   readonly fanout: Fanout;
@@ -23,9 +25,26 @@ export interface IngestOptions {
 
 export interface PublishAttempt {
   readonly publisher: Publisher;
+  readonly protocol: 'rtmp' | 'rtmps';
   readonly streamKey: string;
+  /** What the encoder wrote behind its address, without the key. */
+  readonly query: string;
   /** Aborted when the publisher did not wait for the decision. */
   readonly signal: AbortSignal;
+}
+
+/** Why a publisher may not go on. */
+export interface Expulsion {
+  readonly reason: string;
+  /** For the encoder. */
+  readonly description: string;
+}
+
+interface Present {
+  readonly pass: PublishPass;
+  readonly stream: Stream;
+  /** Under which it came in. */
+  readonly epoch: number;
 }
 
 /** How often a publisher that was admitted from memory asks again. */
@@ -36,6 +55,8 @@ const edgeClosed = 'edge_closed';
 /** Takes publishers in: the decision, the stream that they feed, and what is reported of it. */
 export class Ingest {
   readonly #options: IngestOptions;
+  /** Publishers on air; bounded by the gate. */
+  readonly #present = new Map<Publisher, Present>();
   #closed = false;
 
   constructor(options: IngestOptions) {
@@ -48,19 +69,40 @@ export class Ingest {
    * @throws CodedError why it is refused
    */
   async publish(attempt: PublishAttempt): Promise<Stream> {
-    const { publisher, streamKey } = attempt;
+    const { remoteAddress } = attempt.publisher;
     try {
-      const admitted = await this.#admit(attempt);
-      const stream = this.#streamOf(admitted);
-      this.#attach(stream, publisher, admitted);
-      this.#options.admission.remember(streamKey, admitted);
-      if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
-      return stream;
+      const pass = await this.#options.gate.pass({ ...attempt, remoteAddress });
+      return await this.#publishPassed(attempt, pass);
     } catch (error) {
-      const code = error instanceof CodedError ? error.code : 'INTERNAL';
-      this.#options.events.publishRefused(code, publisher.remoteAddress);
+      this.#options.events.publishRefused(codeOf(error), remoteAddress);
       throw error;
     }
+  }
+
+  /**
+   * Puts a publisher about which has been decided on air.
+   * @throws CodedError UNAVAILABLE, STREAM_STALE, DEADLINE_EXCEEDED
+   */
+  putOnAir({ publisher, signal }: Pick<PublishAttempt, 'publisher' | 'signal'>, admitted: Admitted): Stream {
+    this.#check(admitted, signal);
+    const stream = this.#streamOf(admitted);
+    this.#attach(stream, publisher, admitted);
+    return stream;
+  }
+
+  /** Call when the connection of a publisher is over, or nothing more is taken from it. */
+  left(publisher: Publisher, reason: string): void {
+    const present = this.#present.get(publisher);
+    this.#present.delete(publisher);
+    present?.pass.leave({ reason, roomId: present.stream.roomId, epoch: present.epoch });
+  }
+
+  /** Closes a publisher that may not go on; its stream is held. */
+  expel(stream: Stream, publisher: Publisher, { reason, description }: Expulsion): void {
+    if (stream.publisher !== publisher) return;
+    this.left(publisher, reason);
+    stream.detach(publisher, reason);
+    publisher.close('NetStream.Publish.BadName', description);
   }
 
   /** Ends all streams; new publishers are refused from here on. */
@@ -69,15 +111,31 @@ export class Ingest {
     for (const stream of this.#options.streams) stream.end(edgeClosed);
   }
 
-  async #admit({ publisher, streamKey, signal }: PublishAttempt): Promise<Admitted> {
-    const admitted = await this.#options.admission.admit(streamKey, publisher.remoteAddress);
+  async #publishPassed(attempt: PublishAttempt, pass: PublishPass): Promise<Stream> {
+    const { admission } = this.#options;
+    const { publisher, streamKey } = attempt;
+    try {
+      const admitted = pass.remembered ?? (await admission.admit(streamKey, publisher.remoteAddress));
+      const stream = this.putOnAir(attempt, admitted);
+      pass.enter(admitted);
+      this.#present.set(publisher, { pass, stream, epoch: stream.epoch });
+      admission.remember(streamKey, admitted);
+      if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
+      return stream;
+    } catch (error) {
+      pass.leave({ reason: codeOf(error).toLowerCase() });
+      throw error;
+    }
+  }
+
+  #check(admitted: Admitted, signal: AbortSignal): void {
     if (this.#closed) throw new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'the edge is closing' });
     const present = this.#options.streams.get(admitted.identity.roomId);
     // Answers may arrive out of order: the newer epoch is on air already.
     if (present && admitted.epoch < present.epoch && !admitted.fromMemory) {
       throw new CodedError(roomErrors, 'STREAM_STALE');
     }
-    if (!signal.aborted) return admitted;
+    if (!signal.aborted) return;
     // The epoch was spent on a publisher that has left: who is on air goes on under it, or would be stale.
     if (present) present.epoch = Math.max(present.epoch, admitted.epoch);
     throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED', { detail: 'the publisher did not wait' });
@@ -85,13 +143,14 @@ export class Ingest {
 
   #attach(stream: Stream, publisher: Publisher, { epoch, fromMemory }: Admitted): void {
     const { events, reports } = this.#options;
-    const isTakeover = stream.publisher !== undefined;
+    const before = stream.publisher;
+    if (before) this.left(before, 'taken_over');
     stream.isOwner = true;
     stream.attach(publisher, Math.max(epoch, stream.epoch));
     stream.provisional = fromMemory;
     if (fromMemory) events.publishFromMemory(stream.roomId, publisher.remoteAddress);
     else events.publishAccepted(stream, publisher.remoteAddress);
-    if (isTakeover) reports.send(stream, StreamEvent.TAKEN_OVER, 'newer publisher');
+    if (before) reports.send(stream, StreamEvent.TAKEN_OVER, 'newer publisher');
   }
 
   #streamOf({ identity }: Admitted): Stream {
@@ -142,9 +201,12 @@ export class Ingest {
 
   #expel(stream: Stream, publisher: Publisher, error: unknown): void {
     if (stream.publisher !== publisher) return;
-    const code = error instanceof CodedError ? error.code : 'INTERNAL';
-    this.#options.events.expelled(stream.roomId, code);
-    stream.detach(publisher, 'refused_after_all');
-    publisher.close('NetStream.Publish.BadName', 'the key is no longer valid');
+    this.#options.events.expelled(stream.roomId, codeOf(error));
+    const description = 'the key is no longer valid';
+    this.expel(stream, publisher, { reason: 'refused_after_all', description });
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof CodedError ? error.code : 'INTERNAL';
 }

@@ -145,5 +145,6 @@ function describe(stream: Stream) {
     viewers: stream.viewerCount,
     bitsPerSecond: BigInt(stream.stats.bitsPerSecond),
     held: stream.state === 'hold',
+    relayed: !stream.isOwner,
   };
 }

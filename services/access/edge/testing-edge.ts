@@ -13,10 +13,10 @@ import { MemoryCoord } from '@gala/lib/rpc/testing';
 import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
-import { commonErrors, roomErrors } from '@gala/protocol/errors';
-import { RoomService, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
+import { accountErrors, commonErrors, roomErrors } from '@gala/protocol/errors';
+import { RoomService, StreamEvent, StreamOrder, Visibility, type HostMedia } from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
-import { edgeSection, hlsSection, role, rtmpSection } from './index.ts';
+import { edgeSections, role } from './index.ts';
 import { bodies } from './testing.ts';
 
 export interface TestReport {
@@ -32,6 +32,8 @@ export class TestRooms {
   /** Host 1 publishes with this. */
   streamKey = '1.secret';
   readonly holdMs = 60_000;
+  /** What the host wants done with the streams. */
+  media: Partial<Pick<HostMedia, 'record' | 'forwardUrls' | 'sourceUrl'>> = {};
   roomId = 2 ** 20 + 1;
   epoch = 0;
   visibility = Visibility.PUBLIC;
@@ -51,7 +53,10 @@ export class TestRooms {
       throw new CodedError(commonErrors, 'NOT_FOUND');
     };
     const served: Partial<Handlers<typeof RoomService>> = {
-      admitPublish: async ({ streamKey }) => this.#admit(streamKey),
+      admitPublish: async ({ streamKey, onlyCheck }) => this.#admit(streamKey, onlyCheck),
+      admitPull: async () => this.#admit(this.streamKey, false),
+      getHost: async () => ({ host: { hostId: 1n, name: 'Anna', visibility: this.visibility } }),
+      getHostMedia: async () => ({ media: this.media }),
       reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
         this.#check();
         const ids = { roomId: Number(roomId), epoch: Number(epoch) };
@@ -75,13 +80,17 @@ export class TestRooms {
     return this.reports.map(({ event }) => event);
   }
 
-  async #admit(streamKey: string) {
+  async #admit(streamKey: string, onlyCheck: boolean) {
     this.#check();
     if (streamKey !== this.streamKey) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
-    const epoch = BigInt(++this.epoch);
-    await this.gates.shift();
-    const { roomId, visibility, holdMs } = this;
-    return { holdMs, room: { roomId: BigInt(roomId), hostId: 1n, hostName: 'Anna', epoch, visibility } };
+    const epoch = BigInt(onlyCheck ? this.epoch : ++this.epoch);
+    if (!onlyCheck) await this.gates.shift();
+    const { roomId, visibility, holdMs, media } = this;
+    return {
+      holdMs,
+      media,
+      room: { roomId: BigInt(roomId), hostId: 1n, hostName: 'Anna', epoch, visibility },
+    };
   }
 
   #check(): void {
@@ -97,6 +106,7 @@ export interface TestEdgeOptions {
 
 /** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
 export interface TestEdge extends AsyncDisposable {
+  readonly rpc: Rpc;
   readonly rooms: TestRooms;
   readonly port: number;
   readonly adminPort: number;
@@ -126,7 +136,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     dataFolder: tmpdir(),
     processId: 'test-1',
     processName: 'test',
-    settings: loadSettings([edgeSection, hlsSection, rtmpSection], { env: { GALA_RTMP_PORT: '0', ...env } }),
+    settings: loadSettings(edgeSections, { env: { GALA_RTMP_PORT: '0', ...env } }),
     secrets: { operatorToken: '', clusterToken },
     clock: systemClock,
     logger,
@@ -145,6 +155,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await metrics.text())?.[1]);
   const owned = stack.move();
   return {
+    rpc,
     rooms,
     port: live.port,
     adminPort: admin.port,
@@ -165,7 +176,11 @@ async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey
   const signingKeys = async () => ({
     keys: playKeys.map(({ kid, secret }) => ({ kid, secret: Uint8Array.from(secret) })),
   });
-  await rpc.serve(AccountService, { ...handlers, signingKeys });
+  const findUser: Handlers<typeof AccountService>['findUser'] = async ({ name }) => {
+    if (name !== 'anna') throw new CodedError(accountErrors, 'USER_UNKNOWN');
+    return { user: { userId: 1n, name: 'Anna' } };
+  };
+  await rpc.serve(AccountService, { ...handlers, signingKeys, findUser });
 }
 
 /** Publishes over RTMP; the stream has set-up, a key frame and a sound when this resolves. */

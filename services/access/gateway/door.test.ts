@@ -159,6 +159,12 @@ const hostile = fc.oneof(
   ),
 );
 
+const mediaUrl = fc.oneof(
+  hostile,
+  hostile.map((text) => `rtmp://${text}`),
+  hostile.map((text) => `rtmp://cdn.example.org/${text}`),
+);
+
 /** For every body field of the table: mostly what passes its schema, so that what is odd gets far. */
 const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   name: fc.oneof(hostile, fc.stringMatching(/^[a-z]{3,20}$/)),
@@ -171,6 +177,9 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   expiresAtMs: fc.oneof(fc.maxSafeNat(), fc.double()),
   issuer: hostile,
   audience: hostile,
+  record: fc.boolean(),
+  forwardUrls: fc.array(mediaUrl, { maxLength: 3 }),
+  sourceUrl: fc.oneof(mediaUrl, fc.constant('')),
   jwks: fc.oneof(hostile, fc.json()),
 };
 

@@ -1,6 +1,6 @@
 import { CodedError, hasCode } from '@gala/lib/error';
 import { protocolErrors } from '@gala/protocol/errors';
-import { hostOfRoom, parseId, roomIdMax } from '@gala/protocol/ids';
+import { hostOfRoom, parseId, roomIdMax, userIdMax } from '@gala/protocol/ids';
 import type { EnterAnswer, Host, Room } from '@gala/protocol/rest';
 import { checkMayWatch } from './access.ts';
 import type { Call, Reply } from './call.ts';
@@ -58,8 +58,17 @@ async function presentRoom(parts: Parts, call: EnterCall, name: string): Promise
   return { room: restRoom(room), host: restHost(host) };
 }
 
+/** The host of the path parameter `hostRef`: `@name` or a host id. @throws CodedError HOST_UNKNOWN */
+export async function hostIdOf(parts: Parts, call: Pick<Call, 'params' | 'rpc'>): Promise<number> {
+  const { hostRef } = call.params;
+  if (hostRef.startsWith('@')) return Number(await hostIdOfName(parts, call, hostRef.slice(1)));
+  const hostId = parseId(hostRef, userIdMax);
+  if (hostId === undefined) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
+  return hostId;
+}
+
 /** The id of the host behind a login name. @throws CodedError HOST_UNKNOWN */
-export async function hostIdOfName(parts: Parts, call: Pick<Call, 'rpc'>, name: string): Promise<bigint> {
+async function hostIdOfName(parts: Parts, call: Pick<Call, 'rpc'>, name: string): Promise<bigint> {
   try {
     const { user } = await parts.account.findUser({ name }, call.rpc);
     if (user) return user.userId;

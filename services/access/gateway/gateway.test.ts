@@ -1,7 +1,7 @@
 import { AccountService } from '@gala/protocol/account';
 import { composeRoomId, userIdMax } from '@gala/protocol/ids';
 import { verifyPlay } from '@gala/protocol/play';
-import { operations } from '@gala/protocol/rest';
+import { operations, streamOperations } from '@gala/protocol/rest';
 import { RoomService, StreamEvent } from '@gala/protocol/room';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -357,6 +357,51 @@ describe('operators', () => {
   });
 });
 
+describe('media settings', () => {
+  const forwardUrl = 'rtmp://cdn.example.org/live/a-forward-key';
+  const media = { record: true, forwardUrls: [forwardUrl], sourceUrl: 'https://a.example.org/b.flv' };
+  secrets.push('a-forward-key');
+
+  test('are empty at first, put whole, and reach the edge with the next publish', async () => {
+    const { session, streamKey } = await newHost();
+    const empty = { record: false, forwardUrls: [], sourceUrl: '' };
+    expect((await session.call('getMyHostMedia')).body.media).toEqual(empty);
+    expect((await session.call('putMyHostMedia', { body: media })).body.media).toEqual(media);
+    expect((await session.call('getMyHostMedia')).body.media).toEqual(media);
+    const rooms = house.context.rpc.client(RoomService);
+    const answer = await rooms.admitPublish({ streamKey, edgeId: 'edge-1', remoteAddress: '192.0.2.1' });
+    expect(answer.media).toMatchObject(media);
+  });
+
+  test('of any host are the business of operators, and of no other host', async () => {
+    const { session, name, hostId } = await newHost();
+    const other = await newHost();
+    const params = { hostRef: `@${name}` };
+    expect((await other.session.call('getHostMedia', { params })).code).toBe('FORBIDDEN');
+    expect((await other.session.call('putHostMedia', { params, body: media })).code).toBe('FORBIDDEN');
+    expect((await operator.call('putHostMedia', { params, body: media })).body.media).toEqual(media);
+    const byId = await operator.call('getHostMedia', { params: { hostRef: hostId } });
+    expect(byId.body.media).toEqual(media);
+    expect((await session.call('getMyHostMedia')).body.media).toEqual(media);
+    const unknown = { hostRef: userIdMax };
+    expect((await operator.call('getHostMedia', { params: unknown })).code).toBe('HOST_UNKNOWN');
+    expect((await operator.call('putHostMedia', { params: unknown, body: media })).code).toBe('HOST_UNKNOWN');
+  });
+
+  test('that are no addresses are refused without repeating them', async () => {
+    const { session } = await newHost();
+    for (const forwardUrls of [
+      ['http://cdn/a-forward-key'],
+      ['rtmp://:99999/a-forward-key'],
+      Array(9).fill(forwardUrl),
+    ]) {
+      const answer = await session.call('putMyHostMedia', { body: { ...media, forwardUrls } });
+      expect(answer.code).toBe('INVALID_REQUEST');
+      expect(answer.detail).not.toContain('a-forward-key');
+    }
+  });
+});
+
 test('nothing failed without a code, and no secret is in a log line', () => {
   const errors = house.logLines.map((line) => JSON.parse(line) as { level: number; msg: string });
   expect(errors.filter(({ level }) => level >= 50)).toEqual([]);
@@ -366,7 +411,9 @@ test('nothing failed without a code, and no secret is in a log line', () => {
 });
 
 test('every operation of the table was answered with success, in the shape of its schema', () => {
-  expect([...TestClient.exercised].sort()).toEqual(Object.keys(operations).sort());
+  // Those of streams: in streams.test.ts.
+  const names = Object.keys(operations).filter((name) => !(name in streamOperations));
+  expect([...TestClient.exercised].filter((name) => names.includes(name)).sort()).toEqual(names.sort());
 });
 
 test('with the database down changes are refused with a code, and work again after it', async () => {

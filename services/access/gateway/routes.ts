@@ -1,18 +1,20 @@
 import { CodedError, hasCode } from '@gala/lib/error';
 import type { SignInResponse } from '@gala/protocol/account';
 import { protocolErrors } from '@gala/protocol/errors';
-import { parseId, userIdMax } from '@gala/protocol/ids';
 import type { OperationName, Principal, Room, Session } from '@gala/protocol/rest';
 import type { Room as RpcRoom } from '@gala/protocol/room';
 import { checkGrantedScopes, checkMayWatch, checkOwnRoom, ownUserId } from './access.ts';
 import type { Call, Caller, Handlers, Reply } from './call.ts';
 import { restApiToken, restHost, restIssuer, restRoom, rpcVisibility } from './conversions.ts';
-import { enterRoom, hostIdOfName, roomIdOf } from './enter.ts';
+import { enterRoom, hostIdOf, roomIdOf } from './enter.ts';
+import { hostMediaHandlers } from './host-media.ts';
 import { createHost } from './host.ts';
 import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
 import { publishUrl } from './play.ts';
 import { setCookie } from './session.ts';
+import { streamHandlers } from './streams.ts';
+import { traceHandlers } from './traces.ts';
 
 type HandlersOf<Name extends OperationName> = Pick<Handlers, Name>;
 
@@ -21,9 +23,12 @@ export function createHandlers(parts: Parts): Handlers {
   return {
     ...sessionHandlers(parts),
     ...hostHandlers(parts),
+    ...hostMediaHandlers(parts),
     ...roomHandlers(parts),
     ...tokenHandlers(parts),
     ...issuerHandlers(parts),
+    ...streamHandlers(parts),
+    ...traceHandlers(parts),
   };
 }
 
@@ -99,15 +104,6 @@ function hostHandlers(
     rotateStreamKey: async (call) => rotate(call, ownUserId(await call.caller())),
     rotateHostStreamKey: async (call) => rotate(call, await hostIdOf(parts, call)),
   };
-}
-
-/** `@name` or a host id. */
-async function hostIdOf(parts: Parts, call: Call<'rotateHostStreamKey'>): Promise<number> {
-  const { hostRef } = call.params;
-  if (hostRef.startsWith('@')) return Number(await hostIdOfName(parts, call, hostRef.slice(1)));
-  const hostId = parseId(hostRef, userIdMax);
-  if (hostId === undefined) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
-  return hostId;
 }
 
 function roomHandlers(

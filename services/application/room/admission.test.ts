@@ -62,6 +62,23 @@ test('a scheduled room is the one that begins', async () => {
   expect(room).toMatchObject({ roomId, state: 'live', title: 'gala night', visibility: 'private' });
 });
 
+test('a check names the room that a publisher would get, and begins and fences nothing', async () => {
+  const { hostId, streamKey } = await makeHost(world);
+  const asked = { streamKey, edgeId: 'media-b', remoteAddress: '192.0.2.1' };
+  const planned = (await world.admission.check(asked)).room;
+  expect(planned).toMatchObject({ hostId, state: 'created', epoch: 0 });
+  const begun = await publish(world, streamKey);
+  expect(begun.roomId).toBe(planned.roomId);
+  const checked = (await world.admission.check(asked)).room;
+  expect(checked).toMatchObject({ roomId: begun.roomId, state: 'live', epoch: 1, edgeId: 'media-a' });
+  expect(await world.rooms.get(begun.roomId)).toMatchObject({ epoch: 1, edgeId: 'media-a' });
+  await world.rooms.end(begun.roomId, 'over');
+  const next = (await world.admission.check(asked)).room;
+  expect(splitRoomId(next.roomId)).toEqual({ hostId, session: 2 });
+  const wrong = { ...asked, streamKey: `${streamKey}x` };
+  await expect(world.admission.check(wrong)).rejects.toMatchObject({ code: 'STREAM_KEY_WRONG' });
+});
+
 test('wrong, foreign, malformed and rotated keys are refused alike', async () => {
   const { streamKey } = await makeHost(world);
   const other = await makeHost(world);
@@ -133,4 +150,26 @@ test('a host whose sessions are used up gets a coded refusal', async () => {
   expect(splitRoomId(last.roomId).session).toBe(sessionCount - 1);
   await world.rooms.end(last.roomId, '');
   await expect(publish(world, streamKey)).rejects.toMatchObject({ code: 'SESSIONS_EXHAUSTED' });
+});
+
+test('a source is pulled for public hosts that have one, by one edge at a time', async () => {
+  const { hostId, streamKey } = await makeHost(world);
+  const pull = (edgeId: string) => world.admission.admitPull({ hostId, edgeId });
+  await expect(pull('media-a')).rejects.toMatchObject({ code: 'SOURCE_UNSET' });
+  const sourceUrl = 'rtmp://192.0.2.1/live/a';
+  await world.hosts.updateMedia(hostId, { record: false, forwardUrls: [], sourceUrl });
+  const { room, media } = await pull('media-a');
+  expect(room).toMatchObject({ hostId, state: 'live', epoch: 1, edgeId: 'media-a' });
+  expect(media.sourceUrl).toBe(sourceUrl);
+  await expect(pull('media-b')).rejects.toMatchObject({ code: 'ROOM_LIVE' });
+  expect((await pull('media-a')).room).toMatchObject({ roomId: room.roomId, epoch: 2 });
+  const published = await publish(world, streamKey, 'media-b');
+  expect(published).toMatchObject({ roomId: room.roomId, epoch: 3, edgeId: 'media-b' });
+  await expect(pull('media-a')).rejects.toMatchObject({ code: 'ROOM_LIVE' });
+  await world.hosts.update(hostId, { visibility: 'private' });
+  await world.rooms.end(room.roomId, 'by_host');
+  await expect(pull('media-a')).rejects.toMatchObject({ code: 'SOURCE_UNSET' });
+  await expect(world.admission.admitPull({ hostId: hostId + 2 ** 30, edgeId: 'a' })).rejects.toMatchObject({
+    code: 'HOST_UNKNOWN',
+  });
 });

@@ -7,11 +7,11 @@ import type { Transaction } from './store/connection.ts';
 import type { RoomConfig } from './config.ts';
 import type { RoomEvents } from './events.ts';
 import type { Reads } from './reads.ts';
-import { fenceRoom, moveRoom, planRoom, type Host, type Room } from './room.ts';
+import { fenceRoom, moveRoom, planRoom, type Host, type HostMedia, type Room } from './room.ts';
 import { takeSession } from './sessions.ts';
 import { decide } from './state.ts';
 import { findHost, lockHost } from './store/hosts.ts';
-import { insertRoom, lockPresentRoom, saveRooms } from './store/rooms.ts';
+import { findPresentRoom, insertRoom, lockPresentRoom, saveRooms } from './store/rooms.ts';
 import { matchesStreamKey, parseStreamKey, type StreamKey } from './stream-key.ts';
 
 export interface AdmissionParts {
@@ -29,12 +29,24 @@ export interface PublishAsked {
   readonly remoteAddress: string;
 }
 
+export interface PullAsked {
+  readonly hostId: number;
+  readonly edgeId: string;
+}
+
+export interface AdmittedRoom {
+  readonly room: Room;
+  /** What the host wants done with the stream. */
+  readonly media: HostMedia;
+}
+
 interface Admitted {
   /** The room that the publisher joins; absent when a new one begins. */
   readonly before: Room | undefined;
   readonly after: Room;
   /** A held room found past its time, ended on the way. */
   readonly expired: readonly [before: Room, after: Room] | undefined;
+  readonly media: HostMedia;
 }
 
 /** The publish decision: who may, which room it is, and the epoch that fences all publishers before. */
@@ -49,19 +61,76 @@ export class Admission {
    * One transaction on the host's shard; answers the room as it is now, live under its new epoch.
    * @throws CodedError STREAM_KEY_WRONG, DISK_FULL, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED
    */
-  async admit(asked: PublishAsked): Promise<Room> {
+  async admit(asked: PublishAsked): Promise<AdmittedRoom> {
+    return this.#told(this.#decided(asked), asked);
+  }
+
+  /**
+   * The same for an edge that has begun to pull a host's source: a room that is on air at another edge stays there.
+   * @throws CodedError HOST_UNKNOWN, SOURCE_UNSET, ROOM_LIVE, DISK_FULL, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED
+   */
+  async admitPull(asked: PullAsked): Promise<AdmittedRoom> {
+    return this.#told(this.#decidedPull(asked), { ...asked, remoteAddress: 'source' });
+  }
+
+  async #told(
+    decision: Promise<Admitted>,
+    asked: { readonly edgeId: string; readonly remoteAddress: string },
+  ): Promise<AdmittedRoom> {
     const { events, reads } = this.#parts;
     try {
-      const { before, after, expired } = await this.#decided(asked);
+      const { before, after, expired, media } = await decision;
       if (expired) events.roomMoved(...expired, 'admission');
       events.publishAdmitted(after, before, asked.remoteAddress);
       reads.forget(after);
-      return after;
+      return { room: after, media };
     } catch (error) {
       const code = hasCode(error) ? error.code : 'INTERNAL';
       events.publishRefused(code, asked.edgeId, asked.remoteAddress);
       throw error;
     }
+  }
+
+  /**
+   * The room that the holder of the key would get, for an edge that has somebody else to ask first: nothing is
+   * begun, locked or fenced. A room that does not exist yet has the id that it would get.
+   * @throws CodedError STREAM_KEY_WRONG
+   */
+  async check({ streamKey, edgeId, remoteAddress }: PublishAsked): Promise<AdmittedRoom> {
+    try {
+      return await this.#expected(parseStreamKey(streamKey));
+    } catch (error) {
+      const code = hasCode(error) ? error.code : 'INTERNAL';
+      this.#parts.events.publishRefused(code, edgeId, remoteAddress);
+      throw error;
+    }
+  }
+
+  async #expected(key: StreamKey | undefined): Promise<AdmittedRoom> {
+    const { sql, clock } = this.#parts;
+    if (!key) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
+    const { pool } = sql.shard(shardOfUser(key.hostId));
+    const host = checkKey(key, await findHost(pool, key.hostId));
+    const { media, title, visibility } = host;
+    const nowMs = clock.nowMs();
+    const present = await findPresentRoom(pool, host.hostId);
+    const isOpen = present && present.state !== 'ended' && !this.#expired(present, nowMs);
+    if (isOpen) return { room: present, media };
+    return { room: planRoom(host, { session: host.sessionCount + 1, title, visibility, nowMs }), media };
+  }
+
+  #decidedPull({ hostId, edgeId }: PullAsked): Promise<Admitted> {
+    return this.#parts.sql.tx(shardOfUser(hostId), async (client) => {
+      const host = await lockHost(client, hostId);
+      if (!host) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
+      // Anyone may wake a source, so what only some may watch is not pulled on demand.
+      const isPullable = host.media.sourceUrl !== '' && host.visibility === 'public';
+      if (!isPullable) throw new CodedError(roomErrors, 'SOURCE_UNSET');
+      const present = await lockPresentRoom(client, hostId);
+      const isElsewhere = present?.state === 'live' && present.edgeId !== edgeId;
+      if (isElsewhere) throw new CodedError(roomErrors, 'ROOM_LIVE');
+      return this.#fenced(client, host, edgeId);
+    });
   }
 
   /** The key is checked before anything is locked, so that guessing cannot hold up a host's row. */
@@ -88,7 +157,7 @@ export class Admission {
     const after = moveRoom(fenceRoom(room, edgeId, nowMs), decide(room.state, 'admitted'), { nowMs });
     invariant(after.state === 'live', 'an admitted publisher has a live room');
     await (before ? saveLocked(client, before, after) : insertRoom(client, after));
-    return { before, after, expired };
+    return { before, after, expired, media: host.media };
   }
 
   /** On a full disk running shows go on, and their publishers come back; new ones wait. */

@@ -1,10 +1,12 @@
 import type { Logger } from '@gala/lib/logger';
 import type { Metrics } from '@gala/lib/metrics';
-import type { Host, Room } from './room.ts';
+import type { Recording } from './recordings.ts';
+import type { Host, HostMedia, Room } from './room.ts';
 
 const counterNames = [
   'hostsCreated',
   'streamKeysRotated',
+  'hostMediaChanges',
   'roomsScheduled',
   'roomsBegun',
   'publishersAdmitted',
@@ -17,6 +19,8 @@ const counterNames = [
   'heartBeatsUnanswered',
   'edgesLost',
   'sweepsFailed',
+  'recordingsReported',
+  'recordingRemovals',
 ] as const;
 
 /** Business events of rooms: a structured line and a counter each. No line ever holds a stream key. */
@@ -37,6 +41,13 @@ export class RoomEvents {
   streamKeyRotated({ hostId, streamKeyVersion }: Host): void {
     this.#counters.streamKeysRotated++;
     this.#log.info({ hostId, version: streamKeyVersion }, 'stream key rotated');
+  }
+
+  /** The URLs are counted and not said. */
+  hostMediaChanged(hostId: number, { record, forwardUrls, sourceUrl }: HostMedia): void {
+    this.#counters.hostMediaChanges++;
+    const fields = { hostId, record, forwards: forwardUrls.length, hasSource: sourceUrl !== '' };
+    this.#log.info(fields, 'media settings changed');
   }
 
   roomScheduled({ roomId, hostId }: Room): void {
@@ -75,6 +86,26 @@ export class RoomEvents {
       this.#counters.roomsEnded++;
       this.#log.info({ ...fields, reason: after.endReason }, 'room ended');
     }
+  }
+
+  recordingReported({
+    roomId,
+    startedAtMs,
+    format,
+    folder,
+    state,
+    durationMs,
+    bytes,
+    reason,
+  }: Recording): void {
+    this.#counters.recordingsReported++;
+    const fields = { roomId, startedAtMs, format, folder, state, durationMs, bytes, reason };
+    this.#log.debug(fields, 'recording reported');
+  }
+
+  recordingsHidden(roomId: number, files: number): void {
+    this.#counters.recordingRemovals += files;
+    this.#log.info({ roomId, files }, 'recordings are to be removed');
   }
 
   reportStale(roomId: number, epoch: number, edgeId: string): void {

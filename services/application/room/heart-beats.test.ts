@@ -24,6 +24,7 @@ const carried = (room: Room, change: Partial<EdgeStream> = {}): EdgeStream => ({
   epoch: room.epoch,
   viewers: 0,
   held: false,
+  relayed: false,
   ...change,
 });
 
@@ -62,6 +63,33 @@ test('an edge that has not yet seen the newer publisher of its own is left alone
   expect(await stored(room)).toMatchObject({ state: 'live', epoch: 2, viewers: 0 });
 });
 
+test('viewers of copies count for the room, whichever beat comes first, until their edge is silent', async () => {
+  const { edgeId, room } = await onAir();
+  const copy = (viewers: number) => [carried(room, { viewers, relayed: true })];
+  expect(await world.heartBeats.report('media-copy-1', copy(5))).toEqual([]);
+  expect(await world.heartBeats.report('media-copy-2', copy(7))).toEqual([]);
+  const owned = [carried(room, { viewers: 2 })];
+  await world.heartBeats.report(edgeId, owned);
+  expect(await stored(room)).toMatchObject({ viewers: 14, state: 'live', edgeId });
+  await world.heartBeats.report('media-copy-1', []);
+  await world.heartBeats.report(edgeId, owned);
+  expect(await stored(room)).toMatchObject({ viewers: 9 });
+  world.clock.advance(10_000);
+  await world.heartBeats.report('media-copy-1', copy(1));
+  await world.heartBeats.report(edgeId, owned);
+  expect(await stored(room)).toMatchObject({ viewers: 3 });
+});
+
+test('a copy is stopped when its room has ended, and not because another edge owns it', async () => {
+  const { edgeId, room } = await onAir();
+  const copy = [carried(room, { relayed: true })];
+  world.clock.advance(world.config.silentMsMax);
+  expect(await world.heartBeats.report('media-copy', copy)).toEqual([]);
+  expect(await stored(room)).toMatchObject({ state: 'live', edgeId });
+  await world.rooms.end(room.roomId, '');
+  expect(await world.heartBeats.report('media-copy', copy)).toEqual([room.roomId]);
+});
+
 test('a room that its edge no longer names is held once it is clear that it should', async () => {
   const { edgeId, room } = await onAir();
   world.clock.advance(world.config.silentMsMax - 1);
@@ -85,7 +113,7 @@ test('a lost report is made up for: a carried room is live, a held one is on hol
 test('a heart-beat older than the last change corrects nothing', () => {
   const room = { epoch: 2, changedAtMs: 1000 } as Room;
   const limits = { silentMsMax: 10_000, settleMs: 3000, holdMs: 30_000 };
-  const stream = { roomId: 1, epoch: 2, viewers: 0, held: false };
+  const stream = { roomId: 1, epoch: 2, viewers: 0, held: false, relayed: false };
   const at = (nowMs: number) => ({ limits, nowMs });
   expect(observed(room, stream, at(3999))).toBeUndefined();
   expect(observed(room, stream, at(4000))).toBe('carried');

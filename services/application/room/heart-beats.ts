@@ -6,6 +6,7 @@ import { commonErrors } from '@gala/protocol/errors';
 import { shardOfRoom } from '@gala/protocol/ids';
 import type { RoomConfig } from './config.ts';
 import type { RoomEvents } from './events.ts';
+import { RelayedViewers } from './relayed-viewers.ts';
 import { moveRoom, type Room } from './room.ts';
 import { decide, timeoutMs, type RoomEvent } from './state.ts';
 import { listOfEdges, saveViewers, type ViewerCount } from './store/live.ts';
@@ -22,6 +23,8 @@ export interface EdgeStream {
   readonly epoch: number;
   readonly viewers: number;
   readonly held: boolean;
+  /** A copy of the owner's stream: its viewers count, all else is for the owner to say. */
+  readonly relayed: boolean;
 }
 
 export interface HeartBeatParts {
@@ -46,14 +49,16 @@ type Beats = Map<string, Beat>;
  */
 export class HeartBeats {
   readonly #parts: HeartBeatParts;
+  readonly #relayed: RelayedViewers;
   #waiting: Beats = new Map();
   #isRunning = false;
 
   constructor(parts: HeartBeatParts) {
     this.#parts = parts;
+    this.#relayed = new RelayedViewers(parts.clock);
   }
 
-  /** Ids of the rooms that this edge must stop: ended, or owned by another edge. */
+  /** Ids of the rooms that this edge must stop: ended, or owned by another edge unless it relays them. */
   report(edgeId: string, streams: readonly EdgeStream[]): Promise<number[]> {
     const byRoom = new Map(streams.map((stream) => [stream.roomId, stream]));
     const same = this.#waiting.get(edgeId);
@@ -61,6 +66,8 @@ export class HeartBeats {
     else if (this.#waiting.size >= edgesMax) throw new CodedError(commonErrors, 'RATE_LIMITED');
     const beat = same ?? { streams: byRoom, stops: new Set(), answer: Promise.withResolvers<number[]>() };
     this.#waiting.set(edgeId, beat);
+    const copies = streams.filter(({ relayed }) => relayed);
+    this.#relayed.note(edgeId, new Map(copies.map(({ roomId, viewers }) => [roomId, viewers])));
     if (!this.#isRunning) void this.#run();
     return beat.answer.promise;
   }
@@ -92,15 +99,20 @@ export class HeartBeats {
   }
 
   async #settle(database: Database, beats: Beats): Promise<void> {
-    const rooms = await listOfEdges(database.pool, [...beats.keys()]);
+    const isHere = (roomId: number): boolean =>
+      this.#parts.sql.shard(shardOfRoom(roomId)).name === database.name;
+    const copied = relayedRooms(beats).filter(isHere);
+    const rooms = await listOfEdges(database.pool, [...beats.keys()], copied);
+    const onAir = new Set(rooms.map((room) => room.roomId));
     const owned = new Set(rooms.map((room) => ownership(room.edgeId, room.roomId)));
     for (const [edgeId, beat] of beats) {
-      for (const roomId of beat.streams.keys()) {
-        const isHere = this.#parts.sql.shard(shardOfRoom(roomId)).name === database.name;
-        if (isHere && !owned.has(ownership(edgeId, roomId))) beat.stops.add(roomId);
+      for (const { roomId, relayed } of beat.streams.values()) {
+        const mayGoOn = relayed ? onAir.has(roomId) : owned.has(ownership(edgeId, roomId));
+        if (!mayGoOn && isHere(roomId)) beat.stops.add(roomId);
       }
     }
-    await this.#write(database, rooms, beats);
+    const ofBeats = rooms.filter(({ edgeId }) => beats.has(edgeId));
+    await this.#write(database, ofBeats, beats);
   }
 
   async #write(database: Database, rooms: readonly Room[], beats: Beats): Promise<void> {
@@ -109,8 +121,10 @@ export class HeartBeats {
     const counts: ViewerCount[] = [];
     const changes: (RoomChange & { readonly event: RoomEvent })[] = [];
     for (const room of rooms) {
-      const stream = beats.get(room.edgeId)?.streams.get(room.roomId);
-      const viewers = Math.min(stream?.viewers ?? 0, viewersMax);
+      const named = beats.get(room.edgeId)?.streams.get(room.roomId);
+      // Who says that it has a copy of its own room is about to hand it over.
+      const stream = named?.relayed ? undefined : named;
+      const viewers = Math.min((stream?.viewers ?? 0) + this.#relayed.of(room.roomId), viewersMax);
       if (stream?.epoch === room.epoch && viewers !== room.viewers) counts.push({ ...stream, viewers });
       const event = observed(room, stream, { limits, nowMs });
       const after = event ? moveRoom(room, decide(room.state, event), { nowMs }) : room;
@@ -145,6 +159,14 @@ export function observed(
   }
   if (unchangedMs < limits.settleMs) return undefined;
   return stream.held ? 'carriedHeld' : 'carried';
+}
+
+function relayedRooms(beats: Beats): number[] {
+  const rooms = new Set<number>();
+  for (const { streams } of beats.values()) {
+    for (const { roomId, relayed } of streams.values()) if (relayed) rooms.add(roomId);
+  }
+  return [...rooms];
 }
 
 function ownership(edgeId: string, roomId: number): string {

@@ -6,8 +6,9 @@ import { shardOfUser } from '@gala/protocol/ids';
 import type { Transaction } from './store/connection.ts';
 import type { RoomEvents } from './events.ts';
 import type { Reads } from './reads.ts';
-import type { Host, Visibility } from './room.ts';
-import { insertHost, lockHost, saveHost } from './store/hosts.ts';
+import { checkHostMedia, noHostMedia } from './host-media.ts';
+import type { Host, HostMedia, Visibility } from './room.ts';
+import { insertHost, lockHost, saveHost, saveHostMedia } from './store/hosts.ts';
 import { lockPresentRoom, saveRooms } from './store/rooms.ts';
 import { createStreamKey } from './stream-key.ts';
 
@@ -54,6 +55,7 @@ export class Hosts {
       streamKeyVersion: 1,
       sessionCount: 0,
       createdAtMs: this.#parts.clock.nowMs(),
+      media: noHostMedia,
     };
     const isNew = await this.#parts.sql.tx(shardOfUser(hostId), (client) => insertHost(client, host));
     if (!isNew) throw new CodedError(roomErrors, 'HOST_EXISTS');
@@ -79,6 +81,19 @@ export class Hosts {
     });
     this.#parts.reads.forget({ hostId, roomId: changed.roomId });
     return changed.host;
+  }
+
+  /**
+   * Replaces all of it. A stream that is on air follows at its next publish.
+   * @throws CodedError HOST_UNKNOWN, INVALID_REQUEST
+   */
+  async updateMedia(hostId: number, media: HostMedia): Promise<HostMedia> {
+    const checked = checkHostMedia(media);
+    const isKnown = await saveHostMedia(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId, checked);
+    if (!isKnown) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
+    this.#parts.events.hostMediaChanged(hostId, checked);
+    this.#parts.reads.forget({ hostId });
+    return checked;
   }
 
   /** The old key stops working with this; a publisher that is on air goes on until it leaves. */

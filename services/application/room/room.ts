@@ -31,6 +31,15 @@ export interface Room {
   readonly reportSequence: number;
 }
 
+/** What is done with a host's streams beside showing them. The URLs may hold keys: they are never logged. */
+export interface HostMedia {
+  readonly record: boolean;
+  /** RTMP or RTMPS, 8 at most. */
+  readonly forwardUrls: readonly string[];
+  /** What the edge pulls while somebody watches and the host does not publish; empty for none. */
+  readonly sourceUrl: string;
+}
+
 export interface Host {
   readonly hostId: number;
   /** Login name of the user, for the permanent page. */
@@ -42,6 +51,7 @@ export interface Host {
   /** Sessions begun or scheduled so far; the session part of the last room id. */
   readonly sessionCount: number;
   readonly createdAtMs: number;
+  readonly media: HostMedia;
 }
 
 export interface RoomPlan {

@@ -1,6 +1,7 @@
 import { CodedError, hasCode } from '@gala/lib/error';
 import { mapErrors, type Handlers } from '@gala/lib/rpc';
 import { outageCodes } from '@gala/lib/sql';
+import type { Tracer } from '@gala/lib/trace';
 import { commonErrors } from '@gala/protocol/errors';
 import { roomIdMax, userIdMax } from '@gala/protocol/ids';
 import * as wire from '@gala/protocol/room';
@@ -8,7 +9,9 @@ import type { Admission } from './admission.ts';
 import type { HeartBeats } from './heart-beats.ts';
 import type { HostChange, Hosts } from './hosts.ts';
 import type { LiveList } from './live-list.ts';
-import type { Host, Room, Visibility } from './room.ts';
+import type { Recordings } from './recordings.ts';
+import { recordingOf, wireRecording } from './recording-wire.ts';
+import type { Host, HostMedia, Room, Visibility } from './room.ts';
 import type { Rooms, StreamEvent } from './rooms.ts';
 import type { RoomState } from './state.ts';
 
@@ -22,13 +25,20 @@ export interface RoutedParts {
   readonly admission: Admission;
   readonly heartBeats: HeartBeats;
   readonly liveList: LiveList;
+  readonly recordings: Recordings;
   readonly holdMs: number;
+  readonly tracer: Tracer;
 }
 
 /** Operations of the protocol as calls of the domain; conversions happen here and nowhere else. */
 export function createHandlers(parts: RoutedParts): Handlers<typeof wire.RoomService> {
   return mapErrors(
-    { ...hostHandlers(parts), ...roomHandlers(parts), ...streamHandlers(parts) },
+    {
+      ...hostHandlers(parts),
+      ...roomHandlers(parts),
+      ...streamHandlers(parts),
+      ...recordingHandlers(parts),
+    },
     toProtocolError,
   );
 }
@@ -40,7 +50,9 @@ type HandlersOf<Names extends keyof Handlers<typeof wire.RoomService>> = Pick<
 
 function hostHandlers({
   hosts,
-}: RoutedParts): HandlersOf<'createHost' | 'getHost' | 'updateHost' | 'rotateStreamKey'> {
+}: RoutedParts): HandlersOf<
+  'createHost' | 'getHost' | 'updateHost' | 'rotateStreamKey' | 'getHostMedia' | 'updateHostMedia'
+> {
   return {
     createHost: async ({ userId, name, title }) => {
       const { host, streamKey } = await hosts.create({ hostId: userIdOf(userId), name, title });
@@ -57,6 +69,14 @@ function hostHandlers({
     rotateStreamKey: async ({ hostId }) => {
       const { streamKey } = await hosts.rotateStreamKey(userIdOf(hostId));
       return { streamKey };
+    },
+    getHostMedia: async ({ hostId }) => {
+      const { media } = await hosts.get(userIdOf(hostId));
+      return { media: wireMedia(media) };
+    },
+    updateHostMedia: async ({ hostId, media }) => {
+      if (!media) throw invalid('media');
+      return { media: wireMedia(await hosts.updateMedia(userIdOf(hostId), media)) };
     },
   };
 }
@@ -88,11 +108,22 @@ function streamHandlers({
   admission,
   heartBeats,
   holdMs,
-}: RoutedParts): HandlersOf<'admitPublish' | 'reportStream' | 'reportEdge'> {
+  tracer,
+}: RoutedParts): HandlersOf<'admitPublish' | 'admitPull' | 'reportStream' | 'reportEdge'> {
   return {
-    admitPublish: async ({ streamKey, edgeId, remoteAddress }) => {
-      const room = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
-      return { room: wireRoom(room), holdMs };
+    admitPublish: async ({ streamKey, edgeId, remoteAddress, onlyCheck }, { traceparent }) => {
+      using span = tracer.start('room.admitPublish', { parent: traceparent });
+      const asked = { streamKey, edgeId: edgeIdOf(edgeId), remoteAddress };
+      const { room, media } = await (onlyCheck ? admission.check(asked) : admission.admit(asked));
+      span.set('roomId', room.roomId).set('epoch', room.epoch);
+      return { room: wireRoom(room), holdMs, media: wireMedia(media) };
+    },
+    admitPull: async ({ hostId, edgeId }) => {
+      const { room, media } = await admission.admitPull({
+        hostId: userIdOf(hostId),
+        edgeId: edgeIdOf(edgeId),
+      });
+      return { room: wireRoom(room), holdMs, media: wireMedia(media) };
     },
     reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason }) => {
       const answer = await rooms.report({
@@ -108,15 +139,51 @@ function streamHandlers({
     },
     reportEdge: async ({ edgeId, streams }) => {
       if (streams.length > streamsMax) throw invalid('streams');
-      const known = streams.map(({ roomId, epoch, viewers, held }) => ({
+      const known = streams.map(({ roomId, epoch, viewers, held, relayed }) => ({
         roomId: roomIdOf(roomId),
         epoch: Number(epoch),
         viewers,
         held,
+        relayed,
       }));
       const stops = await heartBeats.report(edgeIdOf(edgeId), known);
       return { stopRoomIds: stops.map(BigInt) };
     },
+  };
+}
+
+function recordingHandlers({
+  recordings,
+}: RoutedParts): HandlersOf<
+  'reportRecording' | 'listRecordings' | 'listHostRecordings' | 'removeRecordings' | 'listRemovals'
+> {
+  return {
+    reportRecording: async ({ recording }) => {
+      if (!recording) throw invalid('recording');
+      roomIdOf(recording.roomId);
+      await recordings.report(recordingOf(recording));
+      return {};
+    },
+    listRecordings: async ({ roomId }) => ({
+      recordings: (await recordings.ofRoom(roomIdOf(roomId))).map(wireRecording),
+    }),
+    listHostRecordings: async ({ hostId, limit, beforeRoomId }) => {
+      const page = { limit, beforeRoomId: Number(beforeRoomId) };
+      const recorded = await recordings.ofHost(userIdOf(hostId), page);
+      return {
+        rooms: recorded.map((each) => ({
+          room: wireRoom(each.room),
+          recordings: each.recordings.map(wireRecording),
+        })),
+      };
+    },
+    removeRecordings: async ({ roomId }) => {
+      await recordings.remove(roomIdOf(roomId));
+      return {};
+    },
+    listRemovals: async ({ folder }) => ({
+      recordings: (await recordings.removals(folder)).map(wireRecording),
+    }),
   };
 }
 
@@ -156,6 +223,10 @@ function wireHost(host: Host) {
     createdAtMs: BigInt(host.createdAtMs),
     sessionCount: host.sessionCount,
   };
+}
+
+function wireMedia({ record, forwardUrls, sourceUrl }: HostMedia) {
+  return { record, forwardUrls: [...forwardUrls], sourceUrl };
 }
 
 function wireRoom(room: Room) {

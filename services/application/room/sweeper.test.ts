@@ -131,7 +131,7 @@ test('an outage of the database ends no room: edges first say what they still ca
   await expect.poll(() => world.sql.healthy(), { timeout: 10_000 }).toBe(true);
   const { room: orphan } = await onAir('edge-lost-4');
   await expectRoom(orphan, { state: 'hold' });
-  const stream = { roomId: room.roomId, epoch: room.epoch, viewers: 5, held: false };
+  const stream = { roomId: room.roomId, epoch: room.epoch, viewers: 5, held: false, relayed: false };
   await world.heartBeats.report('edge-steady', [stream]);
   await expectRoom(room, { state: 'live', viewers: 5 });
 }, 30_000);

@@ -1,8 +1,9 @@
 import { shardOfUser } from '@gala/protocol/ids';
 import type { Connection, Transaction } from './connection.ts';
-import type { Host, Visibility } from '../room.ts';
+import type { Host, HostMedia, Visibility } from '../room.ts';
 
 const columns = `host_id, name, title, visibility, stream_key_hash, stream_key_version, session_count, created_at_ms`;
+const columnsRead = `${columns}, record, forward_urls, source_url`;
 
 interface HostRow {
   host_id: number;
@@ -13,12 +14,15 @@ interface HostRow {
   stream_key_version: number;
   session_count: number;
   created_at_ms: number;
+  record: boolean;
+  forward_urls: string[];
+  source_url: string;
 }
 
 export async function findHost(db: Connection, hostId: number): Promise<Host | undefined> {
   const { rows } = await db.query<HostRow>({
     name: 'room-find-host',
-    text: `select ${columns} from room_host where shard = $1 and host_id = $2`,
+    text: `select ${columnsRead} from room_host where shard = $1 and host_id = $2`,
     values: [shardOfUser(hostId), hostId],
   });
   return rows[0] && hostOf(rows[0]);
@@ -28,13 +32,13 @@ export async function findHost(db: Connection, hostId: number): Promise<Host | u
 export async function lockHost(client: Transaction, hostId: number): Promise<Host | undefined> {
   const { rows } = await client.query<HostRow>({
     name: 'room-lock-host',
-    text: `select ${columns} from room_host where shard = $1 and host_id = $2 for update`,
+    text: `select ${columnsRead} from room_host where shard = $1 and host_id = $2 for update`,
     values: [shardOfUser(hostId), hostId],
   });
   return rows[0] && hostOf(rows[0]);
 }
 
-/** False when the host is there already. */
+/** False when the host is there already. A new one has no media settings. */
 export async function insertHost(client: Transaction, host: Host): Promise<boolean> {
   const { rowCount } = await client.query(
     `insert into room_host (shard, ${columns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -44,7 +48,7 @@ export async function insertHost(client: Transaction, host: Host): Promise<boole
   return rowCount === 1;
 }
 
-/** Writes what of a locked host may change: all but its id and the time it was made. */
+/** Writes what of a locked host may change: all but its id, the time it was made and its media settings. */
 export async function saveHost(client: Transaction, host: Host): Promise<void> {
   await client.query({
     name: 'room-save-host',
@@ -53,6 +57,21 @@ export async function saveHost(client: Transaction, host: Host): Promise<void> {
            where shard = $1 and host_id = $2`,
     values: [shardOfUser(host.hostId), ...valuesOf(host).slice(0, -1)],
   });
+}
+
+/** False when there is no such host. */
+export async function saveHostMedia(
+  db: Connection,
+  hostId: number,
+  { record, forwardUrls, sourceUrl }: HostMedia,
+): Promise<boolean> {
+  const { rowCount } = await db.query({
+    name: 'room-save-host-media',
+    text: `update room_host set record = $3, forward_urls = $4, source_url = $5
+           where shard = $1 and host_id = $2`,
+    values: [shardOfUser(hostId), hostId, record, forwardUrls, sourceUrl],
+  });
+  return rowCount === 1;
 }
 
 function valuesOf(host: Host): unknown[] {
@@ -71,5 +90,6 @@ function hostOf(row: HostRow): Host {
     streamKeyVersion: row.stream_key_version,
     sessionCount: row.session_count,
     createdAtMs: row.created_at_ms,
+    media: { record: row.record, forwardUrls: row.forward_urls, sourceUrl: row.source_url },
   };
 }

@@ -31,13 +31,22 @@ export async function countLive(db: Connection): Promise<number> {
   return rows[0].count;
 }
 
-/** Every room on air that one of these edges owns. */
-export async function listOfEdges(db: Connection, edgeIds: readonly string[]): Promise<Room[]> {
+/** Every room on air that one of these edges owns, and those of `roomIds` that are on air anywhere. */
+export async function listOfEdges(
+  db: Connection,
+  edgeIds: readonly string[],
+  roomIds: readonly number[] = [],
+): Promise<Room[]> {
   const { rows } = await db.query<RoomRow>({
     name: 'room-list-of-edges',
     text: `select ${roomColumns} from ${roomTables}
-           where room.state in ('live', 'hold') and room.edge_id = any($1::text[])`,
-    values: [edgeIds],
+           where room.state in ('live', 'hold') and room.edge_id = any($1::text[])
+           union
+           select ${roomColumns} from ${roomTables}
+           join unnest($2::smallint[], $3::bigint[]) as copied (shard, room_id)
+             on room.shard = copied.shard and room.room_id = copied.room_id
+           where room.state in ('live', 'hold')`,
+    values: [edgeIds, roomIds.map(shardOfRoom), roomIds],
   });
   return rows.map(roomOf);
 }

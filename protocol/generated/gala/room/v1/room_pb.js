@@ -8,7 +8,7 @@ import { enumDesc, fileDesc, messageDesc, serviceDesc, tsEnum } from "@bufbuild/
  * Describes the file gala/room/v1/room.proto.
  */
 export const file_gala_room_v1_room = /*@__PURE__*/
-  fileDesc("ChdnYWxhL3Jvb20vdjEvcm9vbS5wcm90bxIMZ2FsYS5yb29tLnYxIpABCgRIb3N0Eg8KB2hvc3RfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCRIsCgp2aXNpYmlsaXR5GAQgASgOMhguZ2FsYS5yb29tLnYxLlZpc2liaWxpdHkSFQoNY3JlYXRlZF9hdF9tcxgFIAEoBBIVCg1zZXNzaW9uX2NvdW50GAYgASgNIuYCCgRSb29tEg8KB3Jvb21faWQYASABKAQSDwoHaG9zdF9pZBgCIAEoBBIRCglob3N0X25hbWUYAyABKAkSDQoFdGl0bGUYBCABKAkSJgoFc3RhdGUYBSABKA4yFy5nYWxhLnJvb20udjEuUm9vbVN0YXRlEiwKCnZpc2liaWxpdHkYBiABKA4yGC5nYWxhLnJvb20udjEuVmlzaWJpbGl0eRINCgVlcG9jaBgHIAEoBBIVCg1jcmVhdGVkX2F0X21zGAggASgEEhUKDXN0YXJ0ZWRfYXRfbXMYCSABKAQSEgoKaGVsZF9hdF9tcxgKIAEoBBITCgtlbmRlZF9hdF9tcxgLIAEoBBIPCgd2aWV3ZXJzGAwgASgNEhIKCmVuZF9yZWFzb24YDSABKAkSDwoHZWRnZV9pZBgOIAEoCRITCgt2aWRlb19jb2RlYxgPIAEoCRITCgthdWRpb19jb2RlYxgQIAEoCSJFCglIb3N0TWVkaWESDgoGcmVjb3JkGAEgASgIEhQKDGZvcndhcmRfdXJscxgCIAMoCRISCgpzb3VyY2VfdXJsGAMgASgJIkEKEUNyZWF0ZUhvc3RSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCSJKChJDcmVhdGVIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0EhIKCnN0cmVhbV9rZXkYAiABKAkiIQoOR2V0SG9zdFJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBCIzCg9HZXRIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0IoQBChFVcGRhdGVIb3N0UmVxdWVzdBIPCgdob3N0X2lkGAEgASgEEhIKBXRpdGxlGAIgASgJSACIAQESMQoKdmlzaWJpbGl0eRgDIAEoDjIYLmdhbGEucm9vbS52MS5WaXNpYmlsaXR5SAGIAQFCCAoGX3RpdGxlQg0KC192aXNpYmlsaXR5IjYKElVwZGF0ZUhvc3RSZXNwb25zZRIgCgRob3N0GAEgASgLMhIuZ2FsYS5yb29tLnYxLkhvc3QiKQoWUm90YXRlU3RyZWFtS2V5UmVxdWVzdBIPCgdob3N0X2lkGAEgASgEIi0KF1JvdGF0ZVN0cmVhbUtleVJlc3BvbnNlEhIKCnN0cmVhbV9rZXkYASABKAkiYQoRQ3JlYXRlUm9vbVJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBBINCgV0aXRsZRgCIAEoCRIsCgp2aXNpYmlsaXR5GAMgASgOMhguZ2FsYS5yb29tLnYxLlZpc2liaWxpdHkiNgoSQ3JlYXRlUm9vbVJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbSIhCg5HZXRSb29tUmVxdWVzdBIPCgdyb29tX2lkGAEgASgEIjMKD0dldFJvb21SZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20iKAoVR2V0UHJlc2VudFJvb21SZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAQiOgoWR2V0UHJlc2VudFJvb21SZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20iMAoPTGlzdExpdmVSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNEg4KBmN1cnNvchgCIAEoCSJZChBMaXN0TGl2ZVJlc3BvbnNlEiEKBXJvb21zGAEgAygLMhIuZ2FsYS5yb29tLnYxLlJvb20SEwoLbmV4dF9jdXJzb3IYAiABKAkSDQoFdG90YWwYAyABKA0iMQoORW5kUm9vbVJlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBBIOCgZyZWFzb24YAiABKAkiMwoPRW5kUm9vbVJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbSJSChNBZG1pdFB1Ymxpc2hSZXF1ZXN0EhIKCnN0cmVhbV9rZXkYASABKAkSDwoHZWRnZV9pZBgCIAEoCRIWCg5yZW1vdGVfYWRkcmVzcxgDIAEoCSJxChRBZG1pdFB1Ymxpc2hSZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20SDwoHaG9sZF9tcxgCIAEoDRImCgVtZWRpYRgDIAEoCzIXLmdhbGEucm9vbS52MS5Ib3N0TWVkaWEivAEKE1JlcG9ydFN0cmVhbVJlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBBINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoDRIoCgVldmVudBgEIAEoDjIZLmdhbGEucm9vbS52MS5TdHJlYW1FdmVudBIPCgdlZGdlX2lkGAUgASgJEg4KBnJlYXNvbhgGIAEoCRITCgt2aWRlb19jb2RlYxgHIAEoCRITCgthdWRpb19jb2RlYxgIIAEoCSJiChRSZXBvcnRTdHJlYW1SZXNwb25zZRIoCgVvcmRlchgBIAEoDjIZLmdhbGEucm9vbS52MS5TdHJlYW1PcmRlchIgCgRyb29tGAIgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20idQoKRWRnZVN0cmVhbRIPCgdyb29tX2lkGAEgASgEEg0KBWVwb2NoGAIgASgEEg8KB3ZpZXdlcnMYAyABKA0SFwoPYml0c19wZXJfc2Vjb25kGAQgASgEEgwKBGhlbGQYBSABKAgSDwoHcmVsYXllZBgGIAEoCCJPChFSZXBvcnRFZGdlUmVxdWVzdBIPCgdlZGdlX2lkGAEgASgJEikKB3N0cmVhbXMYAiADKAsyGC5nYWxhLnJvb20udjEuRWRnZVN0cmVhbSIrChJSZXBvcnRFZGdlUmVzcG9uc2USFQoNc3RvcF9yb29tX2lkcxgBIAMoBCp/CglSb29tU3RhdGUSGgoWUk9PTV9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJPT01fU1RBVEVfQ1JFQVRFRBABEhMKD1JPT01fU1RBVEVfTElWRRACEhMKD1JPT01fU1RBVEVfSE9MRBADEhQKEFJPT01fU1RBVEVfRU5ERUQQBCpXCgpWaXNpYmlsaXR5EhoKFlZJU0lCSUxJVFlfVU5TUEVDSUZJRUQQABIVChFWSVNJQklMSVRZX1BVQkxJQxABEhYKElZJU0lCSUxJVFlfUFJJVkFURRACKqwBCgtTdHJlYW1FdmVudBIcChhTVFJFQU1fRVZFTlRfVU5TUEVDSUZJRUQQABIYChRTVFJFQU1fRVZFTlRfU1RBUlRFRBABEhUKEVNUUkVBTV9FVkVOVF9IRUxEEAISGAoUU1RSRUFNX0VWRU5UX1NUT1BQRUQQAxIXChNTVFJFQU1fRVZFTlRfRkFJTEVEEAQSGwoXU1RSRUFNX0VWRU5UX1RBS0VOX09WRVIQBSpaCgtTdHJlYW1PcmRlchIcChhTVFJFQU1fT1JERVJfVU5TUEVDSUZJRUQQABIWChJTVFJFQU1fT1JERVJfR09fT04QARIVChFTVFJFQU1fT1JERVJfU1RPUBACMt8HCgtSb29tU2VydmljZRJPCgpDcmVhdGVIb3N0Eh8uZ2FsYS5yb29tLnYxLkNyZWF0ZUhvc3RSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLkNyZWF0ZUhvc3RSZXNwb25zZRJGCgdHZXRIb3N0EhwuZ2FsYS5yb29tLnYxLkdldEhvc3RSZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLkdldEhvc3RSZXNwb25zZRJPCgpVcGRhdGVIb3N0Eh8uZ2FsYS5yb29tLnYxLlVwZGF0ZUhvc3RSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLlVwZGF0ZUhvc3RSZXNwb25zZRJeCg9Sb3RhdGVTdHJlYW1LZXkSJC5nYWxhLnJvb20udjEuUm90YXRlU3RyZWFtS2V5UmVxdWVzdBolLmdhbGEucm9vbS52MS5Sb3RhdGVTdHJlYW1LZXlSZXNwb25zZRJPCgpDcmVhdGVSb29tEh8uZ2FsYS5yb29tLnYxLkNyZWF0ZVJvb21SZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLkNyZWF0ZVJvb21SZXNwb25zZRJGCgdHZXRSb29tEhwuZ2FsYS5yb29tLnYxLkdldFJvb21SZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLkdldFJvb21SZXNwb25zZRJbCg5HZXRQcmVzZW50Um9vbRIjLmdhbGEucm9vbS52MS5HZXRQcmVzZW50Um9vbVJlcXVlc3QaJC5nYWxhLnJvb20udjEuR2V0UHJlc2VudFJvb21SZXNwb25zZRJJCghMaXN0TGl2ZRIdLmdhbGEucm9vbS52MS5MaXN0TGl2ZVJlcXVlc3QaHi5nYWxhLnJvb20udjEuTGlzdExpdmVSZXNwb25zZRJGCgdFbmRSb29tEhwuZ2FsYS5yb29tLnYxLkVuZFJvb21SZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLkVuZFJvb21SZXNwb25zZRJVCgxBZG1pdFB1Ymxpc2gSIS5nYWxhLnJvb20udjEuQWRtaXRQdWJsaXNoUmVxdWVzdBoiLmdhbGEucm9vbS52MS5BZG1pdFB1Ymxpc2hSZXNwb25zZRJVCgxSZXBvcnRTdHJlYW0SIS5nYWxhLnJvb20udjEuUmVwb3J0U3RyZWFtUmVxdWVzdBoiLmdhbGEucm9vbS52MS5SZXBvcnRTdHJlYW1SZXNwb25zZRJPCgpSZXBvcnRFZGdlEh8uZ2FsYS5yb29tLnYxLlJlcG9ydEVkZ2VSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLlJlcG9ydEVkZ2VSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChdnYWxhL3Jvb20vdjEvcm9vbS5wcm90bxIMZ2FsYS5yb29tLnYxIpABCgRIb3N0Eg8KB2hvc3RfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCRIsCgp2aXNpYmlsaXR5GAQgASgOMhguZ2FsYS5yb29tLnYxLlZpc2liaWxpdHkSFQoNY3JlYXRlZF9hdF9tcxgFIAEoBBIVCg1zZXNzaW9uX2NvdW50GAYgASgNIuYCCgRSb29tEg8KB3Jvb21faWQYASABKAQSDwoHaG9zdF9pZBgCIAEoBBIRCglob3N0X25hbWUYAyABKAkSDQoFdGl0bGUYBCABKAkSJgoFc3RhdGUYBSABKA4yFy5nYWxhLnJvb20udjEuUm9vbVN0YXRlEiwKCnZpc2liaWxpdHkYBiABKA4yGC5nYWxhLnJvb20udjEuVmlzaWJpbGl0eRINCgVlcG9jaBgHIAEoBBIVCg1jcmVhdGVkX2F0X21zGAggASgEEhUKDXN0YXJ0ZWRfYXRfbXMYCSABKAQSEgoKaGVsZF9hdF9tcxgKIAEoBBITCgtlbmRlZF9hdF9tcxgLIAEoBBIPCgd2aWV3ZXJzGAwgASgNEhIKCmVuZF9yZWFzb24YDSABKAkSDwoHZWRnZV9pZBgOIAEoCRITCgt2aWRlb19jb2RlYxgPIAEoCRITCgthdWRpb19jb2RlYxgQIAEoCSJFCglIb3N0TWVkaWESDgoGcmVjb3JkGAEgASgIEhQKDGZvcndhcmRfdXJscxgCIAMoCRISCgpzb3VyY2VfdXJsGAMgASgJIkEKEUNyZWF0ZUhvc3RSZXF1ZXN0Eg8KB3VzZXJfaWQYASABKAQSDAoEbmFtZRgCIAEoCRINCgV0aXRsZRgDIAEoCSJKChJDcmVhdGVIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0EhIKCnN0cmVhbV9rZXkYAiABKAkiIQoOR2V0SG9zdFJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBCIzCg9HZXRIb3N0UmVzcG9uc2USIAoEaG9zdBgBIAEoCzISLmdhbGEucm9vbS52MS5Ib3N0IoQBChFVcGRhdGVIb3N0UmVxdWVzdBIPCgdob3N0X2lkGAEgASgEEhIKBXRpdGxlGAIgASgJSACIAQESMQoKdmlzaWJpbGl0eRgDIAEoDjIYLmdhbGEucm9vbS52MS5WaXNpYmlsaXR5SAGIAQFCCAoGX3RpdGxlQg0KC192aXNpYmlsaXR5IjYKElVwZGF0ZUhvc3RSZXNwb25zZRIgCgRob3N0GAEgASgLMhIuZ2FsYS5yb29tLnYxLkhvc3QiKQoWUm90YXRlU3RyZWFtS2V5UmVxdWVzdBIPCgdob3N0X2lkGAEgASgEIi0KF1JvdGF0ZVN0cmVhbUtleVJlc3BvbnNlEhIKCnN0cmVhbV9rZXkYASABKAkiJgoTR2V0SG9zdE1lZGlhUmVxdWVzdBIPCgdob3N0X2lkGAEgASgEIj4KFEdldEhvc3RNZWRpYVJlc3BvbnNlEiYKBW1lZGlhGAEgASgLMhcuZ2FsYS5yb29tLnYxLkhvc3RNZWRpYSJRChZVcGRhdGVIb3N0TWVkaWFSZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAQSJgoFbWVkaWEYAiABKAsyFy5nYWxhLnJvb20udjEuSG9zdE1lZGlhIkEKF1VwZGF0ZUhvc3RNZWRpYVJlc3BvbnNlEiYKBW1lZGlhGAEgASgLMhcuZ2FsYS5yb29tLnYxLkhvc3RNZWRpYSJhChFDcmVhdGVSb29tUmVxdWVzdBIPCgdob3N0X2lkGAEgASgEEg0KBXRpdGxlGAIgASgJEiwKCnZpc2liaWxpdHkYAyABKA4yGC5nYWxhLnJvb20udjEuVmlzaWJpbGl0eSI2ChJDcmVhdGVSb29tUmVzcG9uc2USIAoEcm9vbRgBIAEoCzISLmdhbGEucm9vbS52MS5Sb29tIiEKDkdldFJvb21SZXF1ZXN0Eg8KB3Jvb21faWQYASABKAQiMwoPR2V0Um9vbVJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbSIoChVHZXRQcmVzZW50Um9vbVJlcXVlc3QSDwoHaG9zdF9pZBgBIAEoBCI6ChZHZXRQcmVzZW50Um9vbVJlc3BvbnNlEiAKBHJvb20YASABKAsyEi5nYWxhLnJvb20udjEuUm9vbSIwCg9MaXN0TGl2ZVJlcXVlc3QSDQoFbGltaXQYASABKA0SDgoGY3Vyc29yGAIgASgJIlkKEExpc3RMaXZlUmVzcG9uc2USIQoFcm9vbXMYASADKAsyEi5nYWxhLnJvb20udjEuUm9vbRITCgtuZXh0X2N1cnNvchgCIAEoCRINCgV0b3RhbBgDIAEoDSIxCg5FbmRSb29tUmVxdWVzdBIPCgdyb29tX2lkGAEgASgEEg4KBnJlYXNvbhgCIAEoCSIzCg9FbmRSb29tUmVzcG9uc2USIAoEcm9vbRgBIAEoCzISLmdhbGEucm9vbS52MS5Sb29tImYKE0FkbWl0UHVibGlzaFJlcXVlc3QSEgoKc3RyZWFtX2tleRgBIAEoCRIPCgdlZGdlX2lkGAIgASgJEhYKDnJlbW90ZV9hZGRyZXNzGAMgASgJEhIKCm9ubHlfY2hlY2sYBCABKAgicQoUQWRtaXRQdWJsaXNoUmVzcG9uc2USIAoEcm9vbRgBIAEoCzISLmdhbGEucm9vbS52MS5Sb29tEg8KB2hvbGRfbXMYAiABKA0SJgoFbWVkaWEYAyABKAsyFy5nYWxhLnJvb20udjEuSG9zdE1lZGlhIrQBCglSZWNvcmRpbmcSDwoHcm9vbV9pZBgBIAEoBBIVCg1zdGFydGVkX2F0X21zGAIgASgEEg4KBmZvcm1hdBgDIAEoCRIOCgZmb2xkZXIYBCABKAkSEwoLZHVyYXRpb25fbXMYBSABKAQSDQoFYnl0ZXMYBiABKAQSKwoFc3RhdGUYByABKA4yHC5nYWxhLnJvb20udjEuUmVjb3JkaW5nU3RhdGUSDgoGcmVhc29uGAggASgJIkQKFlJlcG9ydFJlY29yZGluZ1JlcXVlc3QSKgoJcmVjb3JkaW5nGAEgASgLMhcuZ2FsYS5yb29tLnYxLlJlY29yZGluZyIZChdSZXBvcnRSZWNvcmRpbmdSZXNwb25zZSIoChVMaXN0UmVjb3JkaW5nc1JlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBCJFChZMaXN0UmVjb3JkaW5nc1Jlc3BvbnNlEisKCnJlY29yZGluZ3MYASADKAsyFy5nYWxhLnJvb20udjEuUmVjb3JkaW5nIl0KDFJlY29yZGVkUm9vbRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20SKwoKcmVjb3JkaW5ncxgCIAMoCzIXLmdhbGEucm9vbS52MS5SZWNvcmRpbmciUwoZTGlzdEhvc3RSZWNvcmRpbmdzUmVxdWVzdBIPCgdob3N0X2lkGAEgASgEEg0KBWxpbWl0GAIgASgNEhYKDmJlZm9yZV9yb29tX2lkGAMgASgEIkcKGkxpc3RIb3N0UmVjb3JkaW5nc1Jlc3BvbnNlEikKBXJvb21zGAEgAygLMhouZ2FsYS5yb29tLnYxLlJlY29yZGVkUm9vbSIqChdSZW1vdmVSZWNvcmRpbmdzUmVxdWVzdBIPCgdyb29tX2lkGAEgASgEIhoKGFJlbW92ZVJlY29yZGluZ3NSZXNwb25zZSIlChNMaXN0UmVtb3ZhbHNSZXF1ZXN0Eg4KBmZvbGRlchgBIAEoCSJDChRMaXN0UmVtb3ZhbHNSZXNwb25zZRIrCgpyZWNvcmRpbmdzGAEgAygLMhcuZ2FsYS5yb29tLnYxLlJlY29yZGluZyI0ChBBZG1pdFB1bGxSZXF1ZXN0Eg8KB2hvc3RfaWQYASABKAQSDwoHZWRnZV9pZBgCIAEoCSJuChFBZG1pdFB1bGxSZXNwb25zZRIgCgRyb29tGAEgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20SDwoHaG9sZF9tcxgCIAEoDRImCgVtZWRpYRgDIAEoCzIXLmdhbGEucm9vbS52MS5Ib3N0TWVkaWEivAEKE1JlcG9ydFN0cmVhbVJlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBBINCgVlcG9jaBgCIAEoBBIQCghzZXF1ZW5jZRgDIAEoDRIoCgVldmVudBgEIAEoDjIZLmdhbGEucm9vbS52MS5TdHJlYW1FdmVudBIPCgdlZGdlX2lkGAUgASgJEg4KBnJlYXNvbhgGIAEoCRITCgt2aWRlb19jb2RlYxgHIAEoCRITCgthdWRpb19jb2RlYxgIIAEoCSJiChRSZXBvcnRTdHJlYW1SZXNwb25zZRIoCgVvcmRlchgBIAEoDjIZLmdhbGEucm9vbS52MS5TdHJlYW1PcmRlchIgCgRyb29tGAIgASgLMhIuZ2FsYS5yb29tLnYxLlJvb20idQoKRWRnZVN0cmVhbRIPCgdyb29tX2lkGAEgASgEEg0KBWVwb2NoGAIgASgEEg8KB3ZpZXdlcnMYAyABKA0SFwoPYml0c19wZXJfc2Vjb25kGAQgASgEEgwKBGhlbGQYBSABKAgSDwoHcmVsYXllZBgGIAEoCCJPChFSZXBvcnRFZGdlUmVxdWVzdBIPCgdlZGdlX2lkGAEgASgJEikKB3N0cmVhbXMYAiADKAsyGC5nYWxhLnJvb20udjEuRWRnZVN0cmVhbSIrChJSZXBvcnRFZGdlUmVzcG9uc2USFQoNc3RvcF9yb29tX2lkcxgBIAMoBCp/CglSb29tU3RhdGUSGgoWUk9PTV9TVEFURV9VTlNQRUNJRklFRBAAEhYKElJPT01fU1RBVEVfQ1JFQVRFRBABEhMKD1JPT01fU1RBVEVfTElWRRACEhMKD1JPT01fU1RBVEVfSE9MRBADEhQKEFJPT01fU1RBVEVfRU5ERUQQBCpXCgpWaXNpYmlsaXR5EhoKFlZJU0lCSUxJVFlfVU5TUEVDSUZJRUQQABIVChFWSVNJQklMSVRZX1BVQkxJQxABEhYKElZJU0lCSUxJVFlfUFJJVkFURRACKqMBCg5SZWNvcmRpbmdTdGF0ZRIfChtSRUNPUkRJTkdfU1RBVEVfVU5TUEVDSUZJRUQQABIdChlSRUNPUkRJTkdfU1RBVEVfUkVDT1JESU5HEAESGAoUUkVDT1JESU5HX1NUQVRFX0RPTkUQAhIaChZSRUNPUkRJTkdfU1RBVEVfRkFJTEVEEAMSGwoXUkVDT1JESU5HX1NUQVRFX1JFTU9WRUQQBCqsAQoLU3RyZWFtRXZlbnQSHAoYU1RSRUFNX0VWRU5UX1VOU1BFQ0lGSUVEEAASGAoUU1RSRUFNX0VWRU5UX1NUQVJURUQQARIVChFTVFJFQU1fRVZFTlRfSEVMRBACEhgKFFNUUkVBTV9FVkVOVF9TVE9QUEVEEAMSFwoTU1RSRUFNX0VWRU5UX0ZBSUxFRBAEEhsKF1NUUkVBTV9FVkVOVF9UQUtFTl9PVkVSEAUqWgoLU3RyZWFtT3JkZXISHAoYU1RSRUFNX09SREVSX1VOU1BFQ0lGSUVEEAASFgoSU1RSRUFNX09SREVSX0dPX09OEAESFQoRU1RSRUFNX09SREVSX1NUT1AQAjLEDQoLUm9vbVNlcnZpY2USTwoKQ3JlYXRlSG9zdBIfLmdhbGEucm9vbS52MS5DcmVhdGVIb3N0UmVxdWVzdBogLmdhbGEucm9vbS52MS5DcmVhdGVIb3N0UmVzcG9uc2USRgoHR2V0SG9zdBIcLmdhbGEucm9vbS52MS5HZXRIb3N0UmVxdWVzdBodLmdhbGEucm9vbS52MS5HZXRIb3N0UmVzcG9uc2USTwoKVXBkYXRlSG9zdBIfLmdhbGEucm9vbS52MS5VcGRhdGVIb3N0UmVxdWVzdBogLmdhbGEucm9vbS52MS5VcGRhdGVIb3N0UmVzcG9uc2USXgoPUm90YXRlU3RyZWFtS2V5EiQuZ2FsYS5yb29tLnYxLlJvdGF0ZVN0cmVhbUtleVJlcXVlc3QaJS5nYWxhLnJvb20udjEuUm90YXRlU3RyZWFtS2V5UmVzcG9uc2USVQoMR2V0SG9zdE1lZGlhEiEuZ2FsYS5yb29tLnYxLkdldEhvc3RNZWRpYVJlcXVlc3QaIi5nYWxhLnJvb20udjEuR2V0SG9zdE1lZGlhUmVzcG9uc2USXgoPVXBkYXRlSG9zdE1lZGlhEiQuZ2FsYS5yb29tLnYxLlVwZGF0ZUhvc3RNZWRpYVJlcXVlc3QaJS5nYWxhLnJvb20udjEuVXBkYXRlSG9zdE1lZGlhUmVzcG9uc2USTwoKQ3JlYXRlUm9vbRIfLmdhbGEucm9vbS52MS5DcmVhdGVSb29tUmVxdWVzdBogLmdhbGEucm9vbS52MS5DcmVhdGVSb29tUmVzcG9uc2USRgoHR2V0Um9vbRIcLmdhbGEucm9vbS52MS5HZXRSb29tUmVxdWVzdBodLmdhbGEucm9vbS52MS5HZXRSb29tUmVzcG9uc2USWwoOR2V0UHJlc2VudFJvb20SIy5nYWxhLnJvb20udjEuR2V0UHJlc2VudFJvb21SZXF1ZXN0GiQuZ2FsYS5yb29tLnYxLkdldFByZXNlbnRSb29tUmVzcG9uc2USSQoITGlzdExpdmUSHS5nYWxhLnJvb20udjEuTGlzdExpdmVSZXF1ZXN0Gh4uZ2FsYS5yb29tLnYxLkxpc3RMaXZlUmVzcG9uc2USRgoHRW5kUm9vbRIcLmdhbGEucm9vbS52MS5FbmRSb29tUmVxdWVzdBodLmdhbGEucm9vbS52MS5FbmRSb29tUmVzcG9uc2USVQoMQWRtaXRQdWJsaXNoEiEuZ2FsYS5yb29tLnYxLkFkbWl0UHVibGlzaFJlcXVlc3QaIi5nYWxhLnJvb20udjEuQWRtaXRQdWJsaXNoUmVzcG9uc2USTAoJQWRtaXRQdWxsEh4uZ2FsYS5yb29tLnYxLkFkbWl0UHVsbFJlcXVlc3QaHy5nYWxhLnJvb20udjEuQWRtaXRQdWxsUmVzcG9uc2USVQoMUmVwb3J0U3RyZWFtEiEuZ2FsYS5yb29tLnYxLlJlcG9ydFN0cmVhbVJlcXVlc3QaIi5nYWxhLnJvb20udjEuUmVwb3J0U3RyZWFtUmVzcG9uc2USXgoPUmVwb3J0UmVjb3JkaW5nEiQuZ2FsYS5yb29tLnYxLlJlcG9ydFJlY29yZGluZ1JlcXVlc3QaJS5nYWxhLnJvb20udjEuUmVwb3J0UmVjb3JkaW5nUmVzcG9uc2USWwoOTGlzdFJlY29yZGluZ3MSIy5nYWxhLnJvb20udjEuTGlzdFJlY29yZGluZ3NSZXF1ZXN0GiQuZ2FsYS5yb29tLnYxLkxpc3RSZWNvcmRpbmdzUmVzcG9uc2USZwoSTGlzdEhvc3RSZWNvcmRpbmdzEicuZ2FsYS5yb29tLnYxLkxpc3RIb3N0UmVjb3JkaW5nc1JlcXVlc3QaKC5nYWxhLnJvb20udjEuTGlzdEhvc3RSZWNvcmRpbmdzUmVzcG9uc2USYQoQUmVtb3ZlUmVjb3JkaW5ncxIlLmdhbGEucm9vbS52MS5SZW1vdmVSZWNvcmRpbmdzUmVxdWVzdBomLmdhbGEucm9vbS52MS5SZW1vdmVSZWNvcmRpbmdzUmVzcG9uc2USVQoMTGlzdFJlbW92YWxzEiEuZ2FsYS5yb29tLnYxLkxpc3RSZW1vdmFsc1JlcXVlc3QaIi5nYWxhLnJvb20udjEuTGlzdFJlbW92YWxzUmVzcG9uc2USTwoKUmVwb3J0RWRnZRIfLmdhbGEucm9vbS52MS5SZXBvcnRFZGdlUmVxdWVzdBogLmdhbGEucm9vbS52MS5SZXBvcnRFZGdlUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * Describes the message gala.room.v1.Host.
@@ -88,123 +88,249 @@ export const RotateStreamKeyResponseSchema = /*@__PURE__*/
   messageDesc(file_gala_room_v1_room, 10);
 
 /**
+ * Describes the message gala.room.v1.GetHostMediaRequest.
+ * Use `create(GetHostMediaRequestSchema)` to create a new message.
+ */
+export const GetHostMediaRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 11);
+
+/**
+ * Describes the message gala.room.v1.GetHostMediaResponse.
+ * Use `create(GetHostMediaResponseSchema)` to create a new message.
+ */
+export const GetHostMediaResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 12);
+
+/**
+ * Describes the message gala.room.v1.UpdateHostMediaRequest.
+ * Use `create(UpdateHostMediaRequestSchema)` to create a new message.
+ */
+export const UpdateHostMediaRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 13);
+
+/**
+ * Describes the message gala.room.v1.UpdateHostMediaResponse.
+ * Use `create(UpdateHostMediaResponseSchema)` to create a new message.
+ */
+export const UpdateHostMediaResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 14);
+
+/**
  * Describes the message gala.room.v1.CreateRoomRequest.
  * Use `create(CreateRoomRequestSchema)` to create a new message.
  */
 export const CreateRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 11);
+  messageDesc(file_gala_room_v1_room, 15);
 
 /**
  * Describes the message gala.room.v1.CreateRoomResponse.
  * Use `create(CreateRoomResponseSchema)` to create a new message.
  */
 export const CreateRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 12);
+  messageDesc(file_gala_room_v1_room, 16);
 
 /**
  * Describes the message gala.room.v1.GetRoomRequest.
  * Use `create(GetRoomRequestSchema)` to create a new message.
  */
 export const GetRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 13);
+  messageDesc(file_gala_room_v1_room, 17);
 
 /**
  * Describes the message gala.room.v1.GetRoomResponse.
  * Use `create(GetRoomResponseSchema)` to create a new message.
  */
 export const GetRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 14);
+  messageDesc(file_gala_room_v1_room, 18);
 
 /**
  * Describes the message gala.room.v1.GetPresentRoomRequest.
  * Use `create(GetPresentRoomRequestSchema)` to create a new message.
  */
 export const GetPresentRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 15);
+  messageDesc(file_gala_room_v1_room, 19);
 
 /**
  * Describes the message gala.room.v1.GetPresentRoomResponse.
  * Use `create(GetPresentRoomResponseSchema)` to create a new message.
  */
 export const GetPresentRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 16);
+  messageDesc(file_gala_room_v1_room, 20);
 
 /**
  * Describes the message gala.room.v1.ListLiveRequest.
  * Use `create(ListLiveRequestSchema)` to create a new message.
  */
 export const ListLiveRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 17);
+  messageDesc(file_gala_room_v1_room, 21);
 
 /**
  * Describes the message gala.room.v1.ListLiveResponse.
  * Use `create(ListLiveResponseSchema)` to create a new message.
  */
 export const ListLiveResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 18);
+  messageDesc(file_gala_room_v1_room, 22);
 
 /**
  * Describes the message gala.room.v1.EndRoomRequest.
  * Use `create(EndRoomRequestSchema)` to create a new message.
  */
 export const EndRoomRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 19);
+  messageDesc(file_gala_room_v1_room, 23);
 
 /**
  * Describes the message gala.room.v1.EndRoomResponse.
  * Use `create(EndRoomResponseSchema)` to create a new message.
  */
 export const EndRoomResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 20);
+  messageDesc(file_gala_room_v1_room, 24);
 
 /**
  * Describes the message gala.room.v1.AdmitPublishRequest.
  * Use `create(AdmitPublishRequestSchema)` to create a new message.
  */
 export const AdmitPublishRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 21);
+  messageDesc(file_gala_room_v1_room, 25);
 
 /**
  * Describes the message gala.room.v1.AdmitPublishResponse.
  * Use `create(AdmitPublishResponseSchema)` to create a new message.
  */
 export const AdmitPublishResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 22);
+  messageDesc(file_gala_room_v1_room, 26);
+
+/**
+ * Describes the message gala.room.v1.Recording.
+ * Use `create(RecordingSchema)` to create a new message.
+ */
+export const RecordingSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 27);
+
+/**
+ * Describes the message gala.room.v1.ReportRecordingRequest.
+ * Use `create(ReportRecordingRequestSchema)` to create a new message.
+ */
+export const ReportRecordingRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 28);
+
+/**
+ * Describes the message gala.room.v1.ReportRecordingResponse.
+ * Use `create(ReportRecordingResponseSchema)` to create a new message.
+ */
+export const ReportRecordingResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 29);
+
+/**
+ * Describes the message gala.room.v1.ListRecordingsRequest.
+ * Use `create(ListRecordingsRequestSchema)` to create a new message.
+ */
+export const ListRecordingsRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 30);
+
+/**
+ * Describes the message gala.room.v1.ListRecordingsResponse.
+ * Use `create(ListRecordingsResponseSchema)` to create a new message.
+ */
+export const ListRecordingsResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 31);
+
+/**
+ * Describes the message gala.room.v1.RecordedRoom.
+ * Use `create(RecordedRoomSchema)` to create a new message.
+ */
+export const RecordedRoomSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 32);
+
+/**
+ * Describes the message gala.room.v1.ListHostRecordingsRequest.
+ * Use `create(ListHostRecordingsRequestSchema)` to create a new message.
+ */
+export const ListHostRecordingsRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 33);
+
+/**
+ * Describes the message gala.room.v1.ListHostRecordingsResponse.
+ * Use `create(ListHostRecordingsResponseSchema)` to create a new message.
+ */
+export const ListHostRecordingsResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 34);
+
+/**
+ * Describes the message gala.room.v1.RemoveRecordingsRequest.
+ * Use `create(RemoveRecordingsRequestSchema)` to create a new message.
+ */
+export const RemoveRecordingsRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 35);
+
+/**
+ * Describes the message gala.room.v1.RemoveRecordingsResponse.
+ * Use `create(RemoveRecordingsResponseSchema)` to create a new message.
+ */
+export const RemoveRecordingsResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 36);
+
+/**
+ * Describes the message gala.room.v1.ListRemovalsRequest.
+ * Use `create(ListRemovalsRequestSchema)` to create a new message.
+ */
+export const ListRemovalsRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 37);
+
+/**
+ * Describes the message gala.room.v1.ListRemovalsResponse.
+ * Use `create(ListRemovalsResponseSchema)` to create a new message.
+ */
+export const ListRemovalsResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 38);
+
+/**
+ * Describes the message gala.room.v1.AdmitPullRequest.
+ * Use `create(AdmitPullRequestSchema)` to create a new message.
+ */
+export const AdmitPullRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 39);
+
+/**
+ * Describes the message gala.room.v1.AdmitPullResponse.
+ * Use `create(AdmitPullResponseSchema)` to create a new message.
+ */
+export const AdmitPullResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_room, 40);
 
 /**
  * Describes the message gala.room.v1.ReportStreamRequest.
  * Use `create(ReportStreamRequestSchema)` to create a new message.
  */
 export const ReportStreamRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 23);
+  messageDesc(file_gala_room_v1_room, 41);
 
 /**
  * Describes the message gala.room.v1.ReportStreamResponse.
  * Use `create(ReportStreamResponseSchema)` to create a new message.
  */
 export const ReportStreamResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 24);
+  messageDesc(file_gala_room_v1_room, 42);
 
 /**
  * Describes the message gala.room.v1.EdgeStream.
  * Use `create(EdgeStreamSchema)` to create a new message.
  */
 export const EdgeStreamSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 25);
+  messageDesc(file_gala_room_v1_room, 43);
 
 /**
  * Describes the message gala.room.v1.ReportEdgeRequest.
  * Use `create(ReportEdgeRequestSchema)` to create a new message.
  */
 export const ReportEdgeRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 26);
+  messageDesc(file_gala_room_v1_room, 44);
 
 /**
  * Describes the message gala.room.v1.ReportEdgeResponse.
  * Use `create(ReportEdgeResponseSchema)` to create a new message.
  */
 export const ReportEdgeResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_room_v1_room, 27);
+  messageDesc(file_gala_room_v1_room, 45);
 
 /**
  * Describes the enum gala.room.v1.RoomState.
@@ -231,10 +357,22 @@ export const Visibility = /*@__PURE__*/
   tsEnum(VisibilitySchema);
 
 /**
+ * Describes the enum gala.room.v1.RecordingState.
+ */
+export const RecordingStateSchema = /*@__PURE__*/
+  enumDesc(file_gala_room_v1_room, 2);
+
+/**
+ * @generated from enum gala.room.v1.RecordingState
+ */
+export const RecordingState = /*@__PURE__*/
+  tsEnum(RecordingStateSchema);
+
+/**
  * Describes the enum gala.room.v1.StreamEvent.
  */
 export const StreamEventSchema = /*@__PURE__*/
-  enumDesc(file_gala_room_v1_room, 2);
+  enumDesc(file_gala_room_v1_room, 3);
 
 /**
  * @generated from enum gala.room.v1.StreamEvent
@@ -246,7 +384,7 @@ export const StreamEvent = /*@__PURE__*/
  * Describes the enum gala.room.v1.StreamOrder.
  */
 export const StreamOrderSchema = /*@__PURE__*/
-  enumDesc(file_gala_room_v1_room, 3);
+  enumDesc(file_gala_room_v1_room, 4);
 
 /**
  * @generated from enum gala.room.v1.StreamOrder
