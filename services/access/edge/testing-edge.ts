@@ -102,6 +102,8 @@ export interface TestEdgeOptions {
   /** Settings as environment variables. */
   readonly env?: Readonly<Record<string, string>>;
   readonly playKeys?: readonly PlayKey[];
+  /** What starts its native children; without it each one fails to start. */
+  readonly spawn?: Context['spawn'];
 }
 
 /** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
@@ -116,7 +118,8 @@ export interface TestEdge extends AsyncDisposable {
   metric(name: string): Promise<number>;
 }
 
-export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions = {}): Promise<TestEdge> {
+export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
+  const { env = {}, playKeys = [], spawn = spawnNothing } = options;
   await using stack = new AsyncDisposableStack();
   const logLines: string[] = [];
   const destination = { write: (line: string) => void logLines.push(line) };
@@ -149,10 +152,9 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     tracer: new Tracer({ clock: systemClock, logger, metrics }),
     advertiseHost: '127.0.0.1',
     listener: async (name) => (name === 'admin' ? admin : live),
+    spawn,
   };
   const running = stack.use(await role.start(context));
-  const metric = async (name: string): Promise<number> =>
-    Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await metrics.text())?.[1]);
   const owned = stack.move();
   return {
     rpc,
@@ -161,9 +163,17 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     adminPort: admin.port,
     rtmpUrl: running.addresses!.rtmp,
     logLines,
-    metric,
+    metric: async (name) => metricIn(await metrics.text(), name),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function metricIn(text: string, name: string): number {
+  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
+function spawnNothing(): never {
+  throw new Error('this test starts no child');
 }
 
 async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey[]): Promise<void> {
