@@ -84,7 +84,8 @@ const viewerWaitMsMax = 10_000;
 
 /** One room on air: one publisher at a time, one timeline, one GOP cache, and its audiences. */
 export class Stream {
-  readonly identity: StreamIdentity;
+  /** As the publish decision said last. */
+  identity: StreamIdentity;
   readonly stats: StreamStats;
   /** Viewers that have no connection that would stay: players of HLS. */
   readonly players = { count: 0, bytesOut: 0 };
@@ -356,10 +357,12 @@ export class Stream {
   }
 
   #open(): void {
+    // Those that come with the change of state are begun as they come.
+    const outputs = [...this.#outputs];
     this.#isOpen = true;
     this.#setState('live', 'tracks are known');
     for (const viewer of this.#waiting.take()) this.#place(viewer);
-    for (const output of this.#outputs) this.#beginOutput(output);
+    for (const output of outputs) this.#beginOutput(output);
   }
 
   #joinPoint(sequence: number): JoinPoint {
