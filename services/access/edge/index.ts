@@ -21,6 +21,7 @@ import { Play } from './play.ts';
 import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
 import { Pulls } from './pull/pulls.ts';
+import { openRecordings } from './record/open.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { serveOperators } from './operator.ts';
@@ -50,6 +51,7 @@ async function start(context: Context): Promise<RunningRole> {
   const ingestParts = { admission, gate: guards.gate, streams, reports, fanout, events, clock };
   const ingest = new Ingest({ ...ingestParts, config: config.edge });
   stack.use(openForwards(context, streams));
+  stack.use(await openRecordings(context, streams, guards.hooks));
   const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
   const play = new Play({
     clock,

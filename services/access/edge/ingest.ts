@@ -141,11 +141,12 @@ export class Ingest {
     throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED', { detail: 'the publisher did not wait' });
   }
 
-  #attach(stream: Stream, publisher: Publisher, { epoch, fromMemory }: Admitted): void {
+  #attach(stream: Stream, publisher: Publisher, { identity, epoch, fromMemory }: Admitted): void {
     const { events, reports } = this.#options;
     const before = stream.publisher;
     if (before) this.left(before, 'taken_over');
     stream.isOwner = true;
+    stream.identity = identity;
     stream.attach(publisher, Math.max(epoch, stream.epoch));
     stream.provisional = fromMemory;
     if (fromMemory) events.publishFromMemory(stream.roomId, publisher.remoteAddress);

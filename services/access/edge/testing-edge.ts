@@ -1,4 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
@@ -14,7 +16,16 @@ import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
 import { accountErrors, commonErrors, roomErrors } from '@gala/protocol/errors';
-import { RoomService, StreamEvent, StreamOrder, Visibility, type HostMedia } from '@gala/protocol/room';
+import {
+  RecordingState,
+  RoomService,
+  RoomState,
+  StreamEvent,
+  StreamOrder,
+  Visibility,
+  type HostMedia,
+  type Recording,
+} from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
 import { edgeSections, role } from './index.ts';
 import { bodies } from './testing.ts';
@@ -46,6 +57,10 @@ export class TestRooms {
   order = StreamOrder.GO_ON;
   stopRoomIds: number[] = [];
   readonly reports: TestReport[] = [];
+  readonly recordings: Recording[] = [];
+  /** What an edge is to remove. */
+  removals: Recording[] = [];
+  state = RoomState.LIVE;
   beats = 0;
 
   get handlers(): Handlers<typeof RoomService> {
@@ -62,6 +77,26 @@ export class TestRooms {
         const ids = { roomId: Number(roomId), epoch: Number(epoch) };
         this.reports.push({ ...ids, sequence, event: StreamEvent[event], reason });
         return { order: this.order };
+      },
+      reportRecording: async ({ recording }) => {
+        this.#check();
+        if (recording) this.recordings.push(recording);
+        return {};
+      },
+      listRecordings: async () => {
+        this.#check();
+        const last = new Map(this.recordings.map((each) => [`${each.startedAtMs}.${each.format}`, each]));
+        return { recordings: [...last.values()].filter(({ state }) => state !== RecordingState.REMOVED) };
+      },
+      listRemovals: async () => {
+        this.#check();
+        return { recordings: this.removals };
+      },
+      getRoom: async ({ roomId }) => {
+        this.#check();
+        return {
+          room: { roomId, hostId: 1n, hostName: 'Anna', visibility: this.visibility, state: this.state },
+        };
       },
       reportEdge: async () => {
         this.#check();
@@ -102,12 +137,15 @@ export interface TestEdgeOptions {
   /** Settings as environment variables. */
   readonly env?: Readonly<Record<string, string>>;
   readonly playKeys?: readonly PlayKey[];
+  /** What starts its native children; without it each one fails to start. */
+  readonly spawn?: Context['spawn'];
 }
 
 /** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
 export interface TestEdge extends AsyncDisposable {
   readonly rpc: Rpc;
   readonly rooms: TestRooms;
+  readonly dataFolder: string;
   readonly port: number;
   readonly adminPort: number;
   readonly rtmpUrl: string;
@@ -116,8 +154,11 @@ export interface TestEdge extends AsyncDisposable {
   metric(name: string): Promise<number>;
 }
 
-export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions = {}): Promise<TestEdge> {
+export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
+  const { env = {}, playKeys = [], spawn = spawnNothing } = options;
   await using stack = new AsyncDisposableStack();
+  const dataFolder = await mkdtemp(path.join(tmpdir(), 'gala-edge-'));
+  stack.defer(() => rm(dataFolder, { recursive: true, force: true }));
   const logLines: string[] = [];
   const destination = { write: (line: string) => void logLines.push(line) };
   const logger = createLogger({ name: 'test', level: 'debug', destination });
@@ -133,7 +174,7 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
   const rooms = new TestRooms();
   await servePeers(rpc, rooms, playKeys);
   const context: Context = {
-    dataFolder: tmpdir(),
+    dataFolder,
     processId: 'test-1',
     processName: 'test',
     settings: loadSettings(edgeSections, { env: { GALA_RTMP_PORT: '0', ...env } }),
@@ -149,21 +190,29 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     tracer: new Tracer({ clock: systemClock, logger, metrics }),
     advertiseHost: '127.0.0.1',
     listener: async (name) => (name === 'admin' ? admin : live),
+    spawn,
   };
   const running = stack.use(await role.start(context));
-  const metric = async (name: string): Promise<number> =>
-    Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await metrics.text())?.[1]);
   const owned = stack.move();
   return {
     rpc,
     rooms,
+    dataFolder,
     port: live.port,
     adminPort: admin.port,
     rtmpUrl: running.addresses!.rtmp,
     logLines,
-    metric,
+    metric: async (name) => metricIn(await metrics.text(), name),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function metricIn(text: string, name: string): number {
+  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
+function spawnNothing(): never {
+  throw new Error('this test starts no child');
 }
 
 async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey[]): Promise<void> {
