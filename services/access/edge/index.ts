@@ -15,9 +15,11 @@ import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
+import { openRelay } from './relay/index.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { mountStreams, showMetrics } from './routes.ts';
+import { Stream, type StreamIdentity } from './stream.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
 
@@ -28,17 +30,23 @@ export { edgeSections } from './sections.ts';
 export const role: Role = { name: 'edge', start };
 
 async function start(context: Context): Promise<RunningRole> {
-  const { clock, coord, logger, metrics, processId, rpc } = context;
+  const { clock, logger, metrics, processId, rpc, tracer } = context;
   const config = edgeConfig(context);
   const events = new EdgeEvents(logger, metrics);
   const rooms = rpc.client(RoomService);
   const streams = new Streams();
   const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
-  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, logger }));
+  const onStop = (stream: Stream): void => void relay.handover.stop(stream);
+  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, onStop, logger }));
   const fanout = new Fanout(clock);
+  const makeStream = (identity: StreamIdentity): Stream =>
+    new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
+  const relay = stack.use(await openRelay({ context, streams, makeStream }));
+  lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
-  const ingest = new Ingest({ admission, streams, reports, fanout, events, clock, config: config.edge });
+  const onOwned = (stream: Stream): void => relay.handover.claim(stream);
+  const ingest = new Ingest({ admission, streams, reports, events, tracer, makeStream, onOwned });
   stack.use(
     new Forwards({
       config: context.settings.get(forwardSection),
@@ -58,7 +66,6 @@ async function start(context: Context): Promise<RunningRole> {
     keys,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
-  stack.use(await coord.join('edge', { id: processId, data: {} }));
   const rtmp = stack.use(await openRtmp({ config: config.rtmp, ingest, play, events, metrics }));
   stack.defer(() => ingest.close());
   const blockedMax = config.edge.viewersMax;

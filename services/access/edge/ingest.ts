@@ -1,24 +1,24 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
+import type { Tracer } from '@gala/lib/trace';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
 import { StreamEvent } from '@gala/protocol/room';
 import { isUnreachable, type Admission, type Admitted } from './admission.ts';
-import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
-import type { Fanout } from './fanout.ts';
 import type { Reports } from './reports.ts';
-import { stoppedByRoom, Stream, type Publisher } from './stream.ts';
+import { StreamTrace } from './stream-trace.ts';
+import { edgeClosed, stoppedByRoom, type Publisher, type Stream, type StreamIdentity } from './stream.ts';
 import type { Streams } from './streams.ts';
 
 export interface IngestOptions {
   readonly admission: Admission;
   readonly streams: Streams;
   readonly reports: Reports;
-  readonly fanout: Fanout;
   readonly events: EdgeEvents;
-  readonly clock: Clock;
-  readonly config: EdgeConfig['edge'];
+  readonly tracer: Tracer;
+  /** Told of each publisher that is on air here, and of each change of its epoch. */
+  readonly onOwned: (stream: Stream) => void;
+  readonly makeStream: (identity: StreamIdentity) => Stream;
 }
 
 export interface PublishAttempt {
@@ -30,8 +30,6 @@ export interface PublishAttempt {
 
 /** How often a publisher that was admitted from memory asks again. */
 const reconcileMs = 2_000;
-/** Why a stream ended whose edge is closing: its room is held, so that the publisher finds it again. */
-const edgeClosed = 'edge_closed';
 
 /** Takes publishers in: the decision, the stream that they feed, and what is reported of it. */
 export class Ingest {
@@ -49,9 +47,13 @@ export class Ingest {
    */
   async publish(attempt: PublishAttempt): Promise<Stream> {
     const { publisher, streamKey } = attempt;
+    const { tracer } = this.#options;
+    using span = tracer.start('publish');
     try {
       const admitted = await this.#admit(attempt);
       const stream = this.#streamOf(admitted);
+      span.set('roomId', stream.roomId).set('epoch', admitted.epoch);
+      stream.trace = new StreamTrace(tracer, span);
       this.#attach(stream, publisher, admitted);
       this.#options.admission.remember(streamKey, admitted);
       if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
@@ -79,28 +81,38 @@ export class Ingest {
     }
     if (!signal.aborted) return admitted;
     // The epoch was spent on a publisher that has left: who is on air goes on under it, or would be stale.
-    if (present) present.epoch = Math.max(present.epoch, admitted.epoch);
+    if (present?.isOwner) this.#moveOn(present, admitted.epoch);
     throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED', { detail: 'the publisher did not wait' });
   }
 
-  #attach(stream: Stream, publisher: Publisher, { epoch, fromMemory }: Admitted): void {
-    const { events, reports } = this.#options;
-    const isTakeover = stream.publisher !== undefined;
+  #attach(stream: Stream, publisher: Publisher, { identity, epoch, fromMemory }: Admitted): void {
+    const { events, reports, streams, onOwned } = this.#options;
+    const isTakeover = stream.isOwner && stream.publisher !== undefined;
+    const wasRelayed = !stream.isOwner && stream.state === 'live';
     stream.isOwner = true;
+    stream.identity = identity;
     stream.attach(publisher, Math.max(epoch, stream.epoch));
     stream.provisional = fromMemory;
     if (fromMemory) events.publishFromMemory(stream.roomId, publisher.remoteAddress);
     else events.publishAccepted(stream, publisher.remoteAddress);
     if (isTakeover) reports.send(stream, StreamEvent.TAKEN_OVER, 'newer publisher');
+    // Its state stays, but now it is our word that counts.
+    if (wasRelayed) streams.changed(stream, 'publisher is here now');
+    onOwned(stream);
+  }
+
+  #moveOn(stream: Stream, epoch: number): void {
+    stream.epoch = Math.max(stream.epoch, epoch);
+    this.#options.onOwned(stream);
   }
 
   #streamOf({ identity }: Admitted): Stream {
-    const { streams } = this.#options;
+    const { streams, makeStream } = this.#options;
     const present = streams.get(identity.roomId);
     if (present) return present;
     // A host has one show at a time: what is left of the session before ends with the next one.
     streams.byName(identity.hostName)?.end('next_session');
-    const stream = new Stream({ ...this.#options, identity, onState: streams.changed });
+    const stream = makeStream(identity);
     streams.add(stream);
     return stream;
   }
@@ -135,7 +147,7 @@ export class Ingest {
   #confirm(stream: Stream, publisher: Publisher, { identity, epoch }: Admitted): void {
     if (stream.publisher !== publisher) return;
     if (identity.roomId !== stream.roomId) return stream.end('next_session');
-    stream.epoch = Math.max(stream.epoch, epoch);
+    this.#moveOn(stream, epoch);
     stream.provisional = false;
     this.#options.reports.send(stream, StreamEvent.STARTED, 'admitted from memory, confirmed');
   }

@@ -135,6 +135,7 @@ export class Play {
       counters: events.counters,
     });
     events.viewerJoined();
+    stream.trace?.joined({ roomId: stream.roomId, framing, latency });
     stream.join(viewer);
     return viewer;
   }

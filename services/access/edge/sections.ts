@@ -1,6 +1,13 @@
 import type { Section } from '@gala/lib/config';
 import { edgeSection, hlsSection, rtmpSection } from './config.ts';
 import { forwardSection } from './forward/config.ts';
+import { relaySection } from './relay/config.ts';
 
 /** All settings of the edge, in the order of the sample file. */
-export const edgeSections: readonly Section[] = [edgeSection, rtmpSection, hlsSection, forwardSection];
+export const edgeSections: readonly Section[] = [
+  edgeSection,
+  rtmpSection,
+  hlsSection,
+  relaySection,
+  forwardSection,
+];

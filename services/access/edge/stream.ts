@@ -10,6 +10,7 @@ import { Payload } from './payload.ts';
 import { StreamStats } from './stats.ts';
 import type { Tag } from './tag.ts';
 import { TagEncoder } from './tag-encoder.ts';
+import type { StreamTrace } from './stream-trace.ts';
 import { Timeline, type TrackKind } from './timeline.ts';
 import type { Latency, Viewer } from './viewer.ts';
 import { WaitingViewers } from './waiting-viewers.ts';
@@ -30,7 +31,7 @@ export interface StreamOutput {
   beginPublisher(): void;
   /** The present publisher does not send these. */
   forget(kinds: readonly TrackKind[]): void;
-  end(): void;
+  end(reason: string): void;
 }
 
 export interface StreamIdentity {
@@ -70,6 +71,8 @@ export interface StreamMessage {
 
 /** Why a stream ended whose room has ended or is on air elsewhere: the room service need not be told. */
 export const stoppedByRoom = 'stopped_by_room';
+/** Why a stream ended whose edge is closing: its room is held, so that the publisher finds it again. */
+export const edgeClosed = 'edge_closed';
 /** How long a publisher without one of the tracks may keep the first viewers waiting for it. */
 const trackWaitMs = 700;
 /** How long audio of a realtime stream waits for the picture that it rides with. */
@@ -79,13 +82,16 @@ const viewerWaitMsMax = 10_000;
 
 /** One room on air: one publisher at a time, one timeline, one GOP cache, and its audiences. */
 export class Stream {
-  readonly identity: StreamIdentity;
+  /** That of the present publisher's admission. */
+  identity: StreamIdentity;
   readonly stats: StreamStats;
   epoch = 0;
   /** True while it was admitted without the room service, until that agrees. */
   provisional = false;
   /** True where its publisher is: this edge answers to the room service for it. False for copies. */
   isOwner = false;
+  /** The span that viewers' joins belong to. */
+  trace: StreamTrace | undefined;
   readonly #options: StreamOptions;
   readonly #cache = new GopCache();
   readonly #timeline = new Timeline();
@@ -142,6 +148,15 @@ export class Stream {
     return this.#cache.bytes;
   }
 
+  get outputCount(): number {
+    return this.#outputs.size;
+  }
+
+  /** Time of the newest tag. */
+  get positionMs(): number {
+    return this.#timeline.positionMs;
+  }
+
   viewers(): Viewer[] {
     return Object.values(this.#audiences).flatMap((audience) => audience.viewers);
   }
@@ -149,13 +164,16 @@ export class Stream {
   /**
    * A publisher with a newer epoch speaks from now on; the one before is told and closed. Viewers keep what they
    * have until its first key frame.
+   * @param liveMs for tags of another edge, the newest time that it has sent; see `Timeline.follow`
    */
-  attach(publisher: Publisher, epoch: number): void {
+  attach(publisher: Publisher, epoch: number, liveMs?: number): void {
     const before = this.#publisher;
     this.#publisher = publisher;
     this.epoch = epoch;
     this.#stopHold();
-    this.#timeline.join();
+    if (liveMs === undefined) this.#timeline.join();
+    // A change of publisher there is none of the clock.
+    else if (!before) this.#timeline.follow(liveMs);
     this.#encoder.beginPublisher();
     this.#cache.beginPublisher();
     for (const output of this.#outputs) output.beginPublisher();
@@ -232,7 +250,7 @@ export class Stream {
     publisher?.close('NetStream.Unpublish.Success', reason);
     for (const audience of Object.values(this.#audiences)) audience.end();
     for (const viewer of this.#waiting.take()) viewer.end();
-    for (const output of this.#outputs) output.end();
+    for (const output of this.#outputs) output.end(reason);
     this.#outputs.clear();
     this.#options.events.ended(this.roomId, this.epoch, reason);
     this.#setState('ended', reason);

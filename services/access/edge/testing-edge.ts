@@ -13,8 +13,9 @@ import { MemoryCoord } from '@gala/lib/rpc/testing';
 import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
-import { commonErrors, roomErrors } from '@gala/protocol/errors';
-import { RoomService, StreamEvent, StreamOrder, Visibility, type HostMedia } from '@gala/protocol/room';
+import { accountErrors, commonErrors, roomErrors } from '@gala/protocol/errors';
+import { RoomService, RoomState, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
+import type { EdgeStream, HostMedia } from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
 import { edgeSections, role } from './index.ts';
 import { bodies } from './testing.ts';
@@ -39,6 +40,10 @@ export class TestRooms {
   visibility = Visibility.PUBLIC;
   /** While false every call is answered UNAVAILABLE. */
   isReachable = true;
+  /** The edge that was asked to admit last; it owns the room, and others that do not relay it are told to stop. */
+  edgeId = '';
+  /** What the edges said last, by their ids. */
+  readonly carried = new Map<string, readonly EdgeStream[]>();
   /** Answers a publisher waits for, in the order of their calls; without any it is answered at once. */
   readonly gates: Promise<void>[] = [];
   /** What a heart-beat waits for. */
@@ -53,17 +58,26 @@ export class TestRooms {
       throw new CodedError(commonErrors, 'NOT_FOUND');
     };
     const served: Partial<Handlers<typeof RoomService>> = {
-      admitPublish: async ({ streamKey }) => this.#admit(streamKey),
+      admitPublish: async ({ streamKey, edgeId }) => this.#admit(streamKey, edgeId),
       reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
         this.#check();
         const ids = { roomId: Number(roomId), epoch: Number(epoch) };
         this.reports.push({ ...ids, sequence, event: StreamEvent[event], reason });
         return { order: this.order };
       },
-      reportEdge: async () => {
+      getRoom: async () => {
+        this.#check();
+        const { roomId, epoch, edgeId } = this;
+        const isOver = this.order === StreamOrder.STOP || this.stopRoomIds.includes(roomId);
+        const state = isOver ? RoomState.ENDED : RoomState.LIVE;
+        return { room: { roomId: BigInt(roomId), epoch: BigInt(epoch), edgeId, state } };
+      },
+      reportEdge: async ({ edgeId, streams }) => {
         this.#check();
         this.beats++;
-        const stopRoomIds = this.stopRoomIds.map(BigInt);
+        this.carried.set(edgeId, streams);
+        const stale = streams.filter(({ relayed }) => !relayed && edgeId !== this.edgeId);
+        const stopRoomIds = [...this.stopRoomIds.map(BigInt), ...stale.map(({ roomId }) => roomId)];
         await this.beatGate;
         return { stopRoomIds };
       },
@@ -77,10 +91,11 @@ export class TestRooms {
     return this.reports.map(({ event }) => event);
   }
 
-  async #admit(streamKey: string) {
+  async #admit(streamKey: string, edgeId: string) {
     this.#check();
     if (streamKey !== this.streamKey) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
     const epoch = BigInt(++this.epoch);
+    this.edgeId = edgeId;
     await this.gates.shift();
     const { roomId, visibility, holdMs, media } = this;
     return {
@@ -99,12 +114,18 @@ export interface TestEdgeOptions {
   /** Settings as environment variables. */
   readonly env?: Readonly<Record<string, string>>;
   readonly playKeys?: readonly PlayKey[];
+  /** Unique among the edges that share `coord` and `rooms`. */
+  readonly edgeId?: string;
+  readonly coord?: MemoryCoord;
+  readonly rooms?: TestRooms;
 }
 
 /** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
 export interface TestEdge extends AsyncDisposable {
   readonly rooms: TestRooms;
+  readonly tracer: Tracer;
   readonly port: number;
+  readonly internalPort: number;
   readonly adminPort: number;
   readonly rtmpUrl: string;
   readonly logLines: readonly string[];
@@ -112,7 +133,8 @@ export interface TestEdge extends AsyncDisposable {
   metric(name: string): Promise<number>;
 }
 
-export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions = {}): Promise<TestEdge> {
+export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
+  const { env = {}, playKeys = [], edgeId = 'test-1', rooms = new TestRooms() } = options;
   await using stack = new AsyncDisposableStack();
   const logLines: string[] = [];
   const destination = { write: (line: string) => void logLines.push(line) };
@@ -121,16 +143,17 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
   const address = { host: '127.0.0.1', port: 0, portSetting: 'none', logger, metrics };
   const live = stack.use(await listen({ ...address, name: 'live' }));
   const admin = stack.use(await listen({ ...address, name: 'admin' }));
-  // The edge asks no more of coord than membership.
-  const coord = new MemoryCoord() as unknown as Coord;
+  const internal = stack.use(await listen({ ...address, name: 'internal' }));
+  const listeners = { live, web: live, admin, internal };
+  const coord = (options.coord ?? new MemoryCoord()) as unknown as Coord;
   const clusterToken = 'cluster-token-of-tests';
   const hosts = { advertiseHost: '127.0.0.1', listenHost: '127.0.0.1' };
-  const rpc = stack.use(createRpc({ ...address, ...hosts, memberId: 'test-1', coord, clusterToken }));
-  const rooms = new TestRooms();
+  const rpc = stack.use(createRpc({ ...address, ...hosts, memberId: edgeId, coord, clusterToken }));
+  const tracer = new Tracer({ clock: systemClock, logger, metrics, sampleShare: 1 });
   await servePeers(rpc, rooms, playKeys);
   const context: Context = {
     dataFolder: tmpdir(),
-    processId: 'test-1',
+    processId: edgeId,
     processName: 'test',
     settings: loadSettings(edgeSections, { env: { GALA_RTMP_PORT: '0', ...env } }),
     secrets: { operatorToken: '', clusterToken },
@@ -142,9 +165,9 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     sql: undefined as never,
     coord,
     breakers: new Breakers({ clock: systemClock, logger, metrics }),
-    tracer: new Tracer({ clock: systemClock, logger, metrics }),
+    tracer,
     advertiseHost: '127.0.0.1',
-    listener: async (name) => (name === 'admin' ? admin : live),
+    listener: async (name) => listeners[name],
   };
   const running = stack.use(await role.start(context));
   const metric = async (name: string): Promise<number> =>
@@ -152,7 +175,9 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
   const owned = stack.move();
   return {
     rooms,
+    tracer,
     port: live.port,
+    internalPort: internal.port,
     adminPort: admin.port,
     rtmpUrl: running.addresses!.rtmp,
     logLines,
@@ -171,7 +196,11 @@ async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey
   const signingKeys = async () => ({
     keys: playKeys.map(({ kid, secret }) => ({ kid, secret: Uint8Array.from(secret) })),
   });
-  await rpc.serve(AccountService, { ...handlers, signingKeys });
+  const findUser: typeof handlers.findUser = async ({ name }) => {
+    if (name.toLowerCase() !== 'anna') throw new CodedError(accountErrors, 'USER_UNKNOWN');
+    return { user: { userId: 1n, name: 'Anna' } };
+  };
+  await rpc.serve(AccountService, { ...handlers, signingKeys, findUser });
 }
 
 /** Publishes over RTMP; the stream has set-up, a key frame and a sound when this resolves. */
