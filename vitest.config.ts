@@ -36,6 +36,7 @@ const long: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'soak',
+      globalSetup: ['./test/harness/build.ts'],
       include: SOAKS,
       exclude: OUTSIDE,
       pool: 'forks',

@@ -1,4 +1,5 @@
 /** The compiled load programs (`bench/load/*.c`): building them, publishing with them, viewing with them. */
+import { readFileSync } from 'node:fs';
 import { mkdir, readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
@@ -8,6 +9,8 @@ import { loadCore, run, startChild } from './process.ts';
 import type { Child } from './process.ts';
 
 const sourceFolder = join(import.meta.dirname, 'load');
+/** What a viewer program opens beside its viewers, generously. */
+const descriptorsOfProgram = 50;
 const programs = ['rtmp-publish', 'rtmp-view', 'flv-view', 'send-loop'] as const;
 
 /** What a viewer program prints (`bench/load/viewers.h`). Times in milliseconds, CPU in percent of its core. */
@@ -99,8 +102,17 @@ export interface ViewOptions {
   /** TCP_MAXSEG of the viewers; 0 leaves loopback's 64 KB segments. */
   readonly segmentBytes: number;
   readonly hashSample: number;
+  /** Processes that the viewers are in; as few as can have that many descriptors, if absent. */
+  readonly processes?: number;
   readonly onMeasuring?: () => void;
   readonly onMeasured?: () => void;
+}
+
+/** Processes that so many viewers need: each is a descriptor, of which a process may have a limited number. */
+export function clientProcesses(viewers: number): number {
+  const limits = readFileSync('/proc/self/limits', 'utf8');
+  const hard = Number(/^Max open files +\S+ +(\d+)/m.exec(limits)?.[1] ?? Infinity);
+  return Math.ceil(viewers / (hard - descriptorsOfProgram));
 }
 
 /** Runs viewers to the end of their window. */
@@ -133,6 +145,7 @@ function targetArgs(target: PlayTarget): string[] {
 function crowdArgs(options: ViewOptions): string[] {
   const numbers = {
     viewers: options.viewers,
+    processes: options.processes ?? clientProcesses(options.viewers),
     'joins-per-second': options.joinsPerSecond,
     'warm-up': options.warmUpSeconds,
     seconds: options.seconds,

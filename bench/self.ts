@@ -1,6 +1,7 @@
 /**
  * The bench measured: a proxy between the C send loop and the viewers does known harm (a lost frame, a changed
- * byte, a stall, a cut), and the viewers have to report exactly that; undisturbed they have to report none.
+ * byte, a stall, a cut), and the viewers, in two processes, have to report exactly that; undisturbed they have to
+ * report none.
  */
 import { readFileSync } from 'node:fs';
 import { connect, createServer } from 'node:net';
@@ -100,6 +101,7 @@ async function runCase(item: Case, load: Load, source: string): Promise<ViewerRe
     joinsPerSecond: 100,
     segmentBytes: 0,
     hashSample: viewers,
+    processes: 2,
   };
   try {
     return await view(load, { ...crowd, target, source });

@@ -11,6 +11,7 @@ import { createRpc } from '@gala/lib/rpc';
 import { openSql } from '@gala/lib/sql';
 import { Tracer } from '@gala/lib/trace';
 import { gatewaySection } from '@gala/services/access/gateway';
+import { readTraceConfig, watchProcess } from '@gala/services/foundation/monitor';
 import type { StartMessage } from './entry/messages.ts';
 import { roleNames } from './placement.ts';
 import { roles } from './roles.ts';
@@ -43,6 +44,7 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
   const listeners = new Listeners({ settings, logger, metrics, singleListener: options.singleListener });
   stack.use(listeners);
   const context = await makeContext({ options, settings, logger, metrics, listeners, stack });
+  stack.use(await watchProcess(context));
   const addresses: Record<string, string> = {};
   for (const name of roleNames) {
     if (!options.roles.includes(name)) continue;
@@ -114,7 +116,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
     sql,
     coord,
     breakers: new Breakers({ clock, logger, metrics }),
-    tracer: new Tracer({ clock, logger, metrics }),
+    tracer: new Tracer({ clock, logger, metrics, sampleShare: readTraceConfig(settings).sampleShare }),
     advertiseHost,
     listener: (name) => listeners.open(name),
   };

@@ -27,6 +27,12 @@ static inline void histogram_add(struct histogram *histogram, uint64_t micros) {
   if (micros > histogram->max) histogram->max = micros;
 }
 
+static inline void histogram_merge(struct histogram *sum, const struct histogram *part) {
+  for (int bucket = 0; bucket < HISTOGRAM_BUCKETS; bucket++) sum->counts[bucket] += part->counts[bucket];
+  sum->total += part->total;
+  if (part->max > sum->max) sum->max = part->max;
+}
+
 /* Upper edge of the bucket that holds the quantile, in milliseconds; 0 when nothing was recorded. */
 static inline double histogram_quantile_ms(const struct histogram *histogram, double quantile) {
   uint64_t rank = (uint64_t)((double)histogram->total * quantile), seen = 0;

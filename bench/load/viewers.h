@@ -1,7 +1,8 @@
 /*
- * N viewers in one thread on one epoll: joins at a given rate, a warm-up, a measuring window, one JSON line on
- * stdout. `measuring` and `measured` on stderr mark the window, so that the harness samples the server's CPU
- * over exactly the same time. The protocol is the program's own (HTTP-FLV, RTMP).
+ * N viewers, on one epoll in each of one or more processes (a process may open only so many descriptors): joins at
+ * a given rate, a warm-up, a measuring window, one JSON line on stdout. `measuring` and `measured` on stderr mark the
+ * window, so that the harness samples the server's CPU over exactly the same time. The protocol is the program's
+ * own (HTTP-FLV, RTMP).
  */
 #ifndef BENCH_VIEWERS_H
 #define BENCH_VIEWERS_H
@@ -13,7 +14,10 @@
 #include <netinet/tcp.h>
 #include <signal.h>
 #include <sys/epoll.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 #ifdef WITH_TLS
 #include <openssl/err.h>
@@ -24,6 +28,7 @@
 
 #define VIEWER_READ_BYTES (256 * 1024)
 #define VIEWER_EVENTS 256
+#define CROWDS_MAX 16
 
 enum viewer_state { VIEWER_CONNECTING, VIEWER_TLS, VIEWER_OPEN, VIEWER_CLOSED };
 
@@ -56,6 +61,12 @@ struct crowd {
 #ifdef WITH_TLS
   SSL_CTX *tls;
 #endif
+};
+
+/* Memory that the processes share: how many have begun and ended to measure, and what each has found. */
+struct board {
+  int processes, measuring, measured;
+  struct crowd crowds[CROWDS_MAX];
 };
 
 static uint8_t viewer_buffer[VIEWER_READ_BYTES];
@@ -224,14 +235,18 @@ static inline void crowd_join(struct crowd *crowd, uint64_t start_ns) {
   while (crowd->started < crowd->count && crowd->started < due) viewer_start(crowd, &crowd->viewers[crowd->started++]);
 }
 
-static inline void crowd_mark(struct crowd *crowd, bool measuring) {
+/* The last process to come says it: the window is the time in which all of them measure, but for a moment. */
+static inline void crowd_mark(struct crowd *crowd, struct board *board, bool measuring) {
+  int *count = measuring ? &board->measuring : &board->measured;
   crowd->report.measuring = measuring;
   crowd->cpu_ns = own_cpu_ns() - crowd->cpu_ns;
   crowd->window_ns = monotonic_ns() - crowd->window_ns;
-  fputs(measuring ? "measuring\n" : "measured\n", stderr);
+  if (__atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST) == board->processes) {
+    fputs(measuring ? "measuring\n" : "measured\n", stderr);
+  }
 }
 
-static inline void crowd_run(struct crowd *crowd) {
+static inline void crowd_run(struct crowd *crowd, struct board *board) {
   uint64_t start_ns = monotonic_ns();
   while (crowd->started < crowd->count) {
     crowd_join(crowd, start_ns);
@@ -239,11 +254,32 @@ static inline void crowd_run(struct crowd *crowd) {
   }
   uint64_t measure_ns = monotonic_ns() + (uint64_t)(crowd->warm_up_seconds * 1e9);
   while (monotonic_ns() < measure_ns) crowd_poll(crowd);
-  crowd_mark(crowd, true);
+  crowd_mark(crowd, board, true);
   uint64_t end_ns = monotonic_ns() + (uint64_t)(crowd->measure_seconds * 1e9);
   while (monotonic_ns() < end_ns) crowd_poll(crowd);
-  crowd_mark(crowd, false);
-  crowd_print(crowd);
+  crowd_mark(crowd, board, false);
+}
+
+static inline void crowd_add(struct crowd *sum, const struct crowd *part) {
+  struct report *to = &sum->report;
+  const struct report *from = &part->report;
+  sum->count += part->count;
+  sum->sampled += part->sampled;
+  sum->failed += part->failed;
+  sum->closed += part->closed;
+  sum->cpu_ns += part->cpu_ns;
+  if (part->window_ns > sum->window_ns) sum->window_ns = part->window_ns;
+  histogram_merge(&to->latency, &from->latency);
+  histogram_merge(&to->audio_latency, &from->audio_latency);
+  histogram_merge(&to->join, &from->join);
+  to->joined += from->joined;
+  to->frames += from->frames;
+  to->lost += from->lost;
+  to->duplicated += from->duplicated;
+  to->unstamped += from->unstamped;
+  to->bytes += from->bytes;
+  to->tags_checked += from->tags_checked;
+  to->tags_different += from->tags_different;
 }
 
 static inline void crowd_tls(struct crowd *crowd, bool wanted) {
@@ -265,14 +301,52 @@ static inline void crowd_sample(struct crowd *crowd, struct options options) {
   report_expect(&crowd->report, &file);
 }
 
+static inline int crowd_share(int total, int index, int processes) {
+  return total / processes + (index < total % processes);
+}
+
+/* One of the processes: its share of the viewers and of those that are sampled. */
+static inline void crowd_process(struct crowd *crowd, struct board *board, int index) {
+  prctl(PR_SET_PDEATHSIG, SIGTERM);
+  crowd->count = crowd_share(crowd->count, index, board->processes);
+  crowd->sampled = crowd_share(crowd->sampled, index, board->processes);
+  crowd->joins_per_second /= board->processes;
+  crowd->viewers = calloc((size_t)crowd->count, sizeof *crowd->viewers);
+  crowd->epoll = epoll_create1(0);
+  crowd_run(crowd, board);
+  board->crowds[index] = *crowd;
+  fflush(stderr);
+  _exit(0);
+}
+
+static inline void crowd_fork(struct crowd *crowd, int processes) {
+  static struct crowd sum;
+  struct board *board = mmap(NULL, sizeof *board, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+  if (board == MAP_FAILED) fail("mmap: %s", strerror(errno));
+  board->processes = processes;
+  for (int index = 0; index < processes; index++) {
+    pid_t child = fork();
+    if (child < 0) fail("fork: %s", strerror(errno));
+    if (child == 0) crowd_process(crowd, board, index);
+  }
+  for (int index = 0; index < processes; index++) {
+    int status;
+    if (wait(&status) < 0 || status != 0) fail("a process of viewers failed");
+  }
+  for (int index = 0; index < processes; index++) crowd_add(&sum, &board->crowds[index]);
+  crowd_print(&sum);
+}
+
 /*
- * Options: --host --port --viewers --joins-per-second --warm-up --seconds, --tls, --segment-bytes (TCP_MAXSEG, so
- * that loopback cuts segments as Ethernet does), --hash-sample K with --source FLV.
+ * Options: --host --port --viewers --processes --joins-per-second --warm-up --seconds, --tls, --segment-bytes
+ * (TCP_MAXSEG, so that loopback cuts segments as Ethernet does), --hash-sample K with --source FLV.
  */
 static inline int crowd_main(struct options options, const struct viewer_protocol *protocol) {
   static struct crowd crowd;
   signal(SIGPIPE, SIG_IGN);
   raise_descriptor_limit();
+  int processes = (int)option_number(options, "processes", "1");
+  if (processes < 1 || processes > CROWDS_MAX) fail("--processes takes 1 to %d", CROWDS_MAX);
   crowd.protocol = protocol;
   crowd.count = (int)option_number(options, "viewers", "1000");
   crowd.joins_per_second = option_number(options, "joins-per-second", "500");
@@ -284,9 +358,7 @@ static inline int crowd_main(struct options options, const struct viewer_protoco
   if (inet_pton(AF_INET, option_text(options, "host", "127.0.0.1"), &crowd.address.sin_addr) != 1) fail("bad --host");
   crowd_tls(&crowd, option_flag(options, "tls"));
   crowd_sample(&crowd, options);
-  crowd.viewers = calloc((size_t)crowd.count, sizeof *crowd.viewers);
-  crowd.epoll = epoll_create1(0);
-  crowd_run(&crowd);
+  crowd_fork(&crowd, processes);
   return 0;
 }
 

@@ -2,7 +2,7 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, w
 import { delimiter, isAbsolute, join } from 'node:path';
 import { run } from './command.ts';
 
-export type EngineName = 'ffmpeg' | 'chromium' | 'nginx';
+export type EngineName = 'ffmpeg' | 'chromium' | 'nginx' | 'rtmpdump' | 'cc';
 
 /** A program that tests and benches run beside Gala. */
 interface Engine {
@@ -31,9 +31,17 @@ export const ENGINES: Readonly<Record<EngineName, Engine>> = {
     files: ['/usr/lib/nginx/modules/ngx_rtmp_module.so'],
     packages: ['nginx-light', 'libnginx-mod-rtmp'],
   },
+  rtmpdump: { commands: ['rtmpdump'], packages: ['rtmpdump'] },
+  cc: {
+    commands: ['cc'],
+    files: ['/usr/include/stdio.h', '/usr/include/openssl/ssl.h'],
+    packages: ['gcc', 'libc6-dev', 'libssl-dev'],
+  },
 };
 
-export const ENGINE_NAMES = Object.keys(ENGINES) as EngineName[];
+/** Those of the tests; the compiler is for the load programs of benches. */
+export const TEST_ENGINES: readonly EngineName[] = ['ffmpeg', 'chromium', 'nginx', 'rtmpdump'];
+export const BENCH_ENGINES: readonly EngineName[] = ['ffmpeg', 'nginx', 'cc'];
 
 /** Folders of programs that a plain user's PATH may leave out. */
 const EXTRA_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
@@ -61,10 +69,10 @@ export function installLine(names: readonly EngineName[]): string {
 }
 
 /** Installs the missing engines where this process may (Debian or Ubuntu, as root); returns what is missing still. */
-export async function ensureEngines(names: readonly EngineName[] = ENGINE_NAMES): Promise<EngineName[]> {
+export async function ensureEngines(names: readonly EngineName[]): Promise<EngineName[]> {
   const missing = names.filter((name) => !findEngine(name));
   if (missing.length === 0 || !isDebian() || process.getuid?.() !== 0) return missing;
-  console.log(`Installing what the tests run against: ${installLine(missing)}`);
+  console.log(`Installing what this runs against: ${installLine(missing)}`);
   await withoutServices(async () => {
     if (!hasPackageLists()) await apt('update');
     for (const name of missing) await installEngine(name);

@@ -1,9 +1,9 @@
 // `npm test [-- <filter> …]`: brings the engines, builds the pages, runs every test.
 import { createVitest, parseCLI, type Vitest } from 'vitest/node';
 import { buildWeb } from './build.ts';
-import { ensureEngines, installLine, type EngineName } from './engines.ts';
+import { ensureEngines, installLine, TEST_ENGINES, type EngineName } from './engines.ts';
 
-const missing = await ensureEngines();
+const missing = await ensureEngines(TEST_ENGINES);
 warn(missing);
 const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
 const vitest = await prepare();

@@ -294,6 +294,18 @@ function appendTests({ open, reopen }: Tools): void {
     expect(again.usage().bytes).toBe(0);
   });
 
+  test('a blob that nobody writes is cut, and what is cut is given back', async () => {
+    const store = await open();
+    const writer = await store.append('a');
+    await writer.write(chars('whole, torn'));
+    await expect(store.cut('a', 5)).rejects.toEqual(code('BLOB_LOCKED'));
+    await writer.close();
+    await expect(store.cut('a', 12)).rejects.toEqual(code('BLOB_RANGE_INVALID'));
+    await expect(store.cut('b', 0)).rejects.toEqual(code('BLOB_UNKNOWN'));
+    await store.cut('a', 5);
+    expect([await read(store, 'a'), store.usage().bytes]).toEqual(['whole', 5]);
+  });
+
   test('the bounds hold for a growing blob, and what is refused is not in it', async () => {
     const store = await open({ bytesMax: 10 });
     await using writer = await store.append('a', { bytesMax: 6 });

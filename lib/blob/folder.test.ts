@@ -7,6 +7,7 @@ import { buffer } from 'node:stream/consumers';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { createMetrics } from '../metrics/index.ts';
 import { blobContract } from './contract.ts';
+import { readFolderBlobs } from './folder-reader.ts';
 import { openFolderBlobs } from './folder.ts';
 import type { BlobStore } from './types.ts';
 
@@ -78,6 +79,20 @@ describe('folder', () => {
       await expect(store.get('a', { offset: 11 })).rejects.toMatchObject({ code: 'BLOB_RANGE_INVALID' });
     }
     expect(store.usage().bytes).toBe(20);
+  });
+
+  test('a reader sees what another process writes, as far as it has come, within its own bound', async () => {
+    const reader = readFolderBlobs({ folder, openedMax: 1 });
+    await expect(reader.stat('a')).rejects.toMatchObject({ code: 'BLOB_UNKNOWN' });
+    const store = await openStore(folder);
+    await using writer = await store.append('a');
+    await writer.write(Buffer.from('first'));
+    expect(await reader.stat('a')).toMatchObject({ key: 'a', bytes: 5 });
+    const one = await reader.get('a', { offset: 2, bytes: 2 });
+    await expect(reader.get('a')).rejects.toMatchObject({ code: 'BLOB_BUSY' });
+    expect((await buffer(one.body)).toString()).toBe('rs');
+    await writer.write(Buffer.from('more'));
+    expect((await buffer((await reader.get('a')).body)).toString()).toBe('firstmore');
   });
 
   test('a folder that cannot be made is a coded error', async () => {

@@ -1,13 +1,13 @@
 import { randomUUID } from 'node:crypto';
-import { mkdir, open, readdir, rename, rm, rmdir, stat, type FileHandle } from 'node:fs/promises';
+import { mkdir, open, readdir, rename, rm, rmdir, stat, truncate, type FileHandle } from 'node:fs/promises';
 import path from 'node:path';
 import { Readable } from 'node:stream';
-import type { Stats } from 'node:fs';
-import { CodedError, hasCode, invariant } from '../error/index.ts';
+import { CodedError, hasCode } from '../error/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import { Allowance, Intake } from './allowance.ts';
 import { blobErrors } from './errors.ts';
 import { toBlobError } from './file-error.ts';
+import { blobsIn, FolderReader, infoOf } from './folder-reader.ts';
 import { GrowingFile } from './growing.ts';
 import { assertKey, assertPrefix } from './key.ts';
 import type {
@@ -33,10 +33,11 @@ export interface FolderBlobsOptions {
   /** Files open at once for reading and writing; one more is BLOB_BUSY. */
   readonly openedMax?: number;
   readonly metrics: Metrics;
+  /** Tells the metrics of several stores of one process apart: `gala_<name>_bytes`. */
+  readonly name?: string;
 }
 
 const pageMax = 1000;
-const readChunkBytes = 256 * 1024;
 /** A put that has not written for this long has died with its process. */
 const abandonedMs = 3_600_000;
 const counterNames = ['puts', 'appends', 'gets', 'deletes', 'refusals', 'diskFull', 'swept'] as const;
@@ -53,6 +54,7 @@ export async function openFolderBlobs(options: FolderBlobsOptions): Promise<Blob
 
 class FolderBlobs implements BlobStore {
   readonly #blobs: string;
+  readonly #reader: FolderReader;
   readonly #incoming: string;
   readonly #blobBytesMax: number;
   readonly #allowance: Allowance;
@@ -61,15 +63,23 @@ class FolderBlobs implements BlobStore {
   /** Changes of the folder tree, one after the other, so that what a rename replaces is counted once. */
   #changes: Promise<unknown> = Promise.resolve();
 
-  constructor({ folder, bytesMax, blobBytesMax, openedMax = 256, metrics }: FolderBlobsOptions) {
-    this.#blobs = path.join(folder, 'blobs');
+  constructor({
+    folder,
+    bytesMax,
+    blobBytesMax,
+    openedMax = 256,
+    metrics,
+    name = 'blob',
+  }: FolderBlobsOptions) {
+    this.#blobs = blobsIn(folder);
     this.#incoming = path.join(folder, 'incoming');
     this.#blobBytesMax = blobBytesMax ?? bytesMax;
     this.#allowance = new Allowance(bytesMax, openedMax);
-    this.#counters = metrics.counters('blob', counterNames);
-    metrics.gauge('gala_blob_bytes', 'bytes in the store', () => this.#allowance.bytes);
-    metrics.gauge('gala_blob_budget_bytes', 'bytes the store may hold', () => bytesMax);
-    metrics.gauge('gala_blob_open_files', 'blobs being read and written', () => this.#allowance.opened);
+    this.#reader = new FolderReader(this.#blobs, this.#allowance);
+    this.#counters = metrics.counters(name, counterNames);
+    metrics.gauge(`gala_${name}_bytes`, 'bytes in the store', () => this.#allowance.bytes);
+    metrics.gauge(`gala_${name}_budget_bytes`, 'bytes the store may hold', () => bytesMax);
+    metrics.gauge(`gala_${name}_open_files`, 'blobs being read and written', () => this.#allowance.opened);
   }
 
   async start(): Promise<void> {
@@ -77,7 +87,7 @@ class FolderBlobs implements BlobStore {
     await mkdir(this.#incoming, { recursive: true });
     await this.#sweep();
     for await (const key of walk(this.#blobs, { prefix: '', after: '' })) {
-      this.#allowance.bytes += (await this.#statOrNone(key))?.size ?? 0;
+      this.#allowance.bytes += (await this.#reader.statOrNone(key))?.size ?? 0;
     }
   }
 
@@ -114,9 +124,9 @@ class FolderBlobs implements BlobStore {
     return this.#counted('appends', () =>
       this.#change(async () => {
         this.#assertUnlocked(key);
-        await mkdir(path.dirname(this.#fileOf(key)), { recursive: true });
+        await mkdir(path.dirname(this.#reader.fileOf(key)), { recursive: true });
         const giveBack = this.#allowance.open();
-        const handle = await open(this.#fileOf(key), 'wx').catch((error: unknown) => {
+        const handle = await open(this.#reader.fileOf(key), 'wx').catch((error: unknown) => {
           giveBack();
           throw error;
         });
@@ -131,31 +141,23 @@ class FolderBlobs implements BlobStore {
     );
   }
 
-  async stat(key: string): Promise<BlobInfo> {
-    assertKey(key);
-    const stats = await this.#statOrNone(key);
-    if (!stats) throw new CodedError(blobErrors, 'BLOB_UNKNOWN');
-    return infoOf(key, stats);
+  stat(key: string): Promise<BlobInfo> {
+    return this.#reader.stat(key);
   }
 
-  async get(key: string, options: GetOptions = {}): Promise<BlobContent> {
+  get(key: string, options?: GetOptions): Promise<BlobContent> {
+    return this.#counted('gets', () => this.#reader.get(key, options));
+  }
+
+  async cut(key: string, bytes: number): Promise<void> {
     assertKey(key);
-    return this.#counted('gets', async () => {
-      const giveBack = this.#allowance.open();
-      let handle: FileHandle | undefined;
-      try {
-        handle = await open(this.#fileOf(key), 'r');
-        const content = await contentOf(handle, infoOf(key, await handle.stat()), options);
-        content.body.once('close', giveBack);
-        return content;
-      } catch (error) {
-        await handle?.close();
-        giveBack();
-        // What is a folder, or lies below a blob, is no key of ours.
-        throw hasCode(toBlobError(error), 'BLOB_KEY_INVALID')
-          ? new CodedError(blobErrors, 'BLOB_UNKNOWN')
-          : error;
-      }
+    return this.#change(async () => {
+      this.#assertUnlocked(key);
+      const stats = await this.#reader.statOrNone(key);
+      if (!stats) throw new CodedError(blobErrors, 'BLOB_UNKNOWN');
+      if (bytes > stats.size) throw new CodedError(blobErrors, 'BLOB_RANGE_INVALID');
+      await truncate(this.#reader.fileOf(key), bytes).catch(fail);
+      this.#allowance.giveBack(stats.size - bytes);
     });
   }
 
@@ -166,7 +168,7 @@ class FolderBlobs implements BlobStore {
     try {
       for await (const key of walk(this.#blobs, { prefix, after: cursor })) {
         if (blobs.length === countMax) return { blobs, cursor: blobs[countMax - 1].key };
-        const stats = await this.#statOrNone(key);
+        const stats = await this.#reader.statOrNone(key);
         if (stats) blobs.push(infoOf(key, stats));
       }
     } catch (error) {
@@ -180,11 +182,11 @@ class FolderBlobs implements BlobStore {
     return this.#counted('deletes', () =>
       this.#change(async () => {
         this.#assertUnlocked(key);
-        const stats = await this.#statOrNone(key);
+        const stats = await this.#reader.statOrNone(key);
         if (!stats) return false;
-        await rm(this.#fileOf(key));
+        await rm(this.#reader.fileOf(key));
         this.#allowance.giveBack(stats.size);
-        await this.#prune(path.dirname(this.#fileOf(key)));
+        await this.#prune(path.dirname(this.#reader.fileOf(key)));
         return true;
       }),
     );
@@ -200,10 +202,6 @@ class FolderBlobs implements BlobStore {
     await this.#changes;
   }
 
-  #fileOf(key: string): string {
-    return path.join(this.#blobs, ...key.split('/'));
-  }
-
   #intake(bytesMax = Infinity): Intake {
     return new Intake(this.#allowance, Math.min(bytesMax, this.#blobBytesMax));
   }
@@ -212,22 +210,11 @@ class FolderBlobs implements BlobStore {
     if (this.#growing.has(key)) throw new CodedError(blobErrors, 'BLOB_LOCKED');
   }
 
-  async #statOrNone(key: string): Promise<Stats | undefined> {
-    try {
-      const stats = await stat(this.#fileOf(key));
-      return stats.isFile() ? stats : undefined;
-    } catch (error) {
-      const isMissing = hasCode(toBlobError(error), 'BLOB_UNKNOWN', 'BLOB_KEY_INVALID');
-      if (isMissing) return undefined;
-      throw toBlobError(error);
-    }
-  }
-
   /** The first folder that had to be made for it, if any. */
   async #replace(key: string, temporary: string): Promise<string | undefined> {
     this.#assertUnlocked(key);
-    const file = this.#fileOf(key);
-    const replaced = await this.#statOrNone(key);
+    const file = this.#reader.fileOf(key);
+    const replaced = await this.#reader.statOrNone(key);
     const made = await mkdir(path.dirname(file), { recursive: true });
     await rename(temporary, file);
     this.#allowance.giveBack(replaced?.size ?? 0);
@@ -236,8 +223,8 @@ class FolderBlobs implements BlobStore {
 
   /** A rename is on disk when its folder is, and so are the folders that were made for it. */
   async #syncFolders(key: string, made: string | undefined): Promise<void> {
-    const last = path.dirname(made ?? this.#fileOf(key));
-    for (let folder = path.dirname(this.#fileOf(key)); ; folder = path.dirname(folder)) {
+    const last = path.dirname(made ?? this.#reader.fileOf(key));
+    for (let folder = path.dirname(this.#reader.fileOf(key)); ; folder = path.dirname(folder)) {
       const handle = await open(folder, 'r');
       try {
         await handle.sync();
@@ -338,26 +325,6 @@ async function abortable<Value>(promise: Promise<Value>, signal: AbortSignal | u
   signal.addEventListener('abort', onAbort, { once: true });
   if (signal.aborted) onAbort();
   return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
-}
-
-async function contentOf(handle: FileHandle, info: BlobInfo, options: GetOptions): Promise<BlobContent> {
-  const { offset = 0, bytes: bytesMax = Infinity, signal } = options;
-  invariant(offset >= 0 && bytesMax >= 0, 'a range is not negative');
-  if (offset > 0 && offset >= info.bytes) throw new CodedError(blobErrors, 'BLOB_RANGE_INVALID');
-  const bytes = Math.min(bytesMax, info.bytes - offset);
-  const end = offset + bytes - 1;
-  if (bytes > 0) {
-    const body = handle.createReadStream({ start: offset, end, highWaterMark: readChunkBytes, signal });
-    return { info, offset, bytes, body };
-  }
-  // To Node an end before the start is no empty range.
-  await handle.close();
-  return { info, offset, bytes, body: Readable.from([]) };
-}
-
-function infoOf(key: string, stats: Stats): BlobInfo {
-  if (!stats.isFile()) throw new CodedError(blobErrors, 'BLOB_UNKNOWN');
-  return { key, bytes: stats.size, modifiedMs: stats.mtimeMs };
 }
 
 function fail(error: unknown): never {

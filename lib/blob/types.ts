@@ -66,11 +66,19 @@ export interface BlobUsage {
   readonly bytesMax: number;
 }
 
+/** The blobs of a store as anybody may read them. */
+export interface BlobReader {
+  /** Errors: BLOB_UNKNOWN. */
+  stat(key: string): Promise<BlobInfo>;
+  /** Errors: BLOB_UNKNOWN, BLOB_RANGE_INVALID. */
+  get(key: string, options?: GetOptions): Promise<BlobContent>;
+}
+
 /**
  * Bytes by key (data.md). Keys are `a/b/c`: up to 8 segments of [A-Za-z0-9._-], 128 characters each, and no key
  * is the folder of another. Every operation: BLOB_KEY_INVALID, BLOB_BUSY, BLOB_UNAVAILABLE.
  */
-export interface BlobStore extends AsyncDisposable {
+export interface BlobStore extends BlobReader, AsyncDisposable {
   /**
    * All or nothing: until it is whole, readers see what was there before. Errors: BLOB_TOO_LARGE, BLOB_BUDGET,
    * BLOB_DISK_FULL, BLOB_LOCKED; those of the source; the signal's reason.
@@ -78,13 +86,11 @@ export interface BlobStore extends AsyncDisposable {
   put(key: string, content: Uint8Array | AsyncIterable<Uint8Array>, options?: PutOptions): Promise<BlobInfo>;
   /** A new blob to be written piece by piece. Errors: BLOB_EXISTS. */
   append(key: string, options?: Pick<PutOptions, 'bytesMax'>): Promise<BlobWriter>;
-  /** Errors: BLOB_UNKNOWN. */
-  stat(key: string): Promise<BlobInfo>;
-  /** Errors: BLOB_UNKNOWN, BLOB_RANGE_INVALID. */
-  get(key: string, options?: GetOptions): Promise<BlobContent>;
   /** Blobs whose key begins with `prefix`, which need not end at a segment. */
   list(prefix: string, options?: ListOptions): Promise<BlobPage>;
   /** False when there was none. Errors: BLOB_LOCKED. */
   delete(key: string): Promise<boolean>;
+  /** Leaves the first `bytes` of a blob that nobody writes. Errors: BLOB_UNKNOWN, BLOB_LOCKED, BLOB_RANGE_INVALID. */
+  cut(key: string, bytes: number): Promise<void>;
   usage(): BlobUsage;
 }

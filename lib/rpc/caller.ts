@@ -27,6 +27,8 @@ export interface CallerCounters {
 }
 
 export interface CallerParts {
+  /** Id of this process among the members. */
+  readonly memberId: string;
   readonly dispatcher: Dispatcher;
   readonly members: Members;
   readonly counters: CallerCounters;
@@ -50,6 +52,15 @@ export class Caller {
       return [method.localName, call] as const;
     });
     return Object.fromEntries(methods) as unknown as Client<Service>;
+  }
+
+  async members(service: DescService): Promise<readonly string[]> {
+    try {
+      const view = await this.#parts.members.view(service.typeName);
+      return view.list().map(({ id }) => id);
+    } catch (cause) {
+      throw notKnown(service.typeName, cause);
+    }
   }
 
   #unary(method: DescMethod): (request: object, options?: CallOptions) => Promise<unknown> {
@@ -122,19 +133,21 @@ export class Caller {
   }
 
   async #choose(call: OutgoingCall, search: Search): Promise<Transport> {
-    const { service, scope } = call;
+    const { service, scope, member: only } = call;
+    const mayBeServedHere = only === undefined || only === this.#parts.memberId;
     for (;;) {
       scope.signal.throwIfAborted();
-      if (this.#parts.dispatcher.has(service)) {
+      if (mayBeServedHere && this.#parts.dispatcher.has(service)) {
         this.#parts.counters.callsInProcess++;
         return this.#inProcess;
       }
       const view = await this.#view(call);
-      const member = this.#parts.members.pick(service, search.tried);
+      const member = this.#parts.members.pick(service, search.tried, only);
       if (member) return member;
       search.tried.clear();
       if (performance.now() >= search.endsAtMs) {
-        throw rpcError('UNAVAILABLE', { cause: search.failure, detail: `no member serves ${service}` });
+        const detail = `${only === undefined ? 'no member' : `no member ${only}`} serves ${service}`;
+        throw rpcError('UNAVAILABLE', { cause: search.failure, detail });
       }
       await pause(lookAgainMs, scope.signal, (wake) => view.onChange(wake));
     }
@@ -145,7 +158,7 @@ export class Caller {
       return await abortable(this.#parts.members.view(service), scope.signal);
     } catch (cause) {
       if (scope.signal.aborted) throw cause;
-      throw rpcError('UNAVAILABLE', { cause, detail: `the members of ${service} are not known` });
+      throw notKnown(service, cause);
     }
   }
 
@@ -153,6 +166,10 @@ export class Caller {
     if (hasCode(error, 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'INTERNAL')) this.#parts.counters.callsFailed++;
     return error;
   }
+}
+
+function notKnown(service: string, cause: unknown): unknown {
+  return rpcError('UNAVAILABLE', { cause, detail: `the members of ${service} are not known` });
 }
 
 /** Stands for a stream that never began. */
@@ -169,6 +186,6 @@ function outgoing(
   { request, scope, options }: { request: object; scope: CallScope; options: CallOptions },
 ): OutgoingCall {
   const bytes = encode(method.input, request as Record<string, unknown>);
-  const { traceparent } = options;
-  return { service: method.parent.typeName, method: method.name, request: bytes, scope, traceparent };
+  const { traceparent, member } = options;
+  return { service: method.parent.typeName, method: method.name, request: bytes, scope, traceparent, member };
 }

@@ -11,6 +11,9 @@ export type ProbeHandlers = Handlers<typeof ProbeService>;
 /** A caller and a callee joined by one transport. */
 export interface Joined extends AsyncDisposable {
   readonly client: Client<typeof ProbeService>;
+  /** Id of the callee among the members. */
+  readonly callee: string;
+  readonly members: () => Promise<readonly string[]>;
 }
 
 export type Join = (handlers: ProbeHandlers, logger: Logger) => Promise<Joined>;
@@ -60,6 +63,7 @@ export function contract(name: string, join: Join): void {
     afterEach(() => joined[Symbol.asyncDispose]());
 
     unaryCalls();
+    namedMembers();
     errors();
     endings();
     streams();
@@ -109,6 +113,26 @@ export function contract(name: string, join: Join): void {
 
       test('a request that does not fit the schema is refused before it is sent', async () => {
         await expect(joined.client.echo({ number: -1n })).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
+        expect(seen).toHaveLength(0);
+      });
+    }
+
+    function namedMembers(): void {
+      test('the callee is among the members and may be called by name, its streams too', async () => {
+        expect(await joined.members()).toEqual([joined.callee]);
+        const options = { member: joined.callee };
+        expect(await joined.client.echo({ text: 'a' }, options)).toMatchObject({ text: 'a' });
+        const numbers: bigint[] = [];
+        for await (const { number } of joined.client.count({ number: 2n }, options)) numbers.push(number);
+        expect(numbers).toEqual([0n, 1n]);
+      });
+
+      test('a call for a member that is not there reaches nobody else', async () => {
+        const call = joined.client.echo({}, { member: 'gone-1', timeoutMs: 3000 });
+        await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+        expect((await call.catch((error: CodedError) => error)) as CodedError).toMatchObject({
+          detail: expect.stringContaining('gone-1'),
+        });
         expect(seen).toHaveLength(0);
       });
     }

@@ -1,4 +1,4 @@
-import type { Coord, MemberView } from '../coord/index.ts';
+import type { Coord, Member, MemberView } from '../coord/index.ts';
 import { GrpcMember } from './grpc-member.ts';
 
 /** An unreachable member is asked again only after this time, unless there is no other. */
@@ -16,7 +16,7 @@ export class Members implements AsyncDisposable {
   readonly #coord: Pick<Coord, 'members'>;
   readonly #clusterToken: string;
   readonly #views = new Map<string, Promise<MemberView>>();
-  readonly #listed = new Map<string, readonly string[]>();
+  readonly #listed = new Map<string, readonly Member[]>();
   readonly #members = new Map<string, GrpcMember>();
   #closed = false;
 
@@ -35,10 +35,16 @@ export class Members implements AsyncDisposable {
     return opening;
   }
 
-  /** The less busy of two reachable members taken by chance; undefined when there is none but those in `except`. */
-  pick(service: string, except: ReadonlySet<unknown>): GrpcMember | undefined {
-    const all = (this.#listed.get(service) ?? []).map((address) => this.#memberAt(address));
-    const left = all.filter((member) => !except.has(member));
+  /**
+   * The less busy of two reachable members taken by chance; undefined when there is none but those in `except`.
+   * @param only the id of the one member that may be picked
+   */
+  pick(service: string, except: ReadonlySet<unknown>, only?: string): GrpcMember | undefined {
+    const listed = (this.#listed.get(service) ?? []).filter(({ id }) => only === undefined || id === only);
+    const addresses = new Set(listed.map(({ data }) => data.address));
+    const left = [...addresses]
+      .map((address) => this.#memberAt(address))
+      .filter((member) => !except.has(member));
     const nowMs = performance.now();
     const reachable = left.filter(({ unreachableAtMs }) => nowMs - unreachableAtMs > avoidMs);
     return lessBusy(reachable.length > 0 ? reachable : left);
@@ -61,8 +67,7 @@ export class Members implements AsyncDisposable {
   async #open(service: string): Promise<MemberView> {
     const view = await this.#coord.members(groupOf(service));
     const update = (): void => {
-      const addresses = view.list().map(({ data }) => data.address);
-      this.#listed.set(service, [...new Set(addresses)]);
+      this.#listed.set(service, view.list());
       this.#forget();
     };
     view.onChange(update);
@@ -81,7 +86,7 @@ export class Members implements AsyncDisposable {
   /** Calls that are under way end by themselves: a member is left when coord says so, not when it is dead. */
   #forget(): void {
     if (this.#closed) return;
-    const listed = new Set([...this.#listed.values()].flat());
+    const listed = new Set([...this.#listed.values()].flat().map(({ data }) => data.address));
     for (const [address, member] of this.#members) {
       if (listed.has(address) || member.outstanding > 0) continue;
       this.#members.delete(address);

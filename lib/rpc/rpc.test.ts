@@ -36,19 +36,24 @@ function processOf(coord: MemoryCoord, options: Partial<RpcOptions> = {}): Rpc &
 }
 
 async function joinInProcess(handlers: ProbeHandlers, logger: Logger): Promise<Joined> {
-  const rpc = processOf(new MemoryCoord(), { logger });
+  const rpc = processOf(new MemoryCoord(), { logger, memberId: 'callee' });
   await rpc.serve(ProbeService, handlers);
-  return { client: rpc.client(ProbeService), [Symbol.asyncDispose]: () => rpc[Symbol.asyncDispose]() };
+  return joined(rpc, () => rpc[Symbol.asyncDispose]());
+}
+
+function joined(caller: Rpc, dispose: () => PromiseLike<void>): Joined {
+  const members = () => caller.members(ProbeService);
+  return { client: caller.client(ProbeService), callee: 'callee', members, [Symbol.asyncDispose]: dispose };
 }
 
 async function joinByGrpc(handlers: ProbeHandlers, logger: Logger): Promise<Joined> {
   const coord = new MemoryCoord();
-  const [callee, caller] = [processOf(coord, { logger }), processOf(coord)];
+  const [callee, caller] = [processOf(coord, { logger, memberId: 'callee' }), processOf(coord)];
   await callee.serve(ProbeService, handlers);
   const stack = new AsyncDisposableStack();
   stack.use(callee);
   stack.use(caller);
-  return { client: caller.client(ProbeService), [Symbol.asyncDispose]: () => stack.disposeAsync() };
+  return joined(caller, () => stack.disposeAsync());
 }
 
 contract('in process', joinInProcess);
@@ -110,6 +115,21 @@ test('several members share the calls, and the busier one gets fewer', async () 
   expect(served.fast).toBeGreaterThan(5);
   stuck.resolve();
   await Promise.all(stuckCalls);
+});
+
+test('a named member gets its calls alone, wherever the service runs beside it', async () => {
+  const coord = new MemoryCoord();
+  const [here, there] = [processOf(coord, { memberId: 'here' }), processOf(coord, { memberId: 'there' })];
+  await here.serve(ProbeService, answering('here'));
+  await there.serve(ProbeService, answering('there'));
+  await coord.join(group, { id: 'dead', data: { address: '127.0.0.1:1' } });
+  for (const rpc of [here, there, processOf(coord)]) {
+    expect([...(await rpc.members(ProbeService))].sort()).toEqual(['dead', 'here', 'there']);
+    for (const member of ['here', 'there', 'here'])
+      expect(await rpc.client(ProbeService).echo({}, { member })).toMatchObject({ text: member });
+  }
+  const call = here.client(ProbeService).echo({}, { member: 'dead' });
+  await expect(call).rejects.toMatchObject({ code: 'UNAVAILABLE' });
 });
 
 test('a member that cannot be reached is passed over', async () => {

@@ -54,7 +54,7 @@ class ProcessRpc implements Rpc, AsyncDisposable {
   #server: Promise<GrpcServer> | undefined;
 
   constructor(options: RpcOptions) {
-    const { coord, clusterToken, metrics } = options;
+    const { coord, clusterToken, memberId, metrics } = options;
     this.#options = options;
     this.#counters = metrics.counters('rpc', counterNames);
     this.#dispatcher = new Dispatcher(options.logger, this.#counters);
@@ -64,7 +64,8 @@ class ProcessRpc implements Rpc, AsyncDisposable {
       members.outstanding(),
     );
     const latency = metrics.histogram('gala_rpc_call_seconds', 'unary calls as their callers see them');
-    this.#caller = new Caller({ dispatcher: this.#dispatcher, members, counters: this.#counters, latency });
+    const [dispatcher, counters] = [this.#dispatcher, this.#counters];
+    this.#caller = new Caller({ memberId, dispatcher, members, counters, latency });
   }
 
   async serve<Service extends DescService>(
@@ -89,6 +90,10 @@ class ProcessRpc implements Rpc, AsyncDisposable {
 
   client<Service extends DescService>(service: Service): Client<Service> {
     return this.#caller.client(service);
+  }
+
+  members(service: DescService): Promise<readonly string[]> {
+    return this.#caller.members(service);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

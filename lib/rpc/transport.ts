@@ -7,6 +7,8 @@ export interface OutgoingCall {
   readonly request: Uint8Array;
   readonly scope: CallScope;
   readonly traceparent: string | undefined;
+  /** The only member that may have it; any when undefined. */
+  readonly member: string | undefined;
 }
 
 /**

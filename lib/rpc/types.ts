@@ -19,6 +19,8 @@ export interface CallOptions {
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly traceparent?: string;
+  /** Goes to this member (see `Rpc.members`) and to no other, even if the service runs in this process too. */
+  readonly member?: string;
 }
 
 /**
@@ -51,4 +53,9 @@ export interface Rpc {
   /** Offers a service to this process and, through coord membership, to all others. */
   serve<Service extends DescService>(service: Service, handlers: Handlers<Service>): Promise<AsyncDisposable>;
   client<Service extends DescService>(service: Service): Client<Service>;
+  /**
+   * Ids of the processes that serve it now, this one among them: `Context.processId` of each.
+   * @throws CodedError UNAVAILABLE while coord has never answered
+   */
+  members(service: DescService): Promise<readonly string[]>;
 }

@@ -32,6 +32,8 @@ export interface RtmpClientOptions {
   /** Ends the making of the connection. */
   signal?: AbortSignal;
   onStatus?(status: RtmpStatus): void;
+  /** All messages of one socket read have been told. */
+  onBatchEnd?(): void;
   /** The socket has room again after `send…` returned false or `isCongested` was true. */
   onDrain?(): void;
   /** The connection is over; `undefined` if this side closed it. */
@@ -172,6 +174,7 @@ export class RtmpClient implements AsyncDisposable {
     } finally {
       this.#socket.uncork();
     }
+    this.#options.onBatchEnd?.();
   }
 
   #abort(error: CodedError): void {

@@ -7,13 +7,12 @@ import { describeWithEngines } from '../../test/engines.ts';
 import { readFlvTags } from '../fixtures/flv.ts';
 import {
   boxesOf,
-  boxHeaderBytesMax,
   codecString,
   FlvUnitReader,
+  FragmentIndex,
   Mp4Recording,
   readFragment,
   readInitSegment,
-  RecordingTail,
   type AccessUnit,
   type FlvUnit,
 } from './index.ts';
@@ -180,9 +179,11 @@ describeWithEngines('ffprobe', ['ffmpeg'], ({ ffmpeg }) => {
 });
 
 function wholeBytesOf(file: Buffer): number {
-  const tail = new RecordingTail(file.length);
-  while (tail.step(file.subarray(tail.offset, tail.offset + boxHeaderBytesMax)));
-  return tail.wholeBytes;
+  const index = new FragmentIndex(file.length);
+  for (let read = index.wanted; read; read = index.wanted) {
+    index.push(file.subarray(read.offset, read.offset + read.bytes));
+  }
+  return index.wholeBytes;
 }
 
 function samplesIn(init: Buffer, fragment: Buffer): number {

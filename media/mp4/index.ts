@@ -12,9 +12,9 @@ export {
   type ReadFragment,
 } from './fragment-reader.ts';
 export { FragmentWriter, type CutOptions } from './fragment-writer.ts';
+export { FragmentIndex, type FragmentEntry } from './fragment-index.ts';
 export { encodeInitSegment, segmentType } from './init-segment.ts';
 export { Mp4Recording, recordingLimits, type RecordingLimits } from './recording.ts';
-export { boxHeaderBytesMax, RecordingTail } from './recording-tail.ts';
 export { AudioGrid, SampleClock } from './sample-clock.ts';
 export {
   timescaleOf,

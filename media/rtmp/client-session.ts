@@ -190,7 +190,7 @@ export class ClientSession {
 
   #openStream(command: RtmpCommand): void {
     const [streamId] = command.args;
-    if (typeof streamId !== 'number') throw new MediaError('RTMP_COMMAND_INVALID', 'createStream result');
+    if (!isStreamId(streamId)) throw new MediaError('RTMP_COMMAND_INVALID', 'createStream result');
     this.#streamId = streamId;
     const { streamName, role } = this.#options;
     const transactionId = transaction.publish;
@@ -218,6 +218,11 @@ export class ClientSession {
     this.#stage = 'closed';
     this.#handler.onRefused(status);
   }
+}
+
+/** AMF numbers are doubles; a message stream id has 32 bits. */
+function isStreamId(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 0 && (value as number) < 2 ** 32;
 }
 
 function toStatus(info: AmfObject): RtmpStatus {

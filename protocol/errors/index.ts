@@ -12,6 +12,7 @@ const permissionDenied = 7;
 const resourceExhausted = 8;
 const failedPrecondition = 9;
 const aborted = 10;
+const outOfRange = 11;
 const unimplemented = 12;
 const internal = 13;
 const unavailable = 14;
@@ -56,6 +57,7 @@ export const roomErrors = {
   DISK_FULL: entry(507, resourceExhausted, 'the disk is nearly full, no new broadcast begins'),
   SESSIONS_EXHAUSTED: entry(507, resourceExhausted, 'the host has used up all sessions'),
   TOO_MANY_ROOMS: entry(429, resourceExhausted, 'too many rooms begun in a short time'),
+  SOURCE_UNSET: entry(409, failedPrecondition, 'the host has no source to pull from, or is private'),
   STREAM_KEY_WRONG: entry(403, permissionDenied, 'the stream key is unknown or no longer valid'),
   STREAM_STALE: entry(409, aborted, 'a newer publisher has taken over'),
 } as const;
@@ -68,6 +70,9 @@ export const edgeErrors = {
   SEGMENT_UNKNOWN: entry(404, notFound, 'the segment or part is not there, or not any more'),
   RELOAD_INVALID: entry(400, invalidArgument, 'the directives make no sense, or ask too far ahead'),
   LATENCY_INVALID: entry(400, invalidArgument, 'latency is realtime, low or economy'),
+  VARIANT_INVALID: entry(400, invalidArgument, 'only is audio; container is fmp4 or ts'),
+  AUDIO_MISSING: entry(406, failedPrecondition, 'the stream has no sound'),
+  RANGE_INVALID: entry(416, outOfRange, 'the file has no such bytes'),
 } as const;
 
 export const protocolErrors = { ...commonErrors, ...accountErrors, ...roomErrors, ...edgeErrors } as const;

@@ -1,23 +1,7 @@
 import { z } from 'zod';
+import type { Operation } from './operation.ts';
 import * as shape from './schemas.ts';
-
-/** Who may call: anyone, anyone signed in, hosts (on what is theirs), or operators. */
-export type Access = 'anyone' | 'user' | 'host' | 'operator';
-
-export interface Operation {
-  readonly method: 'GET' | 'POST' | 'PATCH' | 'PUT' | 'DELETE';
-  /** Path under the base path, with `{parameter}` segments. */
-  readonly path: string;
-  readonly summary: string;
-  readonly access: Access;
-  /** Scope that an API token needs for it; none: API tokens cannot call it unless unscoped. */
-  readonly scope?: z.infer<typeof shape.scope>;
-  readonly query?: z.ZodObject;
-  readonly body?: z.ZodObject;
-  /** Status of success. */
-  readonly status: 200 | 201 | 204;
-  readonly response?: z.ZodType;
-}
+import { streamOperations } from './stream-operations.ts';
 
 /** Every operation of `/v1`: the gateway serves this table, the OpenAPI document and the SDK's types come from it. */
 export const operations = {
@@ -251,6 +235,7 @@ export const operations = {
     status: 200,
     response: z.object({ issuers: z.array(shape.issuer) }),
   },
+  ...streamOperations,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof operations;

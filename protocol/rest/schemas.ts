@@ -109,7 +109,14 @@ export const apiToken = z
   })
   .meta({ id: 'ApiToken' });
 
-export const scope = z.enum(['rooms:read', 'rooms:write', 'hosts:write', 'tokens:write']);
+export const scope = z.enum([
+  'rooms:read',
+  'rooms:write',
+  'hosts:write',
+  'tokens:write',
+  'streams:read',
+  'streams:write',
+]);
 export const issuer = z
   .object({
     issuer: z.string().min(1).max(256),
@@ -134,4 +141,16 @@ export const pathParameters = {
     .regex(/^(@[A-Za-z0-9][A-Za-z0-9._-]{2,31}|[1-9][0-9]{0,10})$/)
     .describe('a host id, or `@name`'),
   tokenId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
+  edgeId: z
+    .string()
+    .regex(/^[A-Za-z0-9_+-]{1,128}$/)
+    .describe('an edge, as `GET /v1/edges` names it'),
+  viewerId: z
+    .string()
+    .regex(/^[A-Za-z0-9_+-]{1,128}\.[0-9]{1,16}$/)
+    .describe('a viewer, as `GET /v1/streams/{roomId}` names it'),
+  traceId: z
+    .string()
+    .regex(/^[0-9a-f]{32}$/)
+    .describe('a trace (W3C Trace Context)'),
 };

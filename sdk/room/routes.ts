@@ -34,4 +34,11 @@ export const routes: Routes = {
   revokeApiToken: { method: 'DELETE', path: '/v1/api-tokens/{tokenId}' },
   putIssuer: { method: 'PUT', path: '/v1/issuers' },
   listIssuers: { method: 'GET', path: '/v1/issuers' },
+  listStreams: { method: 'GET', path: '/v1/streams' },
+  getStream: { method: 'GET', path: '/v1/streams/{roomId}' },
+  kickViewer: { method: 'POST', path: '/v1/streams/{roomId}/viewers/{viewerId}/kick' },
+  kickPublisher: { method: 'POST', path: '/v1/streams/{roomId}/publisher/kick' },
+  listEdges: { method: 'GET', path: '/v1/edges' },
+  listTraces: { method: 'GET', path: '/v1/traces' },
+  getTrace: { method: 'GET', path: '/v1/traces/{traceId}' },
 };

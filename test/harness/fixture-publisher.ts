@@ -1,35 +1,25 @@
-import { readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { FlvTagReader, type FlvTag } from '@gala/media/flv';
+import type { FlvTag } from '@gala/media/flv';
 import type { RtmpStatus } from '@gala/media/rtmp';
 import { connectRtmp, type RtmpClient } from '@gala/media-io/rtmp';
-
-const fixture = join(import.meta.dirname, '..', '..', 'media', 'fixtures', 'h264-aac.flv');
-const loopMs = 2_000;
-const paceMs = 5;
+import { FixtureMedia } from './fixture-media.ts';
 
 export interface FixturePublisherOptions {
   readonly rtmpUrl: string;
   readonly streamKey: string;
 }
 
-/** Publishes two seconds of H.264 (25 pictures a second) and AAC over and over in real time, without ffmpeg. */
+/** Publishes the fixture in real time over our own RTMP client, without ffmpeg. */
 export class FixturePublisher implements AsyncDisposable {
   readonly statuses: RtmpStatus[];
   /** True once the connection is over, whoever closed it. */
   isClosed = false;
   readonly #client: RtmpClient;
-  readonly #media = readMedia();
-  readonly #startedAtMs = performance.now();
-  readonly #pacer: NodeJS.Timeout;
-  #loops = 0;
-  #next = 0;
+  readonly #media: FixtureMedia;
 
   private constructor(client: RtmpClient, statuses: RtmpStatus[]) {
     this.#client = client;
     this.statuses = statuses;
-    for (const header of this.#media.headers) this.#send(header, 0);
-    this.#pacer = setInterval(() => this.#sendDue(), paceMs);
+    this.#media = new FixtureMedia((tag) => this.#send(tag));
   }
 
   /** Resolves when the publish was accepted; rejects with `RTMP_REFUSED` and the status code as detail. */
@@ -48,28 +38,15 @@ export class FixturePublisher implements AsyncDisposable {
 
   end(): void {
     this.isClosed = true;
-    clearInterval(this.#pacer);
+    this.#media[Symbol.dispose]();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    clearInterval(this.#pacer);
+    this.#media[Symbol.dispose]();
     await this.#client[Symbol.asyncDispose]();
   }
 
-  #sendDue(): void {
-    const { tags } = this.#media;
-    const nowMs = performance.now() - this.#startedAtMs;
-    for (;;) {
-      const tag = tags[this.#next];
-      const timestampMs = this.#loops * loopMs + tag.timestampMs;
-      if (timestampMs > nowMs) return;
-      this.#send(tag, timestampMs);
-      this.#next = (this.#next + 1) % tags.length;
-      if (this.#next === 0) this.#loops++;
-    }
-  }
-
-  #send({ type, payload }: FlvTag, timestampMs: number): void {
+  #send({ type, payload, timestampMs }: FlvTag): void {
     if (type === 'video') this.#client.sendVideo(timestampMs, payload);
     else this.#client.sendAudio(timestampMs, payload);
   }
@@ -89,15 +66,4 @@ export async function refusedPublish(options: FixturePublisherOptions) {
   );
   await client[Symbol.asyncDispose]();
   return { error, statuses, tookMs: performance.now() - startedAtMs };
-}
-
-/** The fixture's sequence headers, and one loop of its frames in order of time. */
-function readMedia(): { headers: FlvTag[]; tags: FlvTag[] } {
-  const reader = new FlvTagReader();
-  reader.append(readFileSync(fixture));
-  const all: FlvTag[] = [];
-  for (let tag = reader.next(); tag; tag = reader.next()) if (tag.type !== 'data') all.push(tag);
-  const headers = all.filter(({ payload }) => payload[1] === 0);
-  const tags = all.filter(({ payload, timestampMs }) => payload[1] === 1 && timestampMs < loopMs);
-  return { headers, tags: tags.toSorted((a, b) => a.timestampMs - b.timestampMs) };
 }

@@ -1,6 +1,6 @@
 import { get, type ClientRequest, type IncomingMessage } from 'node:http';
 import { once } from 'node:events';
-import { FlvTagReader } from '@gala/media/flv';
+import { FlvTagReader, type FlvTag } from '@gala/media/flv';
 
 /** One tag as it arrived. */
 export interface Arrival {
@@ -18,15 +18,18 @@ export class FlvViewer implements AsyncDisposable {
   readonly #request: ClientRequest;
   readonly #reader = new FlvTagReader();
 
-  private constructor(request: ClientRequest, response: IncomingMessage) {
+  readonly #onTag: ((tag: FlvTag) => void) | undefined;
+
+  private constructor(request: ClientRequest, response: IncomingMessage, onTag?: (tag: FlvTag) => void) {
     this.#request = request;
+    this.#onTag = onTag;
     response.on('data', (bytes: Buffer) => this.#take(bytes));
     response.on('error', () => undefined);
     response.on('close', () => (this.isEnded = true));
   }
 
   /** Resolves with the answer's head; throws on any status but 200. */
-  static async open(url: string): Promise<FlvViewer> {
+  static async open(url: string, onTag?: (tag: FlvTag) => void): Promise<FlvViewer> {
     const request = get(url, { agent: false });
     const [response] = (await once(request, 'response')) as [IncomingMessage];
     if (response.statusCode !== 200) {
@@ -34,7 +37,7 @@ export class FlvViewer implements AsyncDisposable {
       throw new Error(`${url} answered ${response.statusCode}`);
     }
     request.on('error', () => undefined);
-    return new FlvViewer(request, response);
+    return new FlvViewer(request, response, onTag);
   }
 
   get pictures(): Arrival[] {
@@ -69,6 +72,7 @@ export class FlvViewer implements AsyncDisposable {
     for (let tag = this.#reader.next(); tag; tag = this.#reader.next()) {
       const isKeyFrame = tag.type === 'video' && tag.payload[0] >> 4 === 1 && tag.payload[1] === 1;
       this.arrivals.push({ atMs, type: tag.type, timestampMs: tag.timestampMs, isKeyFrame });
+      this.#onTag?.(tag);
     }
   }
 }

@@ -3,7 +3,12 @@ import { CodedError, hasCode } from '@gala/lib/error';
 import type { Client } from '@gala/lib/rpc';
 import { roomErrors } from '@gala/protocol/errors';
 import { parseId, userIdMax } from '@gala/protocol/ids';
-import { Visibility, type AdmitPublishResponse, type RoomService } from '@gala/protocol/room';
+import {
+  Visibility,
+  type AdmitPublishResponse,
+  type AdmitPullResponse,
+  type RoomService,
+} from '@gala/protocol/room';
 import type { StreamIdentity } from './stream.ts';
 
 /** A publisher waits for its answer; an unknown key must be refused within a second. */
@@ -32,10 +37,10 @@ export class Admission {
   }
 
   /** @throws CodedError STREAM_KEY_WRONG and the other codes of AdmitPublish; UNAVAILABLE */
-  async admit(streamKey: string, remoteAddress: string): Promise<Admitted> {
+  async admit(streamKey: string, remoteAddress: string, traceparent?: string): Promise<Admitted> {
     if (!looksLikeKey(streamKey)) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
     try {
-      return await this.ask(streamKey, remoteAddress);
+      return await this.ask(streamKey, remoteAddress, traceparent);
     } catch (error) {
       const remembered = isUnreachable(error) ? this.#remembered.get(hashOf(streamKey)) : undefined;
       if (!remembered) throw error;
@@ -44,14 +49,23 @@ export class Admission {
   }
 
   /** Asks the room service. A key that it refuses is not admitted from memory later. */
-  async ask(streamKey: string, remoteAddress: string): Promise<Admitted> {
+  async ask(streamKey: string, remoteAddress: string, traceparent?: string): Promise<Admitted> {
     const request = { streamKey, edgeId: this.#edgeId, remoteAddress };
     try {
-      return toAdmitted(await this.#rooms.admitPublish(request, { timeoutMs: decisionMs }));
+      return toAdmitted(await this.#rooms.admitPublish(request, { timeoutMs: decisionMs, traceparent }));
     } catch (error) {
       if (hasCode(error, 'STREAM_KEY_WRONG')) this.#remembered.delete(hashOf(streamKey));
       throw error;
     }
+  }
+
+  /**
+   * Asks the room service to let this edge pull a host's source.
+   * @throws CodedError ROOM_LIVE, SOURCE_UNSET and the other codes of AdmitPull; UNAVAILABLE
+   */
+  async pull(hostId: number): Promise<Admitted> {
+    const request = { hostId: BigInt(hostId), edgeId: this.#edgeId };
+    return toAdmitted(await this.#rooms.admitPull(request, { timeoutMs: decisionMs }));
   }
 
   /** Keeps the key of a stream on air; the last one that published to it. */
@@ -83,7 +97,7 @@ function looksLikeKey(streamKey: string): boolean {
   return dot > 0 && streamKey.length <= 128 && parseId(streamKey.slice(0, dot), userIdMax) !== undefined;
 }
 
-function toAdmitted({ room, holdMs, media }: AdmitPublishResponse): Admitted {
+function toAdmitted({ room, holdMs, media }: AdmitPublishResponse | AdmitPullResponse): Admitted {
   if (!room) throw new CodedError(roomErrors, 'ROOM_UNKNOWN');
   const identity = {
     roomId: Number(room.roomId),

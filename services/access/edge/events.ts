@@ -21,6 +21,8 @@ const edgeCounters = (metrics: Metrics) =>
     'pendingOverflows',
     'viewersJoined',
     'viewersLeft',
+    'viewersKicked',
+    'publishersKicked',
     'viewersWaitedInVain',
     'playsRefused',
     'disposableShed',
@@ -89,17 +91,17 @@ export class EdgeEvents {
     this.#logger.info({ roomId, code }, 'publisher admitted from memory is refused after all');
   }
 
-  hlsBegun(roomId: number): void {
+  hlsBegun(roomId: number, form: string): void {
     this.counters.hlsBegun++;
-    this.#logger.info({ roomId }, 'HLS begins');
+    this.#logger.info({ roomId, form }, 'HLS begins');
   }
 
-  hlsReleased(roomId: number, reason: HlsRelease): void {
+  hlsReleased(roomId: number, form: string, reason: HlsRelease): void {
     this.counters.hlsReleased++;
     if (reason === 'stream_too_large') this.counters.hlsOverflows++;
     if (reason === 'process_full') this.counters.hlsEvicted++;
     const isBound = reason === 'stream_too_large' || reason === 'process_full';
-    this.#logger[isBound ? 'warn' : 'info']({ roomId, reason }, 'HLS released');
+    this.#logger[isBound ? 'warn' : 'info']({ roomId, form, reason }, 'HLS released');
   }
 
   hlsRefused(code: string): void {
@@ -109,6 +111,16 @@ export class EdgeEvents {
 
   viewerJoined(): void {
     this.counters.viewersJoined++;
+  }
+
+  viewerKicked(roomId: number, viewerId: number, reason: string): void {
+    this.counters.viewersKicked++;
+    this.#logger.info({ roomId, viewerId, reason }, 'viewer closed by an operator');
+  }
+
+  publisherKicked(roomId: number, epoch: number, reason: string): void {
+    this.counters.publishersKicked++;
+    this.#logger.info({ roomId, epoch, reason }, 'publisher closed by an operator');
   }
 
   viewerLeft(): void {

@@ -1,4 +1,4 @@
-import { trustedProxies, type RequestHandler } from '@gala/lib/http';
+import { RateLimiter, trustedProxies, type RequestHandler } from '@gala/lib/http';
 import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
@@ -11,13 +11,18 @@ import { ForwardEvents } from './forward/events.ts';
 import { Forwards } from './forward/forwards.ts';
 import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
+import { HlsPlayers } from './hls/players.ts';
 import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
+import { pullSection } from './pull/config.ts';
+import { PullEvents } from './pull/events.ts';
+import { Pulls } from './pull/pulls.ts';
 import { openRelay } from './relay/index.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
+import { serveOperators } from './operator.ts';
 import { mountStreams, showMetrics } from './routes.ts';
 import { Stream, type StreamIdentity } from './stream.ts';
 import { StreamLookup } from './stream-lookup.ts';
@@ -34,6 +39,7 @@ async function start(context: Context): Promise<RunningRole> {
   const config = edgeConfig(context);
   const events = new EdgeEvents(logger, metrics);
   const rooms = rpc.client(RoomService);
+  const accounts = rpc.client(AccountService);
   const streams = new Streams();
   const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
@@ -55,11 +61,12 @@ async function start(context: Context): Promise<RunningRole> {
     }),
   );
   const keys = new PlayKeys({
-    accounts: rpc.client(AccountService),
+    accounts,
     clock,
     onFailed: (error) => events.playKeysFailed(error),
   });
   const play = new Play({
+    clock,
     config: config.edge,
     lookup,
     events,
@@ -70,14 +77,30 @@ async function start(context: Context): Promise<RunningRole> {
   stack.defer(() => ingest.close());
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
-  const hlsDoor = new HlsDoor({ config: config.hls, lookup, outputs: hls, keys, events });
+  const pulls = new Pulls({
+    config: context.settings.get(pullSection),
+    accounts,
+    rooms,
+    clock,
+    admission,
+    ingest,
+    events: new PullEvents(logger, metrics),
+    isWatched: (stream) =>
+      stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0 || relay.isFed(stream),
+  });
+  lookup.addSource(stack.use(pulls));
+  const players = stack.use(new HlsPlayers(play, clock));
+  const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
+  const parts = { lookup, outputs: hls, players, play, keys, events, limiter };
+  const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
   const live = await context.listener('live');
   const request: RequestHandler = (...call) =>
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
-  stack.defer(mountStreams(await context.listener('admin'), streams));
-  showMetrics({ metrics, streams, play, fanout, hls });
+  stack.use(await serveOperators(context, { streams, play, events }));
+  stack.defer(mountStreams(await context.listener('admin'), streams, players));
+  showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();
   return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError } from '@gala/lib/error';
-import type { Tracer } from '@gala/lib/trace';
+import type { Span, Tracer } from '@gala/lib/trace';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
 import { StreamEvent } from '@gala/protocol/room';
 import { isUnreachable, type Admission, type Admitted } from './admission.ts';
@@ -50,11 +50,9 @@ export class Ingest {
     const { tracer } = this.#options;
     using span = tracer.start('publish');
     try {
-      const admitted = await this.#admit(attempt);
-      const stream = this.#streamOf(admitted);
-      span.set('roomId', stream.roomId).set('epoch', admitted.epoch);
-      stream.trace = new StreamTrace(tracer, span);
-      this.#attach(stream, publisher, admitted);
+      const { traceparent } = span;
+      const admitted = await this.#options.admission.admit(streamKey, publisher.remoteAddress, traceparent);
+      const stream = this.putOnAir(attempt, admitted, span);
       this.#options.admission.remember(streamKey, admitted);
       if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
       return stream;
@@ -65,21 +63,38 @@ export class Ingest {
     }
   }
 
+  /**
+   * Puts a publisher about which has been decided on air.
+   * @throws CodedError UNAVAILABLE, STREAM_STALE, DEADLINE_EXCEEDED
+   */
+  putOnAir(
+    { publisher, signal }: Pick<PublishAttempt, 'publisher' | 'signal'>,
+    admitted: Admitted,
+    span: Span = this.#options.tracer.start('publish'),
+  ): Stream {
+    using _ = span;
+    this.#check(admitted, signal);
+    const stream = this.#streamOf(admitted);
+    span.set('roomId', stream.roomId).set('epoch', admitted.epoch);
+    stream.trace = new StreamTrace(this.#options.tracer, span);
+    this.#attach(stream, publisher, admitted);
+    return stream;
+  }
+
   /** Ends all streams; new publishers are refused from here on. */
   close(): void {
     this.#closed = true;
     for (const stream of this.#options.streams) stream.end(edgeClosed);
   }
 
-  async #admit({ publisher, streamKey, signal }: PublishAttempt): Promise<Admitted> {
-    const admitted = await this.#options.admission.admit(streamKey, publisher.remoteAddress);
+  #check(admitted: Admitted, signal: AbortSignal): void {
     if (this.#closed) throw new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'the edge is closing' });
     const present = this.#options.streams.get(admitted.identity.roomId);
     // Answers may arrive out of order: the newer epoch is on air already.
     if (present && admitted.epoch < present.epoch && !admitted.fromMemory) {
       throw new CodedError(roomErrors, 'STREAM_STALE');
     }
-    if (!signal.aborted) return admitted;
+    if (!signal.aborted) return;
     // The epoch was spent on a publisher that has left: who is on air goes on under it, or would be stale.
     if (present?.isOwner) this.#moveOn(present, admitted.epoch);
     throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED', { detail: 'the publisher did not wait' });

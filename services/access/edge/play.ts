@@ -1,6 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
 import { clientAddress, rateKey, respondError, takeSocket, type TrustedProxies } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
@@ -8,7 +9,7 @@ import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Framing } from './payload.ts';
 import type { PlayKeys } from './play-keys.ts';
-import { parsePlayUrl, type PlayTarget } from './play-request.ts';
+import { parsePlayUrl, type PlayTarget, type Wanted } from './play-request.ts';
 import type { Stream } from './stream.ts';
 import type { StreamLookup } from './stream-lookup.ts';
 import { Viewer, type Latency, type ViewerLimits, type ViewerSocket } from './viewer.ts';
@@ -30,6 +31,7 @@ export const preflightHeaders = {
 };
 
 export interface PlayOptions {
+  readonly clock: Clock;
   readonly config: EdgeConfig['edge'];
   readonly lookup: StreamLookup;
   readonly keys: PlayKeys;
@@ -40,17 +42,23 @@ export interface PlayOptions {
 export interface Found {
   readonly stream: Stream;
   readonly latency: Latency;
+  readonly wanted: Wanted;
 }
 
 /** Room for one viewer, which counts until it is given back. */
-export interface Place extends Found {
+export interface Place {
+  readonly stream: Stream;
   /** The viewer's address as the limits count it. */
   readonly address: string;
 }
 
+/** A place of a viewer on a connection of its own. */
+export type ConnectionPlace = Place & Found;
+
 /**
  * The door of the viewers: HTTP-FLV and WS-FLV on `/live/…`, one raw socket each once they are in. RTMP players
- * come in through `find`, `reserve` and `join`.
+ * come in through `find`, `reserve` and `join`; those of HLS, which have no connection to keep, through `reserve`
+ * and `enter`.
  */
 export class Play {
   readonly #options: PlayOptions;
@@ -95,21 +103,23 @@ export class Play {
 
   /**
    * The stream that somebody may play.
-   * @throws CodedError STREAM_UNKNOWN, PLAY_SIGNATURE_WRONG, UNAVAILABLE, and what `StreamLookup.find` does
+   * @throws CodedError STREAM_UNKNOWN, AUDIO_MISSING, PLAY_SIGNATURE_WRONG, UNAVAILABLE, and what `StreamLookup.find`
+   * does
    */
   async find(target: PlayTarget): Promise<Found> {
     const { lookup, keys } = this.#options;
     const stream = await lookup.find(target);
     if (stream.identity.isPrivate) await keys.verify(stream.roomId, target.query);
-    return { stream, latency: target.latency };
+    if (target.wanted === 'audio' && stream.isSilent) throw new CodedError(edgeErrors, 'AUDIO_MISSING');
+    return { stream, latency: target.latency, wanted: target.wanted };
   }
 
   /**
    * The last checks, in the same turn as the place is taken, so that no two viewers take the same one. It goes
-   * back by `leave` for who has joined, else by `release`.
+   * back by `leave` for who has joined, by `quit` for who has entered, else by `release`.
    * @throws CodedError TOO_MANY_VIEWERS, STREAM_UNKNOWN
    */
-  reserve(found: Found, address: string): Place {
+  reserve<Wish extends Pick<Place, 'stream'>>(found: Wish, address: string): Wish & Place {
     const { config } = this.#options;
     const ofAddress = this.#perAddress.get(address) ?? 0;
     if (this.#viewerCount >= config.viewersMax || ofAddress >= config.viewersPerAddressMax) {
@@ -124,15 +134,21 @@ export class Play {
     this.#count(address, -1);
   }
 
-  join({ stream, latency, address }: Place, socket: ViewerSocket, framing: Framing): Viewer {
-    const { events } = this.#options;
+  join(
+    { stream, latency, wanted, address }: ConnectionPlace,
+    socket: ViewerSocket,
+    framing: Framing,
+  ): Viewer {
+    const { clock, events } = this.#options;
     const viewer = new Viewer({
       socket,
       framing,
       latency,
+      wanted,
       remoteAddress: address,
       limits: this.#limits,
-      counters: events.counters,
+      tally: stream.tallies[latency],
+      joinedAtMs: Math.round(clock.nowMs()),
     });
     events.viewerJoined();
     stream.trace?.joined({ roomId: stream.roomId, framing, latency });
@@ -147,9 +163,26 @@ export class Play {
     stream.leave(viewer);
   }
 
+  /** A viewer without a connection that would say when it goes: it is one until `quit`. */
+  enter({ stream }: Place): void {
+    this.#options.events.viewerJoined();
+    stream.players.count++;
+  }
+
+  quit(place: Place): void {
+    this.release(place);
+    this.#options.events.viewerLeft();
+    place.stream.players.count--;
+  }
+
   /** Whom the limits count a connection for. */
   addressKey(peer: string, forwardedFor?: string): string {
     return rateKey(clientAddress(peer, forwardedFor, this.#options.trustedProxies));
+  }
+
+  /** The same of a request. */
+  addressOf({ socket, headers }: IncomingMessage): string {
+    return this.addressKey(socket.remoteAddress ?? '', headers['x-forwarded-for']?.toString());
   }
 
   async #findRequested(request: IncomingMessage): Promise<Found> {
@@ -184,13 +217,12 @@ export class Play {
     watchControlFrames(viewer, socket, () => this.#options.events.counters.framesMalformed++);
   }
 
-  #reserveFor(request: IncomingMessage, found: Found): Place {
-    const forwardedFor = request.headers['x-forwarded-for']?.toString();
-    return this.reserve(found, this.addressKey(request.socket.remoteAddress ?? '', forwardedFor));
+  #reserveFor(request: IncomingMessage, found: Found): ConnectionPlace {
+    return this.reserve(found, this.addressOf(request));
   }
 
   /** One closure a viewer, since what one weighs counts ten thousand times. */
-  #joinSocket(place: Place, socket: Duplex, framing: Framing): Viewer {
+  #joinSocket(place: ConnectionPlace, socket: Duplex, framing: Framing): Viewer {
     const { stream } = place;
     const viewer = this.join(place, socket, framing);
     socket.once('close', () => this.leave(viewer, stream));

@@ -3,9 +3,11 @@ import { respondJson, type HttpListener } from '@gala/lib/http';
 import type { LabelledValue, Metrics } from '@gala/lib/metrics';
 import type { Fanout } from './fanout.ts';
 import type { HlsOutputs } from './hls/outputs.ts';
+import type { HlsPlayers } from './hls/players.ts';
 import type { Play } from './play.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
+import { listViewers, summarize } from './summary.ts';
 
 /** Streams with series of their own in a scrape, largest first; all others are summed under `other`. */
 const seriesMax = 100;
@@ -18,10 +20,11 @@ export interface ShownParts {
   readonly play: Play;
   readonly fanout: Fanout;
   readonly hls: HlsOutputs;
+  readonly players: HlsPlayers;
 }
 
 /** What this edge carries, for the scrape. */
-export function showMetrics({ metrics, streams, play, fanout, hls }: ShownParts): void {
+export function showMetrics({ metrics, streams, play, fanout, hls, players }: ShownParts): void {
   metrics.gauge('gala_edge_streams', 'streams on air or held', () => streams.size);
   metrics.gauge('gala_edge_viewers', 'viewers of all streams', () => play.viewerCount);
   metrics.gauge('gala_edge_fanout_jobs', 'batches on their way to viewers', () => fanout.jobs);
@@ -30,9 +33,14 @@ export function showMetrics({ metrics, streams, play, fanout, hls }: ShownParts)
     'socket writes of the fan-out since the start',
     () => fanout.writes,
   );
-  metrics.gauge('gala_edge_hls_outputs', 'streams that are cut for HLS', () => hls.size);
+  metrics.gauge(
+    'gala_edge_hls_outputs',
+    'streams that are cut for HLS, each form for itself',
+    () => hls.size,
+  );
   metrics.gauge('gala_edge_hls_bytes', 'segments in memory', () => hls.bytes);
   metrics.gauge('gala_edge_hls_blocked', 'HLS requests that wait for media', () => hls.places.taken);
+  metrics.gauge('gala_edge_hls_players', 'players of HLS among the viewers', () => players.size);
   const perRoom = (name: string, help: string, read: (stream: Stream) => number): void =>
     metrics.gauges({ name, help, labelNames: ['room'], read: () => bounded(streams, read) });
   perRoom('gala_stream_viewers', 'viewers of a stream', (stream) => stream.viewerCount);
@@ -41,44 +49,20 @@ export function showMetrics({ metrics, streams, play, fanout, hls }: ShownParts)
 }
 
 /** `GET /streams` and `/streams?room=<roomId>` on the admin listener. */
-export function mountStreams(listener: HttpListener, streams: Streams): () => void {
+export function mountStreams(listener: HttpListener, streams: Streams, players: HlsPlayers): () => void {
   return listener.mount('/streams', (request, response) => {
     const roomId = new URL(request.url ?? '', 'http://edge').searchParams.get('room');
     if (roomId === null) respondJson(response, { streams: [...streams].map(summarize) });
-    else respondStream(response, streams.get(Number(roomId)));
+    else respondStream(response, streams.get(Number(roomId)), players);
   });
 }
 
-function respondStream(response: ServerResponse, stream: Stream | undefined): void {
+function respondStream(response: ServerResponse, stream: Stream | undefined, players: HlsPlayers): void {
   if (!stream) return respondJson(response, { error: { code: 'STREAM_UNKNOWN' } }, { status: 404 });
-  const viewers = stream
-    .viewers()
-    .slice(0, viewersShownMax)
-    .map((viewer) => ({
-      address: viewer.remoteAddress,
-      framing: viewer.framing,
-      latency: viewer.latency,
-      backlogBytes: viewer.backlogBytes,
-      slow: viewer.slow,
-    }));
+  const connected = listViewers(stream, { offset: 0, limit: viewersShownMax });
+  const asking = players.of(stream).map(({ place }) => ({ address: place.address, framing: 'hls' }));
+  const viewers = [...connected, ...asking].slice(0, viewersShownMax);
   respondJson(response, { stream: summarize(stream), viewers });
-}
-
-function summarize(stream: Stream): object {
-  const { roomId, stats, state, epoch, identity } = stream;
-  return {
-    roomId,
-    hostName: identity.hostName,
-    state,
-    epoch,
-    provisional: stream.provisional,
-    viewers: stream.viewerCount,
-    publisher: stream.publisher?.remoteAddress,
-    bitsPerSecond: stats.bitsPerSecond,
-    framesPerSecond: stats.framesPerSecond,
-    gopMs: stats.gopMs,
-    gopBytes: stream.gopBytes,
-  };
 }
 
 function bounded(streams: Streams, read: (stream: Stream) => number): LabelledValue[] {

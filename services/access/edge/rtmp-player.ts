@@ -4,7 +4,7 @@ import type { RtmpDecision, RtmpServerConnection } from '@gala/media-io/rtmp';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import type { EdgeEvents } from './events.ts';
 import { rtmpStreamId } from './payload.ts';
-import type { Place, Play } from './play.ts';
+import type { ConnectionPlace, Play } from './play.ts';
 import { parsePlayAddress } from './play-request.ts';
 import type { Viewer, ViewerSocket } from './viewer.ts';
 
@@ -47,7 +47,7 @@ export class RtmpPlayer implements ViewerSocket {
   readonly #connection: RtmpServerConnection;
   readonly #players: RtmpPlayers;
   /** Taken with the decision and given back once, whatever becomes of the player. */
-  #place: Place | undefined;
+  #place: ConnectionPlace | undefined;
   #viewer: Viewer | undefined;
 
   constructor(connection: RtmpServerConnection, players: RtmpPlayers) {

@@ -1,6 +1,7 @@
 import type { Section } from '@gala/lib/config';
 import { edgeSection, hlsSection, rtmpSection } from './config.ts';
 import { forwardSection } from './forward/config.ts';
+import { pullSection } from './pull/config.ts';
 import { relaySection } from './relay/config.ts';
 
 /** All settings of the edge, in the order of the sample file. */
@@ -10,4 +11,5 @@ export const edgeSections: readonly Section[] = [
   hlsSection,
   relaySection,
   forwardSection,
+  pullSection,
 ];

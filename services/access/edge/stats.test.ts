@@ -5,7 +5,7 @@ import { makeTag } from './testing.ts';
 
 test('rates of the last second; set-up and sound are no pictures; silence brings them to 0', () => {
   const clock = new ManualClock();
-  const stats = new StreamStats(clock);
+  const stats = new StreamStats({ clock });
   stats.count(makeTag({ sequenceHeader: true, size: 100 }));
   for (let index = 0; index < 25; index++) {
     stats.count(makeTag({ size: 900 }));
@@ -22,7 +22,7 @@ test('rates of the last second; set-up and sound are no pictures; silence brings
 });
 
 test('the distance between key frames is in stream time', () => {
-  const stats = new StreamStats(new ManualClock());
+  const stats = new StreamStats({ clock: new ManualClock() });
   expect(stats.gopMs).toBe(0);
   for (const timestampMs of [1000, 3000, 4500]) stats.count(makeTag({ keyFrame: true, timestampMs }));
   expect(stats.gopMs).toBe(1500);

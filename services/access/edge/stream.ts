@@ -7,8 +7,11 @@ import type { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
 import { HoldPicture, holdTickMs } from './hold.ts';
 import { Payload } from './payload.ts';
+import type { Wanted } from './play-request.ts';
+import { soundTags } from './sound-tags.ts';
 import { StreamStats } from './stats.ts';
 import type { Tag } from './tag.ts';
+import { Tally } from './tally.ts';
 import { TagEncoder } from './tag-encoder.ts';
 import type { StreamTrace } from './stream-trace.ts';
 import { Timeline, type TrackKind } from './timeline.ts';
@@ -18,6 +21,8 @@ import { WaitingViewers } from './waiting-viewers.ts';
 /** The connection that feeds a stream, as the stream sees it. */
 export interface Publisher {
   readonly remoteAddress: string;
+  /** Round trip to it; undefined where it is not known. */
+  readonly rttMs?: number | undefined;
   /** Tells it why (an RTMP status) and closes it; nothing comes from it afterwards. */
   close(status: string, description: string): void;
 }
@@ -85,6 +90,11 @@ export class Stream {
   /** That of the present publisher's admission. */
   identity: StreamIdentity;
   readonly stats: StreamStats;
+  /** Viewers that have no connection that would stay: players of HLS. */
+  readonly players = { count: 0, bytesOut: 0 };
+  readonly tallies: Readonly<Record<Latency, Tally>>;
+  /** Wall clock. */
+  readonly beganAtMs: number;
   epoch = 0;
   /** True while it was admitted without the room service, until that agrees. */
   provisional = false;
@@ -115,7 +125,10 @@ export class Stream {
     const { config, events } = options;
     this.identity = options.identity;
     this.#options = options;
-    this.stats = new StreamStats(options.clock);
+    this.beganAtMs = options.clock.nowMs();
+    const { counters } = events;
+    this.tallies = { realtime: new Tally(counters), low: new Tally(counters), economy: new Tally(counters) };
+    this.stats = new StreamStats({ clock: options.clock, bytesOut: () => this.bytesOut });
     this.#audiences = {
       realtime: this.#audience('realtime'),
       low: this.#audience('low', config.lowTickMs),
@@ -137,7 +150,12 @@ export class Stream {
 
   get viewerCount(): number {
     const { realtime, low, economy } = this.#audiences;
-    return realtime.size + low.size + economy.size + this.#waiting.size;
+    return realtime.size + low.size + economy.size + this.#waiting.size + this.players.count;
+  }
+
+  /** It is known to have no sound. */
+  get isSilent(): boolean {
+    return this.#isOpen && !this.#cache.hasAudio;
   }
 
   get publisher(): Publisher | undefined {
@@ -157,8 +175,19 @@ export class Stream {
     return this.#timeline.positionMs;
   }
 
+  /** Written to viewers since the stream began. */
+  get bytesOut(): number {
+    const { realtime, low, economy } = this.tallies;
+    return realtime.bytesOut + low.bytesOut + economy.bytesOut + this.players.bytesOut;
+  }
+
+  /** Timestamps that were replaced. */
+  get timestampJumps(): number {
+    return this.#timeline.jumps;
+  }
+
   viewers(): Viewer[] {
-    return Object.values(this.#audiences).flatMap((audience) => audience.viewers);
+    return [...Object.values(this.#audiences).flatMap((audience) => audience.viewers), ...this.#waiting];
   }
 
   /**
@@ -176,6 +205,7 @@ export class Stream {
     else if (!before) this.#timeline.follow(liveMs);
     this.#encoder.beginPublisher();
     this.#cache.beginPublisher();
+    this.stats.beginPublisher();
     for (const output of this.#outputs) output.beginPublisher();
     this.#tracksDueMs = undefined;
     this.#hasSettledTracks = false;
@@ -185,6 +215,15 @@ export class Stream {
       before.close('NetStream.Publish.BadName', 'a newer publisher has taken over');
     }
     this.#setState(this.#isOpen ? 'live' : 'starting', 'publisher attached');
+  }
+
+  /** Closes the publisher, whose room is held; false when there is none. It may come again. */
+  kickPublisher(): boolean {
+    const publisher = this.#publisher;
+    if (!publisher) return false;
+    this.detach(publisher, 'kicked');
+    publisher.close('NetStream.Publish.BadName', 'closed by an operator');
+    return true;
   }
 
   /** The publisher is gone; anyone but the present one is none of our business. */
@@ -218,14 +257,25 @@ export class Stream {
 
   /** Takes a viewer in; it waits until the stream knows its tracks, and is closed when there is none any more. */
   join(viewer: Viewer): void {
+    this.tallies[viewer.latency].viewers[viewer.framing]++;
+    this.#place(viewer);
+  }
+
+  #place(viewer: Viewer): void {
     if (this.#state === 'ended') viewer.end();
-    else if (this.#isOpen) this.#audiences[viewer.latency].join(viewer);
+    else if (this.#isOpen) this.#admit(viewer);
     else this.#waiting.add(viewer);
+  }
+
+  #admit(viewer: Viewer): void {
+    this.#audiences[viewer.latency].join(viewer);
+    if (viewer.wanted === 'audio' && this.isSilent) viewer.end();
   }
 
   /** Call once when the socket of a viewer that joined has closed. */
   leave(viewer: Viewer): void {
     viewer.closed = true;
+    this.tallies[viewer.latency].viewers[viewer.framing]--;
     if (this.#state === 'ended' || this.#waiting.remove(viewer)) return;
     this.#audiences[viewer.latency].leave(viewer);
   }
@@ -258,7 +308,8 @@ export class Stream {
 
   #audience(latency: Latency, tickMs?: number): Audience {
     const { fanout, events } = this.#options;
-    const joinPoint = (sequence: number): JoinPoint => this.#joinPoint(sequence);
+    const joinPoint = (sequence: number, wanted: Wanted): JoinPoint =>
+      wanted === 'audio' ? this.#soundJoinPoint(sequence) : this.#joinPoint(sequence);
     const backlogScale = (): number => this.#backlogScale();
     return new Audience({ latency, fanout, joinPoint, tickMs, backlogScale, counters: events.counters });
   }
@@ -324,7 +375,7 @@ export class Stream {
   #open(): void {
     this.#isOpen = true;
     this.#setState('live', 'tracks are known');
-    for (const viewer of this.#waiting.take()) this.join(viewer);
+    for (const viewer of this.#waiting.take()) this.#place(viewer);
     for (const output of this.#outputs) this.#beginOutput(output);
   }
 
@@ -333,6 +384,12 @@ export class Stream {
     const tags = this.#cache.upTo(sequence);
     const payload = new Payload([...headers, ...tags], [encodeFlvHeader({ hasAudio, hasVideo })]);
     return { payload, hasPicture: tags.length > 0 || !hasVideo };
+  }
+
+  #soundJoinPoint(sequence: number): JoinPoint {
+    const tags = soundTags([...this.#cache.headers, ...this.#cache.recentUpTo(sequence)]);
+    const flvHeader = encodeFlvHeader({ hasAudio: true, hasVideo: false });
+    return { payload: new Payload(tags, [flvHeader]), hasPicture: true };
   }
 
   readonly #flushRealtime = (): void => {

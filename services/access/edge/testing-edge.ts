@@ -59,6 +59,9 @@ export class TestRooms {
     };
     const served: Partial<Handlers<typeof RoomService>> = {
       admitPublish: async ({ streamKey, edgeId }) => this.#admit(streamKey, edgeId),
+      admitPull: async ({ edgeId }) => this.#admit(this.streamKey, edgeId),
+      getHost: async () => ({ host: { hostId: 1n, name: 'Anna', visibility: this.visibility } }),
+      getHostMedia: async () => ({ media: this.media }),
       reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
         this.#check();
         const ids = { roomId: Number(roomId), epoch: Number(epoch) };
@@ -122,6 +125,7 @@ export interface TestEdgeOptions {
 
 /** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
 export interface TestEdge extends AsyncDisposable {
+  readonly rpc: Rpc;
   readonly rooms: TestRooms;
   readonly tracer: Tracer;
   readonly port: number;
@@ -174,6 +178,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await metrics.text())?.[1]);
   const owned = stack.move();
   return {
+    rpc,
     rooms,
     tracer,
     port: live.port,
@@ -196,7 +201,7 @@ async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey
   const signingKeys = async () => ({
     keys: playKeys.map(({ kid, secret }) => ({ kid, secret: Uint8Array.from(secret) })),
   });
-  const findUser: typeof handlers.findUser = async ({ name }) => {
+  const findUser: Handlers<typeof AccountService>['findUser'] = async ({ name }) => {
     if (name.toLowerCase() !== 'anna') throw new CodedError(accountErrors, 'USER_UNKNOWN');
     return { user: { userId: 1n, name: 'Anna' } };
   };

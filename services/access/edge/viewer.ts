@@ -1,5 +1,7 @@
 import type { Batch } from './batch.ts';
 import type { Framing, Payload } from './payload.ts';
+import type { Wanted } from './play-request.ts';
+import type { Tally } from './tally.ts';
 
 export type Latency = 'realtime' | 'low' | 'economy';
 
@@ -41,23 +43,32 @@ export interface ViewerOptions {
   readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
+  readonly wanted?: Wanted;
   /** For the stats; never the whole address in a metric. */
   readonly remoteAddress: string;
   readonly limits: ViewerLimits;
-  readonly counters: ViewerCounters;
+  readonly tally: Tally;
+  /** Wall clock. */
+  readonly joinedAtMs: number;
 }
+
+/** Ids of the viewers of this process, never given twice. */
+let lastId = 0;
 
 /**
  * One player on one connection. It keeps no bytes of its own: what it has not taken yet are references to
  * payloads that all viewers share. States: waiting for a key frame, flowing, or shedding pictures.
  */
 export class Viewer {
+  readonly id = ++lastId;
   readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
+  readonly wanted: Wanted;
   readonly remoteAddress: string;
+  readonly joinedAtMs: number;
   readonly #limits: ViewerLimits;
-  readonly #counters: ViewerCounters;
+  readonly #tally: Tally;
   /** First tick of its audience that this viewer has not got with its join. */
   firstTick = 0;
   closed = false;
@@ -71,9 +82,11 @@ export class Viewer {
     this.socket = options.socket;
     this.framing = options.framing;
     this.latency = options.latency;
+    this.wanted = options.wanted ?? 'all';
     this.remoteAddress = options.remoteAddress;
     this.#limits = options.limits;
-    this.#counters = options.counters;
+    this.joinedAtMs = options.joinedAtMs;
+    this.#tally = options.tally;
   }
 
   /** Bytes that this viewer has not taken yet, beyond what the kernel holds. */
@@ -93,8 +106,9 @@ export class Viewer {
   }
 
   /** One tick. Called for every viewer of the audience, so it must stay free of allocation. */
-  deliver(batch: Batch, nowMs: number): void {
-    if (this.closed || batch.tick < this.firstTick) return;
+  deliver(tick: Batch, nowMs: number): void {
+    if (this.closed || tick.tick < this.firstTick) return;
+    const batch = this.wanted === 'audio' ? tick.sound : tick;
     const backlog = this.#owedBytes() / batch.backlogScale;
     if (backlog >= this.#limits.pictureBytes) this.#shed(batch, backlog, nowMs);
     else if (this.#waitsForKeyFrame) this.#resume(batch, backlog);
@@ -128,13 +142,13 @@ export class Viewer {
     const isFull = backlog >= this.#limits.stopBytes;
     // Who misses a change of set-up could not decode what follows, and is better off joining anew.
     if (nowMs - this.#slowSinceMs > this.#limits.evictMs || (isFull && batch.hasHeader)) {
-      this.#counters.viewersEvicted++;
+      this.#tally.evict();
       this.destroy();
     } else if (isFull) {
-      this.#counters.batchesShed++;
+      this.#tally.shedBatch();
     } else {
-      this.#counters.picturesShed++;
-      this.#write(batch.audioOnly);
+      this.#tally.shedPictures();
+      this.#write(batch.withoutPictures);
     }
   }
 
@@ -144,17 +158,20 @@ export class Viewer {
       this.#waitsForKeyFrame = false;
       this.#write(batch.fromKeyFrame);
     } else {
-      this.#write(batch.audioOnly);
+      this.#write(batch.withoutPictures);
     }
   }
 
   #deliverEssential(batch: Batch): void {
-    if (batch.withoutDisposable.tagCount < batch.full.tagCount) this.#counters.disposableShed++;
+    if (batch.withoutDisposable.tagCount < batch.full.tagCount) this.#tally.shedDisposable();
     this.#write(batch.withoutDisposable);
   }
 
   #write(payload: Payload): void {
-    if (!payload.isEmpty) this.socket.write(payload.in(this.framing));
+    if (payload.isEmpty) return;
+    const bytes = payload.in(this.framing);
+    this.#tally.bytesOut += bytes.length;
+    this.socket.write(bytes);
   }
 }
 

@@ -35,9 +35,13 @@ export class WaitingViewers {
     return this.#timers.delete(viewer);
   }
 
-  /** All that still wait; nobody does afterwards. */
+  [Symbol.iterator](): IterableIterator<Viewer> {
+    return this.#timers.keys();
+  }
+
+  /** All that still wait; nobody does afterwards but those who are being closed. */
   take(): Viewer[] {
-    const viewers = [...this.#timers.keys()];
+    const viewers = [...this.#timers.keys()].filter(({ closed }) => !closed);
     for (const viewer of viewers) this.remove(viewer);
     return viewers;
   }

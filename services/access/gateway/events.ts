@@ -14,6 +14,8 @@ const names = [
   'apiTokenCreated',
   'apiTokenRevoked',
   'issuerPut',
+  'viewerKicked',
+  'publisherKicked',
   'rateLimited',
   'partUnavailable',
   'requestFailed',
@@ -42,6 +44,9 @@ export function createEvents(logger: Logger, metrics: Metrics) {
     apiTokenCreated: (fields: TokenFields) => count('apiTokenCreated', fields, 'API token created'),
     apiTokenRevoked: (fields: TokenFields) => count('apiTokenRevoked', fields, 'API token revoked'),
     issuerPut: (fields: { issuer: string; by: number }) => count('issuerPut', fields, 'partner issuer put'),
+    viewerKicked: (fields: KickFields & { viewerId: string }) =>
+      count('viewerKicked', fields, 'viewer kicked by request'),
+    publisherKicked: (fields: KickFields) => count('publisherKicked', fields, 'publisher kicked by request'),
     rateLimited: (): void => void counters.rateLimited++,
     partUnavailable: (): void => void counters.partUnavailable++,
     requestFailed: (fields: { operation: string; error: unknown }): void => {
@@ -55,6 +60,14 @@ interface HostFields {
   readonly hostId: number;
   /** User id of who asked; 0 for the operator token. */
   readonly by: number;
+}
+
+interface KickFields {
+  readonly roomId: number;
+  readonly by: number;
+  readonly reason: string;
+  /** False: there was nobody. */
+  readonly kicked: boolean;
 }
 
 interface TokenFields {

@@ -1,7 +1,7 @@
 import { AccountService } from '@gala/protocol/account';
 import { composeRoomId, userIdMax } from '@gala/protocol/ids';
 import { verifyPlay } from '@gala/protocol/play';
-import { operations } from '@gala/protocol/rest';
+import { operations, streamOperations } from '@gala/protocol/rest';
 import { RoomService, StreamEvent } from '@gala/protocol/room';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
@@ -411,7 +411,9 @@ test('nothing failed without a code, and no secret is in a log line', () => {
 });
 
 test('every operation of the table was answered with success, in the shape of its schema', () => {
-  expect([...TestClient.exercised].sort()).toEqual(Object.keys(operations).sort());
+  // Those of streams: in streams.test.ts.
+  const names = Object.keys(operations).filter((name) => !(name in streamOperations));
+  expect([...TestClient.exercised].filter((name) => names.includes(name)).sort()).toEqual(names.sort());
 });
 
 test('with the database down changes are refused with a code, and work again after it', async () => {

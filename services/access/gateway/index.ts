@@ -1,7 +1,9 @@
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
+import { EdgeService } from '@gala/protocol/edge';
 import { operations, type OperationName } from '@gala/protocol/rest';
 import { RoomService } from '@gala/protocol/room';
+import { TraceService } from '@gala/protocol/trace';
 import { Api } from './api.ts';
 import { readConfig } from './config.ts';
 import { createEvents } from './events.ts';
@@ -10,6 +12,7 @@ import { openApiDocument, openApiHandler } from './openapi.ts';
 import type { Parts } from './parts.ts';
 import { Router } from './router.ts';
 import { createHandlers } from './routes.ts';
+import { Spread } from './spread.ts';
 import { Web } from './web.ts';
 
 export { gatewaySection } from './config.ts';
@@ -24,8 +27,11 @@ async function start(context: Context): Promise<AsyncDisposable> {
   const parts: Parts = {
     account: context.rpc.client(AccountService),
     room: context.rpc.client(RoomService),
+    edges: new Spread(context.rpc, EdgeService),
+    traces: new Spread(context.rpc, TraceService),
     config,
     clock: context.clock,
+    tracer: context.tracer,
     events: createEvents(context.logger, context.metrics),
   };
   const web = new Web(config);

@@ -1,15 +1,23 @@
 import type { Clock } from '@gala/lib/clock';
 import type { Client } from '@gala/lib/rpc';
+import type { Tracer } from '@gala/lib/trace';
 import type { AccountService } from '@gala/protocol/account';
+import type { EdgeService } from '@gala/protocol/edge';
 import type { RoomService } from '@gala/protocol/room';
+import type { TraceService } from '@gala/protocol/trace';
 import type { GatewayConfig } from './config.ts';
 import type { Events } from './events.ts';
+import type { Spread } from './spread.ts';
 
 /** What the operations are made of. */
 export interface Parts {
   readonly account: Client<typeof AccountService>;
   readonly room: Client<typeof RoomService>;
+  readonly edges: Spread<typeof EdgeService>;
+  /** Every process. */
+  readonly traces: Spread<typeof TraceService>;
   readonly config: GatewayConfig;
   readonly clock: Clock;
+  readonly tracer: Tracer;
   readonly events: Events;
 }

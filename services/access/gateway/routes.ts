@@ -13,6 +13,8 @@ import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
 import { publishUrl } from './play.ts';
 import { setCookie } from './session.ts';
+import { streamHandlers } from './streams.ts';
+import { traceHandlers } from './traces.ts';
 
 type HandlersOf<Name extends OperationName> = Pick<Handlers, Name>;
 
@@ -25,6 +27,8 @@ export function createHandlers(parts: Parts): Handlers {
     ...roomHandlers(parts),
     ...tokenHandlers(parts),
     ...issuerHandlers(parts),
+    ...streamHandlers(parts),
+    ...traceHandlers(parts),
   };
 }
 

@@ -134,3 +134,25 @@ test('a host whose sessions are used up gets a coded refusal', async () => {
   await world.rooms.end(last.roomId, '');
   await expect(publish(world, streamKey)).rejects.toMatchObject({ code: 'SESSIONS_EXHAUSTED' });
 });
+
+test('a source is pulled for public hosts that have one, by one edge at a time', async () => {
+  const { hostId, streamKey } = await makeHost(world);
+  const pull = (edgeId: string) => world.admission.admitPull({ hostId, edgeId });
+  await expect(pull('media-a')).rejects.toMatchObject({ code: 'SOURCE_UNSET' });
+  const sourceUrl = 'rtmp://192.0.2.1/live/a';
+  await world.hosts.updateMedia(hostId, { record: false, forwardUrls: [], sourceUrl });
+  const { room, media } = await pull('media-a');
+  expect(room).toMatchObject({ hostId, state: 'live', epoch: 1, edgeId: 'media-a' });
+  expect(media.sourceUrl).toBe(sourceUrl);
+  await expect(pull('media-b')).rejects.toMatchObject({ code: 'ROOM_LIVE' });
+  expect((await pull('media-a')).room).toMatchObject({ roomId: room.roomId, epoch: 2 });
+  const published = await publish(world, streamKey, 'media-b');
+  expect(published).toMatchObject({ roomId: room.roomId, epoch: 3, edgeId: 'media-b' });
+  await expect(pull('media-a')).rejects.toMatchObject({ code: 'ROOM_LIVE' });
+  await world.hosts.update(hostId, { visibility: 'private' });
+  await world.rooms.end(room.roomId, 'by_host');
+  await expect(pull('media-a')).rejects.toMatchObject({ code: 'SOURCE_UNSET' });
+  await expect(world.admission.admitPull({ hostId: hostId + 2 ** 30, edgeId: 'a' })).rejects.toMatchObject({
+    code: 'HOST_UNKNOWN',
+  });
+});

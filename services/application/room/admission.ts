@@ -29,6 +29,11 @@ export interface PublishAsked {
   readonly remoteAddress: string;
 }
 
+export interface PullAsked {
+  readonly hostId: number;
+  readonly edgeId: string;
+}
+
 export interface AdmittedRoom {
   readonly room: Room;
   /** What the host wants done with the stream. */
@@ -57,9 +62,24 @@ export class Admission {
    * @throws CodedError STREAM_KEY_WRONG, DISK_FULL, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED
    */
   async admit(asked: PublishAsked): Promise<AdmittedRoom> {
+    return this.#told(this.#decided(asked), asked);
+  }
+
+  /**
+   * The same for an edge that has begun to pull a host's source: a room that is on air at another edge stays there.
+   * @throws CodedError HOST_UNKNOWN, SOURCE_UNSET, ROOM_LIVE, DISK_FULL, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED
+   */
+  async admitPull(asked: PullAsked): Promise<AdmittedRoom> {
+    return this.#told(this.#decidedPull(asked), { ...asked, remoteAddress: 'source' });
+  }
+
+  async #told(
+    decision: Promise<Admitted>,
+    asked: { readonly edgeId: string; readonly remoteAddress: string },
+  ): Promise<AdmittedRoom> {
     const { events, reads } = this.#parts;
     try {
-      const { before, after, expired, media } = await this.#decided(asked);
+      const { before, after, expired, media } = await decision;
       if (expired) events.roomMoved(...expired, 'admission');
       events.publishAdmitted(after, before, asked.remoteAddress);
       reads.forget(after);
@@ -69,6 +89,20 @@ export class Admission {
       events.publishRefused(code, asked.edgeId, asked.remoteAddress);
       throw error;
     }
+  }
+
+  #decidedPull({ hostId, edgeId }: PullAsked): Promise<Admitted> {
+    return this.#parts.sql.tx(shardOfUser(hostId), async (client) => {
+      const host = await lockHost(client, hostId);
+      if (!host) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
+      // Anyone may wake a source, so what only some may watch is not pulled on demand.
+      const isPullable = host.media.sourceUrl !== '' && host.visibility === 'public';
+      if (!isPullable) throw new CodedError(roomErrors, 'SOURCE_UNSET');
+      const present = await lockPresentRoom(client, hostId);
+      const isElsewhere = present?.state === 'live' && present.edgeId !== edgeId;
+      if (isElsewhere) throw new CodedError(roomErrors, 'ROOM_LIVE');
+      return this.#fenced(client, host, edgeId);
+    });
   }
 
   /** The key is checked before anything is locked, so that guessing cannot hold up a host's row. */

@@ -1,5 +1,6 @@
 import type { Logger } from '@gala/lib/logger';
 import type { Metrics } from '@gala/lib/metrics';
+import type { Recording } from './recordings.ts';
 import type { Host, HostMedia, Room } from './room.ts';
 
 const counterNames = [
@@ -18,6 +19,8 @@ const counterNames = [
   'heartBeatsUnanswered',
   'edgesLost',
   'sweepsFailed',
+  'recordingsReported',
+  'recordingRemovals',
 ] as const;
 
 /** Business events of rooms: a structured line and a counter each. No line ever holds a stream key. */
@@ -83,6 +86,26 @@ export class RoomEvents {
       this.#counters.roomsEnded++;
       this.#log.info({ ...fields, reason: after.endReason }, 'room ended');
     }
+  }
+
+  recordingReported({
+    roomId,
+    startedAtMs,
+    format,
+    folder,
+    state,
+    durationMs,
+    bytes,
+    reason,
+  }: Recording): void {
+    this.#counters.recordingsReported++;
+    const fields = { roomId, startedAtMs, format, folder, state, durationMs, bytes, reason };
+    this.#log.debug(fields, 'recording reported');
+  }
+
+  recordingsHidden(roomId: number, files: number): void {
+    this.#counters.recordingRemovals += files;
+    this.#log.info({ roomId, files }, 'recordings are to be removed');
   }
 
   reportStale(roomId: number, epoch: number, edgeId: string): void {

@@ -8,6 +8,7 @@ import { HeartBeats } from './heart-beats.ts';
 import { Hosts } from './hosts.ts';
 import { LiveList } from './live-list.ts';
 import { Reads } from './reads.ts';
+import { Recordings } from './recordings.ts';
 import { Rooms } from './rooms.ts';
 import { createHandlers } from './routes.ts';
 import { Sweeper } from './sweeper.ts';
@@ -33,11 +34,11 @@ function openDisk({ dataFolder: folder, settings, logger, metrics }: Context): P
   return watchDisk({ folder, logger, metrics, ...readDiskConfig(settings) });
 }
 
-function partsOf({ sql, coord, clock, metrics, logger, settings }: Context, disk: DiskWatch) {
+function partsOf({ sql, coord, clock, metrics, logger, settings, tracer }: Context, disk: DiskWatch) {
   const config = readConfig(settings);
   const events = new RoomEvents({ logger, metrics });
   const reads = new Reads({ sql, clock, config, metrics });
-  return { sql, coord, clock, metrics, config, events, reads, disk };
+  return { sql, coord, clock, metrics, config, events, reads, disk, tracer };
 }
 
 function routedParts(parts: Parts) {
@@ -47,6 +48,8 @@ function routedParts(parts: Parts) {
     admission: new Admission(parts),
     heartBeats: new HeartBeats(parts),
     liveList: new LiveList(parts),
+    recordings: new Recordings(parts),
     holdMs: parts.config.holdMs,
+    tracer: parts.tracer,
   };
 }

@@ -6,6 +6,8 @@ import { shardOfRoom, shardOfUser } from '@gala/protocol/ids';
 import type { RoomConfig } from './config.ts';
 import type { Host, Room } from './room.ts';
 import { findHost } from './store/hosts.ts';
+import type { Recording } from './recordings.ts';
+import { listRecordings } from './store/recordings.ts';
 import { findPresentRoom, findRoom } from './store/rooms.ts';
 
 export interface ReadParts {
@@ -21,6 +23,7 @@ export class Reads {
   readonly #rooms: LoadingCache<number, Room | undefined>;
   readonly #presentRooms: LoadingCache<number, Room | undefined>;
   readonly #hosts: LoadingCache<number, Host | undefined>;
+  readonly #recordings: LoadingCache<number, readonly Recording[] | undefined>;
 
   constructor({ sql, clock, config, metrics }: ReadParts) {
     this.#sql = sql;
@@ -35,6 +38,7 @@ export class Reads {
     this.#rooms = new LoadingCache(options<Room>('room'));
     this.#presentRooms = new LoadingCache(options<Room>('present'));
     this.#hosts = new LoadingCache(options<Host>('host'));
+    this.#recordings = new LoadingCache(options<readonly Recording[]>('recording'));
   }
 
   room(roomId: number): Promise<Room | undefined> {
@@ -48,6 +52,16 @@ export class Reads {
 
   host(hostId: number): Promise<Host | undefined> {
     return this.#hosts.get(hostId, () => findHost(this.#sql.shard(shardOfUser(hostId)).pool, hostId));
+  }
+
+  /** What there is to replay of a room, in the order of time. */
+  async recordings(roomId: number): Promise<readonly Recording[]> {
+    const load = () => listRecordings(this.#sql.shard(shardOfRoom(roomId)).pool, roomId);
+    return (await this.#recordings.get(roomId, load)) ?? [];
+  }
+
+  forgetRecordings(roomId: number): void {
+    this.#recordings.delete(roomId);
   }
 
   /** What this process changed it reads anew; other processes learn it within `readTtlMs`. */

@@ -1,6 +1,7 @@
 import { CodedError, hasCode } from '@gala/lib/error';
 import { mapErrors, type Handlers } from '@gala/lib/rpc';
 import { outageCodes } from '@gala/lib/sql';
+import type { Tracer } from '@gala/lib/trace';
 import { commonErrors } from '@gala/protocol/errors';
 import { roomIdMax, userIdMax } from '@gala/protocol/ids';
 import * as wire from '@gala/protocol/room';
@@ -8,6 +9,8 @@ import type { Admission } from './admission.ts';
 import type { HeartBeats } from './heart-beats.ts';
 import type { HostChange, Hosts } from './hosts.ts';
 import type { LiveList } from './live-list.ts';
+import type { Recordings } from './recordings.ts';
+import { recordingOf, wireRecording } from './recording-wire.ts';
 import type { Host, HostMedia, Room, Visibility } from './room.ts';
 import type { Rooms, StreamEvent } from './rooms.ts';
 import type { RoomState } from './state.ts';
@@ -22,13 +25,20 @@ export interface RoutedParts {
   readonly admission: Admission;
   readonly heartBeats: HeartBeats;
   readonly liveList: LiveList;
+  readonly recordings: Recordings;
   readonly holdMs: number;
+  readonly tracer: Tracer;
 }
 
 /** Operations of the protocol as calls of the domain; conversions happen here and nowhere else. */
 export function createHandlers(parts: RoutedParts): Handlers<typeof wire.RoomService> {
   return mapErrors(
-    { ...hostHandlers(parts), ...roomHandlers(parts), ...streamHandlers(parts) },
+    {
+      ...hostHandlers(parts),
+      ...roomHandlers(parts),
+      ...streamHandlers(parts),
+      ...recordingHandlers(parts),
+    },
     toProtocolError,
   );
 }
@@ -98,10 +108,20 @@ function streamHandlers({
   admission,
   heartBeats,
   holdMs,
-}: RoutedParts): HandlersOf<'admitPublish' | 'reportStream' | 'reportEdge'> {
+  tracer,
+}: RoutedParts): HandlersOf<'admitPublish' | 'admitPull' | 'reportStream' | 'reportEdge'> {
   return {
-    admitPublish: async ({ streamKey, edgeId, remoteAddress }) => {
+    admitPublish: async ({ streamKey, edgeId, remoteAddress }, { traceparent }) => {
+      using span = tracer.start('room.admitPublish', { parent: traceparent });
       const { room, media } = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
+      span.set('roomId', room.roomId).set('epoch', room.epoch);
+      return { room: wireRoom(room), holdMs, media: wireMedia(media) };
+    },
+    admitPull: async ({ hostId, edgeId }) => {
+      const { room, media } = await admission.admitPull({
+        hostId: userIdOf(hostId),
+        edgeId: edgeIdOf(edgeId),
+      });
       return { room: wireRoom(room), holdMs, media: wireMedia(media) };
     },
     reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason }) => {
@@ -128,6 +148,41 @@ function streamHandlers({
       const stops = await heartBeats.report(edgeIdOf(edgeId), known);
       return { stopRoomIds: stops.map(BigInt) };
     },
+  };
+}
+
+function recordingHandlers({
+  recordings,
+}: RoutedParts): HandlersOf<
+  'reportRecording' | 'listRecordings' | 'listHostRecordings' | 'removeRecordings' | 'listRemovals'
+> {
+  return {
+    reportRecording: async ({ recording }) => {
+      if (!recording) throw invalid('recording');
+      roomIdOf(recording.roomId);
+      await recordings.report(recordingOf(recording));
+      return {};
+    },
+    listRecordings: async ({ roomId }) => ({
+      recordings: (await recordings.ofRoom(roomIdOf(roomId))).map(wireRecording),
+    }),
+    listHostRecordings: async ({ hostId, limit, beforeRoomId }) => {
+      const page = { limit, beforeRoomId: Number(beforeRoomId) };
+      const recorded = await recordings.ofHost(userIdOf(hostId), page);
+      return {
+        rooms: recorded.map((each) => ({
+          room: wireRoom(each.room),
+          recordings: each.recordings.map(wireRecording),
+        })),
+      };
+    },
+    removeRecordings: async ({ roomId }) => {
+      await recordings.remove(roomIdOf(roomId));
+      return {};
+    },
+    listRemovals: async ({ folder }) => ({
+      recordings: (await recordings.removals(folder)).map(wireRecording),
+    }),
   };
 }
 

@@ -11,6 +11,7 @@ import { HeartBeats } from './heart-beats.ts';
 import { Hosts } from './hosts.ts';
 import { LiveList } from './live-list.ts';
 import { Reads } from './reads.ts';
+import { Recordings } from './recordings.ts';
 import { Rooms } from './rooms.ts';
 import { migrations } from './store/schema.ts';
 
@@ -28,6 +29,7 @@ export async function startTestRooms(config: Partial<RoomConfig> = {}) {
     admission: new Admission(parts),
     heartBeats: new HeartBeats(parts),
     liveList: new LiveList(parts),
+    recordings: new Recordings(parts),
     [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose](),
   };
 }

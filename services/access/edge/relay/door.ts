@@ -40,6 +40,10 @@ export class RelayDoor {
     return this.#size;
   }
 
+  isFed(stream: Stream): boolean {
+    return this.#feeds.has(stream);
+  }
+
   readonly request = (request: IncomingMessage, response: ServerResponse): void => {
     try {
       this.#serve(request, response);

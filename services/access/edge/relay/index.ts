@@ -23,6 +23,8 @@ export interface OpenRelay extends AsyncDisposable {
   readonly edges: Edges;
   readonly relays: Relays;
   readonly handover: Handover;
+  /** True while another edge takes a copy of the stream. */
+  isFed(stream: Stream): boolean;
 }
 
 /** Makes this edge known to the others, gives them its streams and brings theirs in. Errors: COORD_UNAVAILABLE. */
@@ -46,5 +48,6 @@ export async function openRelay({ context, streams, makeStream }: RelaySetup): P
   metrics.gauge('gala_edge_relays', 'streams of other edges that are here', () => relays.size);
   metrics.gauge('gala_edge_relay_feeds_open', 'copies of streams that other edges take', () => door.size);
   const owned = stack.move();
-  return { edges, relays, handover, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const isFed = (stream: Stream): boolean => door.isFed(stream);
+  return { edges, relays, handover, isFed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }

@@ -67,6 +67,26 @@ export const migrations: MigrationSet[] = [
               add column source_url text not null default ''`.execute(db);
         },
       },
+      '0003_recordings': {
+        async up(db) {
+          await sql`
+            create table recording (
+              shard smallint not null,
+              room_id bigint not null,
+              started_at_ms bigint not null,
+              format text not null check (format in ('mp4', 'flv')),
+              folder text not null,
+              duration_ms bigint not null,
+              bytes bigint not null,
+              state text not null check (state in ('recording', 'done', 'failed', 'removing', 'removed')),
+              reason text not null,
+              primary key (shard, room_id, started_at_ms, format)
+            )`.execute(db);
+          await sql`create index recording_removing on recording (folder) where state = 'removing'`.execute(
+            db,
+          );
+        },
+      },
     },
   },
 ];

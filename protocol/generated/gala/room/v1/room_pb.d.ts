@@ -661,6 +661,303 @@ export declare type AdmitPublishResponse = Message<"gala.room.v1.AdmitPublishRes
 export declare const AdmitPublishResponseSchema: GenMessage<AdmitPublishResponse>;
 
 /**
+ * One file of a recording. Another begins with another publisher and with other set-up of the codecs.
+ *
+ * @generated from message gala.room.v1.Recording
+ */
+export declare type Recording = Message<"gala.room.v1.Recording"> & {
+  /**
+   * @generated from field: uint64 room_id = 1;
+   */
+  roomId: bigint;
+
+  /**
+   * When its first picture came, which names it within its room.
+   *
+   * @generated from field: uint64 started_at_ms = 2;
+   */
+  startedAtMs: bigint;
+
+  /**
+   * `mp4` or `flv`.
+   *
+   * @generated from field: string format = 3;
+   */
+  format: string;
+
+  /**
+   * Folder of the process that has it, among those of its machine.
+   *
+   * @generated from field: string folder = 4;
+   */
+  folder: string;
+
+  /**
+   * @generated from field: uint64 duration_ms = 5;
+   */
+  durationMs: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 6;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: gala.room.v1.RecordingState state = 7;
+   */
+  state: RecordingState;
+
+  /**
+   * Why it ended.
+   *
+   * @generated from field: string reason = 8;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message gala.room.v1.Recording.
+ * Use `create(RecordingSchema)` to create a new message.
+ */
+export declare const RecordingSchema: GenMessage<Recording>;
+
+/**
+ * @generated from message gala.room.v1.ReportRecordingRequest
+ */
+export declare type ReportRecordingRequest = Message<"gala.room.v1.ReportRecordingRequest"> & {
+  /**
+   * @generated from field: gala.room.v1.Recording recording = 1;
+   */
+  recording?: Recording | undefined;
+};
+
+/**
+ * Describes the message gala.room.v1.ReportRecordingRequest.
+ * Use `create(ReportRecordingRequestSchema)` to create a new message.
+ */
+export declare const ReportRecordingRequestSchema: GenMessage<ReportRecordingRequest>;
+
+/**
+ * @generated from message gala.room.v1.ReportRecordingResponse
+ */
+export declare type ReportRecordingResponse = Message<"gala.room.v1.ReportRecordingResponse"> & {
+};
+
+/**
+ * Describes the message gala.room.v1.ReportRecordingResponse.
+ * Use `create(ReportRecordingResponseSchema)` to create a new message.
+ */
+export declare const ReportRecordingResponseSchema: GenMessage<ReportRecordingResponse>;
+
+/**
+ * @generated from message gala.room.v1.ListRecordingsRequest
+ */
+export declare type ListRecordingsRequest = Message<"gala.room.v1.ListRecordingsRequest"> & {
+  /**
+   * @generated from field: uint64 room_id = 1;
+   */
+  roomId: bigint;
+};
+
+/**
+ * Describes the message gala.room.v1.ListRecordingsRequest.
+ * Use `create(ListRecordingsRequestSchema)` to create a new message.
+ */
+export declare const ListRecordingsRequestSchema: GenMessage<ListRecordingsRequest>;
+
+/**
+ * @generated from message gala.room.v1.ListRecordingsResponse
+ */
+export declare type ListRecordingsResponse = Message<"gala.room.v1.ListRecordingsResponse"> & {
+  /**
+   * @generated from field: repeated gala.room.v1.Recording recordings = 1;
+   */
+  recordings: Recording[];
+};
+
+/**
+ * Describes the message gala.room.v1.ListRecordingsResponse.
+ * Use `create(ListRecordingsResponseSchema)` to create a new message.
+ */
+export declare const ListRecordingsResponseSchema: GenMessage<ListRecordingsResponse>;
+
+/**
+ * @generated from message gala.room.v1.RecordedRoom
+ */
+export declare type RecordedRoom = Message<"gala.room.v1.RecordedRoom"> & {
+  /**
+   * @generated from field: gala.room.v1.Room room = 1;
+   */
+  room?: Room | undefined;
+
+  /**
+   * @generated from field: repeated gala.room.v1.Recording recordings = 2;
+   */
+  recordings: Recording[];
+};
+
+/**
+ * Describes the message gala.room.v1.RecordedRoom.
+ * Use `create(RecordedRoomSchema)` to create a new message.
+ */
+export declare const RecordedRoomSchema: GenMessage<RecordedRoom>;
+
+/**
+ * @generated from message gala.room.v1.ListHostRecordingsRequest
+ */
+export declare type ListHostRecordingsRequest = Message<"gala.room.v1.ListHostRecordingsRequest"> & {
+  /**
+   * @generated from field: uint64 host_id = 1;
+   */
+  hostId: bigint;
+
+  /**
+   * Rooms, 100 at most.
+   *
+   * @generated from field: uint32 limit = 2;
+   */
+  limit: number;
+
+  /**
+   * Only rooms before this one; 0 for the newest.
+   *
+   * @generated from field: uint64 before_room_id = 3;
+   */
+  beforeRoomId: bigint;
+};
+
+/**
+ * Describes the message gala.room.v1.ListHostRecordingsRequest.
+ * Use `create(ListHostRecordingsRequestSchema)` to create a new message.
+ */
+export declare const ListHostRecordingsRequestSchema: GenMessage<ListHostRecordingsRequest>;
+
+/**
+ * @generated from message gala.room.v1.ListHostRecordingsResponse
+ */
+export declare type ListHostRecordingsResponse = Message<"gala.room.v1.ListHostRecordingsResponse"> & {
+  /**
+   * @generated from field: repeated gala.room.v1.RecordedRoom rooms = 1;
+   */
+  rooms: RecordedRoom[];
+};
+
+/**
+ * Describes the message gala.room.v1.ListHostRecordingsResponse.
+ * Use `create(ListHostRecordingsResponseSchema)` to create a new message.
+ */
+export declare const ListHostRecordingsResponseSchema: GenMessage<ListHostRecordingsResponse>;
+
+/**
+ * @generated from message gala.room.v1.RemoveRecordingsRequest
+ */
+export declare type RemoveRecordingsRequest = Message<"gala.room.v1.RemoveRecordingsRequest"> & {
+  /**
+   * @generated from field: uint64 room_id = 1;
+   */
+  roomId: bigint;
+};
+
+/**
+ * Describes the message gala.room.v1.RemoveRecordingsRequest.
+ * Use `create(RemoveRecordingsRequestSchema)` to create a new message.
+ */
+export declare const RemoveRecordingsRequestSchema: GenMessage<RemoveRecordingsRequest>;
+
+/**
+ * @generated from message gala.room.v1.RemoveRecordingsResponse
+ */
+export declare type RemoveRecordingsResponse = Message<"gala.room.v1.RemoveRecordingsResponse"> & {
+};
+
+/**
+ * Describes the message gala.room.v1.RemoveRecordingsResponse.
+ * Use `create(RemoveRecordingsResponseSchema)` to create a new message.
+ */
+export declare const RemoveRecordingsResponseSchema: GenMessage<RemoveRecordingsResponse>;
+
+/**
+ * @generated from message gala.room.v1.ListRemovalsRequest
+ */
+export declare type ListRemovalsRequest = Message<"gala.room.v1.ListRemovalsRequest"> & {
+  /**
+   * @generated from field: string folder = 1;
+   */
+  folder: string;
+};
+
+/**
+ * Describes the message gala.room.v1.ListRemovalsRequest.
+ * Use `create(ListRemovalsRequestSchema)` to create a new message.
+ */
+export declare const ListRemovalsRequestSchema: GenMessage<ListRemovalsRequest>;
+
+/**
+ * @generated from message gala.room.v1.ListRemovalsResponse
+ */
+export declare type ListRemovalsResponse = Message<"gala.room.v1.ListRemovalsResponse"> & {
+  /**
+   * 100 at most.
+   *
+   * @generated from field: repeated gala.room.v1.Recording recordings = 1;
+   */
+  recordings: Recording[];
+};
+
+/**
+ * Describes the message gala.room.v1.ListRemovalsResponse.
+ * Use `create(ListRemovalsResponseSchema)` to create a new message.
+ */
+export declare const ListRemovalsResponseSchema: GenMessage<ListRemovalsResponse>;
+
+/**
+ * @generated from message gala.room.v1.AdmitPullRequest
+ */
+export declare type AdmitPullRequest = Message<"gala.room.v1.AdmitPullRequest"> & {
+  /**
+   * @generated from field: uint64 host_id = 1;
+   */
+  hostId: bigint;
+
+  /**
+   * @generated from field: string edge_id = 2;
+   */
+  edgeId: string;
+};
+
+/**
+ * Describes the message gala.room.v1.AdmitPullRequest.
+ * Use `create(AdmitPullRequestSchema)` to create a new message.
+ */
+export declare const AdmitPullRequestSchema: GenMessage<AdmitPullRequest>;
+
+/**
+ * @generated from message gala.room.v1.AdmitPullResponse
+ */
+export declare type AdmitPullResponse = Message<"gala.room.v1.AdmitPullResponse"> & {
+  /**
+   * @generated from field: gala.room.v1.Room room = 1;
+   */
+  room?: Room | undefined;
+
+  /**
+   * @generated from field: uint32 hold_ms = 2;
+   */
+  holdMs: number;
+
+  /**
+   * @generated from field: gala.room.v1.HostMedia media = 3;
+   */
+  media?: HostMedia | undefined;
+};
+
+/**
+ * Describes the message gala.room.v1.AdmitPullResponse.
+ * Use `create(AdmitPullResponseSchema)` to create a new message.
+ */
+export declare const AdmitPullResponseSchema: GenMessage<AdmitPullResponse>;
+
+/**
  * @generated from message gala.room.v1.ReportStreamRequest
  */
 export declare type ReportStreamRequest = Message<"gala.room.v1.ReportStreamRequest"> & {
@@ -880,6 +1177,43 @@ export enum Visibility {
 export declare const VisibilitySchema: GenEnum<Visibility>;
 
 /**
+ * @generated from enum gala.room.v1.RecordingState
+ */
+export enum RecordingState {
+  /**
+   * @generated from enum value: RECORDING_STATE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED = 0,
+
+  /**
+   * @generated from enum value: RECORDING_STATE_RECORDING = 1;
+   */
+  RECORDING = 1,
+
+  /**
+   * @generated from enum value: RECORDING_STATE_DONE = 2;
+   */
+  DONE = 2,
+
+  /**
+   * It ended before the stream did; what was written until then is there.
+   *
+   * @generated from enum value: RECORDING_STATE_FAILED = 3;
+   */
+  FAILED = 3,
+
+  /**
+   * @generated from enum value: RECORDING_STATE_REMOVED = 4;
+   */
+  REMOVED = 4,
+}
+
+/**
+ * Describes the enum gala.room.v1.RecordingState.
+ */
+export declare const RecordingStateSchema: GenEnum<RecordingState>;
+
+/**
  * @generated from enum gala.room.v1.StreamEvent
  */
 export enum StreamEvent {
@@ -1071,6 +1405,16 @@ export declare const RoomService: GenService<{
     output: typeof AdmitPublishResponseSchema;
   },
   /**
+   * The same for a host whose stream is pulled from his source URL while somebody watches.
+   *
+   * @generated from rpc gala.room.v1.RoomService.AdmitPull
+   */
+  admitPull: {
+    methodKind: "unary";
+    input: typeof AdmitPullRequestSchema;
+    output: typeof AdmitPullResponseSchema;
+  },
+  /**
    * What came of it, from the edge. Idempotent by (room, epoch, sequence); the answer is an order.
    *
    * @generated from rpc gala.room.v1.RoomService.ReportStream
@@ -1079,6 +1423,56 @@ export declare const RoomService: GenService<{
     methodKind: "unary";
     input: typeof ReportStreamRequestSchema;
     output: typeof ReportStreamResponseSchema;
+  },
+  /**
+   * What the edge keeps of a stream. Idempotent by (room, start, format); a state never goes back.
+   *
+   * @generated from rpc gala.room.v1.RoomService.ReportRecording
+   */
+  reportRecording: {
+    methodKind: "unary";
+    input: typeof ReportRecordingRequestSchema;
+    output: typeof ReportRecordingResponseSchema;
+  },
+  /**
+   * What there is to replay of one room, in the order of time.
+   *
+   * @generated from rpc gala.room.v1.RoomService.ListRecordings
+   */
+  listRecordings: {
+    methodKind: "unary";
+    input: typeof ListRecordingsRequestSchema;
+    output: typeof ListRecordingsResponseSchema;
+  },
+  /**
+   * Rooms of a host that have recordings, newest first.
+   *
+   * @generated from rpc gala.room.v1.RoomService.ListHostRecordings
+   */
+  listHostRecordings: {
+    methodKind: "unary";
+    input: typeof ListHostRecordingsRequestSchema;
+    output: typeof ListHostRecordingsResponseSchema;
+  },
+  /**
+   * Hides the recordings of a room; the edge that has them removes them.
+   *
+   * @generated from rpc gala.room.v1.RoomService.RemoveRecordings
+   */
+  removeRecordings: {
+    methodKind: "unary";
+    input: typeof RemoveRecordingsRequestSchema;
+    output: typeof RemoveRecordingsResponseSchema;
+  },
+  /**
+   * What an edge is still to remove from its folder.
+   *
+   * @generated from rpc gala.room.v1.RoomService.ListRemovals
+   */
+  listRemovals: {
+    methodKind: "unary";
+    input: typeof ListRemovalsRequestSchema;
+    output: typeof ListRemovalsResponseSchema;
   },
   /**
    * Once a second from each edge: what it carries. The answer names streams that must stop.

@@ -1,0 +1,1 @@
+export * from '../generated/gala/edge/v1/edge_pb.js';

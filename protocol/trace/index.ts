@@ -1,0 +1,1 @@
+export * from '../generated/gala/trace/v1/trace_pb.js';

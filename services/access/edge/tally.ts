@@ -1,0 +1,42 @@
+import type { Framing } from './payload.ts';
+import type { ViewerCounters } from './viewer.ts';
+
+/**
+ * What became of the bytes of a stream at one latency: one object that all such viewers share, so that counting
+ * costs a viewer nothing. What was shed is counted for the process as well.
+ */
+export class Tally implements ViewerCounters {
+  /** Written to viewers, joins included. */
+  bytesOut = 0;
+  disposableShed = 0;
+  picturesShed = 0;
+  batchesShed = 0;
+  viewersEvicted = 0;
+  /** Viewers that are here, those that wait for a first picture too. */
+  readonly viewers: Record<Framing, number> = { flv: 0, webSocket: 0, rtmp: 0 };
+  readonly #process: ViewerCounters;
+
+  constructor(process: ViewerCounters) {
+    this.#process = process;
+  }
+
+  shedDisposable(): void {
+    this.disposableShed++;
+    this.#process.disposableShed++;
+  }
+
+  shedPictures(): void {
+    this.picturesShed++;
+    this.#process.picturesShed++;
+  }
+
+  shedBatch(): void {
+    this.batchesShed++;
+    this.#process.batchesShed++;
+  }
+
+  evict(): void {
+    this.viewersEvicted++;
+    this.#process.viewersEvicted++;
+  }
+}
