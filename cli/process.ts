@@ -13,6 +13,7 @@ import { Tracer } from '@gala/lib/trace';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { readTraceConfig, watchProcess } from '@gala/services/foundation/monitor';
 import type { StartMessage } from './entry/messages.ts';
+import { spawnNativeChild } from './native-child.ts';
 import { roleNames } from './placement.ts';
 import { roles } from './roles.ts';
 import {
@@ -119,6 +120,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
     tracer: new Tracer({ clock, logger, metrics, sampleShare: readTraceConfig(settings).sampleShare }),
     advertiseHost,
     listener: (name) => listeners.open(name),
+    spawn: spawnNativeChild,
   };
 }
 

@@ -9,11 +9,13 @@ import { Fanout } from './fanout.ts';
 import { forwardSection } from './forward/config.ts';
 import { ForwardEvents } from './forward/events.ts';
 import { Forwards } from './forward/forwards.ts';
+import { openGuards } from './guards.ts';
 import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
 import { HlsPlayers } from './hls/players.ts';
 import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
+import { guardBitrates } from './limits/bitrate-guard.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
 import { pullSection } from './pull/config.ts';
@@ -51,20 +53,12 @@ async function start(context: Context): Promise<RunningRole> {
   const relay = stack.use(await openRelay({ context, streams, makeStream }));
   lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
+  const guards = stack.use(openGuards(context, admission));
   const onOwned = (stream: Stream): void => relay.handover.claim(stream);
-  const ingest = new Ingest({ admission, streams, reports, events, tracer, makeStream, onOwned });
-  stack.use(
-    new Forwards({
-      config: context.settings.get(forwardSection),
-      streams,
-      events: new ForwardEvents(logger, metrics),
-    }),
-  );
-  const keys = new PlayKeys({
-    accounts,
-    clock,
-    onFailed: (error) => events.playKeysFailed(error),
-  });
+  const ingestParts = { admission, gate: guards.gate, streams, reports, events };
+  const ingest = new Ingest({ ...ingestParts, tracer, makeStream, onOwned });
+  stack.use(openForwards(context, streams));
+  const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
   const play = new Play({
     clock,
     config: config.edge,
@@ -73,8 +67,11 @@ async function start(context: Context): Promise<RunningRole> {
     keys,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
-  const rtmp = stack.use(await openRtmp({ config: config.rtmp, ingest, play, events, metrics }));
+  const rtmp = stack.use(
+    await openRtmp({ config: config.rtmp, ingest, play, hooks: guards.hooks, events, metrics }),
+  );
   stack.defer(() => ingest.close());
+  stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
   const pulls = new Pulls({
@@ -103,4 +100,9 @@ async function start(context: Context): Promise<RunningRole> {
   showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();
   return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function openForwards({ settings, logger, metrics }: Context, streams: Streams): Forwards {
+  const events = new ForwardEvents(logger, metrics);
+  return new Forwards({ config: settings.get(forwardSection), streams, events });
 }

@@ -13,6 +13,7 @@ import { edgeSection } from './config.ts';
 import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
 import { Ingest } from './ingest.ts';
+import type { PublishGate } from './publish-gate.ts';
 import { Reports } from './reports.ts';
 import { Stream } from './stream.ts';
 import { Streams } from './streams.ts';
@@ -149,8 +150,13 @@ test.concurrent('the epoch of a publisher that did not wait goes to the one on a
   const clock = systemClock;
   const fanout = new Fanout(clock);
   const owned: number[] = [];
+  const admission = new Admission(rooms, 'a');
+  const gate: Pick<PublishGate, 'pass'> = {
+    pass: async () => ({ remembered: undefined, enter: () => undefined, leave: () => undefined }),
+  };
   const ingest = new Ingest({
-    admission: new Admission(rooms, 'a'),
+    admission,
+    gate,
     streams,
     reports,
     events,
@@ -161,13 +167,14 @@ test.concurrent('the epoch of a publisher that did not wait goes to the one on a
   });
   const publisher = new TestPublisher();
   const { signal } = new AbortController();
-  const stream = await ingest.publish({ publisher, streamKey: '1.a', signal });
-  const impatient = { publisher: new TestPublisher(), streamKey: '1.a', signal: AbortSignal.abort() };
+  const asked = { publisher, protocol: 'rtmp', streamKey: '1.a', query: '', signal } as const;
+  const stream = await ingest.publish(asked);
+  const impatient = { ...asked, publisher: new TestPublisher(), signal: AbortSignal.abort() };
   await expect(ingest.publish(impatient)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   expect([stream.publisher, stream.epoch]).toEqual([publisher, 2]);
   expect(owned).toEqual([1, 2]);
   ingest.close();
-  await expect(ingest.publish({ publisher, streamKey: '1.a', signal })).rejects.toMatchObject({
+  await expect(ingest.publish(asked)).rejects.toMatchObject({
     code: 'UNAVAILABLE',
   });
   expect(streams.size).toBe(0);

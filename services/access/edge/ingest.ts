@@ -5,6 +5,7 @@ import { commonErrors, roomErrors } from '@gala/protocol/errors';
 import { StreamEvent } from '@gala/protocol/room';
 import { isUnreachable, type Admission, type Admitted } from './admission.ts';
 import type { EdgeEvents } from './events.ts';
+import type { PublishGate, PublishPass } from './publish-gate.ts';
 import type { Reports } from './reports.ts';
 import { StreamTrace } from './stream-trace.ts';
 import { edgeClosed, stoppedByRoom, type Publisher, type Stream, type StreamIdentity } from './stream.ts';
@@ -12,6 +13,7 @@ import type { Streams } from './streams.ts';
 
 export interface IngestOptions {
   readonly admission: Admission;
+  readonly gate: Pick<PublishGate, 'pass'>;
   readonly streams: Streams;
   readonly reports: Reports;
   readonly events: EdgeEvents;
@@ -23,9 +25,26 @@ export interface IngestOptions {
 
 export interface PublishAttempt {
   readonly publisher: Publisher;
+  readonly protocol: 'rtmp' | 'rtmps';
   readonly streamKey: string;
+  /** What the encoder wrote behind its address, without the key. */
+  readonly query: string;
   /** Aborted when the publisher did not wait for the decision. */
   readonly signal: AbortSignal;
+}
+
+/** Why a publisher may not go on. */
+export interface Expulsion {
+  readonly reason: string;
+  /** For the encoder. */
+  readonly description: string;
+}
+
+interface Present {
+  readonly pass: PublishPass;
+  readonly stream: Stream;
+  /** Under which it came in. */
+  readonly epoch: number;
 }
 
 /** How often a publisher that was admitted from memory asks again. */
@@ -34,6 +53,8 @@ const reconcileMs = 2_000;
 /** Takes publishers in: the decision, the stream that they feed, and what is reported of it. */
 export class Ingest {
   readonly #options: IngestOptions;
+  /** Publishers on air; bounded by the gate. */
+  readonly #present = new Map<Publisher, Present>();
   #closed = false;
 
   constructor(options: IngestOptions) {
@@ -46,19 +67,13 @@ export class Ingest {
    * @throws CodedError why it is refused
    */
   async publish(attempt: PublishAttempt): Promise<Stream> {
-    const { publisher, streamKey } = attempt;
-    const { tracer } = this.#options;
-    using span = tracer.start('publish');
+    const { remoteAddress } = attempt.publisher;
+    using span = this.#options.tracer.start('publish');
     try {
-      const { traceparent } = span;
-      const admitted = await this.#options.admission.admit(streamKey, publisher.remoteAddress, traceparent);
-      const stream = this.putOnAir(attempt, admitted, span);
-      this.#options.admission.remember(streamKey, admitted);
-      if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
-      return stream;
+      const pass = await this.#options.gate.pass({ ...attempt, remoteAddress });
+      return await this.#publishPassed(attempt, pass, span);
     } catch (error) {
-      const code = error instanceof CodedError ? error.code : 'INTERNAL';
-      this.#options.events.publishRefused(code, publisher.remoteAddress);
+      this.#options.events.publishRefused(codeOf(error), remoteAddress);
       throw error;
     }
   }
@@ -81,10 +96,43 @@ export class Ingest {
     return stream;
   }
 
+  /** Call when the connection of a publisher is over, or nothing more is taken from it. */
+  left(publisher: Publisher, reason: string): void {
+    const present = this.#present.get(publisher);
+    this.#present.delete(publisher);
+    present?.pass.leave({ reason, roomId: present.stream.roomId, epoch: present.epoch });
+  }
+
+  /** Closes a publisher that may not go on; its stream is held. */
+  expel(stream: Stream, publisher: Publisher, { reason, description }: Expulsion): void {
+    if (stream.publisher !== publisher) return;
+    this.left(publisher, reason);
+    stream.detach(publisher, reason);
+    publisher.close('NetStream.Publish.BadName', description);
+  }
+
   /** Ends all streams; new publishers are refused from here on. */
   close(): void {
     this.#closed = true;
     for (const stream of this.#options.streams) stream.end(edgeClosed);
+  }
+
+  async #publishPassed(attempt: PublishAttempt, pass: PublishPass, span: Span): Promise<Stream> {
+    const { admission } = this.#options;
+    const { publisher, streamKey } = attempt;
+    const { remoteAddress } = publisher;
+    try {
+      const admitted = pass.remembered ?? (await admission.admit(streamKey, remoteAddress, span.traceparent));
+      const stream = this.putOnAir(attempt, admitted, span);
+      pass.enter(admitted);
+      this.#present.set(publisher, { pass, stream, epoch: stream.epoch });
+      admission.remember(streamKey, admitted);
+      if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
+      return stream;
+    } catch (error) {
+      pass.leave({ reason: codeOf(error).toLowerCase() });
+      throw error;
+    }
   }
 
   #check(admitted: Admitted, signal: AbortSignal): void {
@@ -102,8 +150,10 @@ export class Ingest {
 
   #attach(stream: Stream, publisher: Publisher, { identity, epoch, fromMemory }: Admitted): void {
     const { events, reports, streams, onOwned } = this.#options;
-    const isTakeover = stream.isOwner && stream.publisher !== undefined;
+    const before = stream.publisher;
+    const isTakeover = stream.isOwner && before !== undefined;
     const wasRelayed = !stream.isOwner && stream.state === 'live';
+    if (before) this.left(before, 'taken_over');
     stream.isOwner = true;
     stream.identity = identity;
     stream.attach(publisher, Math.max(epoch, stream.epoch));
@@ -134,11 +184,11 @@ export class Ingest {
 
   #stateChanged(stream: Stream, reason: string): void {
     const { reports, admission } = this.#options;
+    if (stream.state === 'ended') admission.forget(stream.roomId);
     if (!stream.isOwner) return;
     if (stream.state === 'live') reports.send(stream, StreamEvent.STARTED, reason);
     if (stream.state === 'hold') reports.send(stream, StreamEvent.HELD, reason);
     if (stream.state !== 'ended') return;
-    admission.forget(stream.roomId);
     const event = reason === edgeClosed ? StreamEvent.HELD : StreamEvent.STOPPED;
     if (reason !== stoppedByRoom) reports.send(stream, event, reason);
   }
@@ -169,9 +219,12 @@ export class Ingest {
 
   #expel(stream: Stream, publisher: Publisher, error: unknown): void {
     if (stream.publisher !== publisher) return;
-    const code = error instanceof CodedError ? error.code : 'INTERNAL';
-    this.#options.events.expelled(stream.roomId, code);
-    stream.detach(publisher, 'refused_after_all');
-    publisher.close('NetStream.Publish.BadName', 'the key is no longer valid');
+    this.#options.events.expelled(stream.roomId, codeOf(error));
+    const description = 'the key is no longer valid';
+    this.expel(stream, publisher, { reason: 'refused_after_all', description });
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof CodedError ? error.code : 'INTERNAL';
 }

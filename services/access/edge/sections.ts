@@ -1,6 +1,8 @@
 import type { Section } from '@gala/lib/config';
 import { edgeSection, hlsSection, rtmpSection } from './config.ts';
 import { forwardSection } from './forward/config.ts';
+import { hooksSection } from './hooks/config.ts';
+import { addressesSection, limitsSection } from './limits/config.ts';
 import { pullSection } from './pull/config.ts';
 import { relaySection } from './relay/config.ts';
 
@@ -11,5 +13,8 @@ export const edgeSections: readonly Section[] = [
   hlsSection,
   relaySection,
   forwardSection,
+  addressesSection,
+  limitsSection,
+  hooksSection,
   pullSection,
 ];

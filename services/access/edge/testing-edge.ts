@@ -58,8 +58,8 @@ export class TestRooms {
       throw new CodedError(commonErrors, 'NOT_FOUND');
     };
     const served: Partial<Handlers<typeof RoomService>> = {
-      admitPublish: async ({ streamKey, edgeId }) => this.#admit(streamKey, edgeId),
-      admitPull: async ({ edgeId }) => this.#admit(this.streamKey, edgeId),
+      admitPublish: async ({ streamKey, edgeId, onlyCheck }) => this.#admit(streamKey, edgeId, onlyCheck),
+      admitPull: async ({ edgeId }) => this.#admit(this.streamKey, edgeId, false),
       getHost: async () => ({ host: { hostId: 1n, name: 'Anna', visibility: this.visibility } }),
       getHostMedia: async () => ({ media: this.media }),
       reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
@@ -94,12 +94,12 @@ export class TestRooms {
     return this.reports.map(({ event }) => event);
   }
 
-  async #admit(streamKey: string, edgeId: string) {
+  async #admit(streamKey: string, edgeId: string, onlyCheck: boolean) {
     this.#check();
     if (streamKey !== this.streamKey) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
-    const epoch = BigInt(++this.epoch);
-    this.edgeId = edgeId;
-    await this.gates.shift();
+    const epoch = BigInt(onlyCheck ? this.epoch : ++this.epoch);
+    if (!onlyCheck) this.edgeId = edgeId;
+    if (!onlyCheck) await this.gates.shift();
     const { roomId, visibility, holdMs, media } = this;
     return {
       holdMs,
@@ -121,6 +121,8 @@ export interface TestEdgeOptions {
   readonly edgeId?: string;
   readonly coord?: MemoryCoord;
   readonly rooms?: TestRooms;
+  /** What starts its native children; without it each one fails to start. */
+  readonly spawn?: Context['spawn'];
 }
 
 /** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
@@ -138,7 +140,8 @@ export interface TestEdge extends AsyncDisposable {
 }
 
 export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
-  const { env = {}, playKeys = [], edgeId = 'test-1', rooms = new TestRooms() } = options;
+  const { env = {}, playKeys = [], spawn = spawnNothing } = options;
+  const { edgeId = 'test-1', rooms = new TestRooms() } = options;
   await using stack = new AsyncDisposableStack();
   const logLines: string[] = [];
   const destination = { write: (line: string) => void logLines.push(line) };
@@ -172,10 +175,9 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     tracer,
     advertiseHost: '127.0.0.1',
     listener: async (name) => listeners[name],
+    spawn,
   };
   const running = stack.use(await role.start(context));
-  const metric = async (name: string): Promise<number> =>
-    Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await metrics.text())?.[1]);
   const owned = stack.move();
   return {
     rpc,
@@ -186,9 +188,17 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     adminPort: admin.port,
     rtmpUrl: running.addresses!.rtmp,
     logLines,
-    metric,
+    metric: async (name) => metricIn(await metrics.text(), name),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function metricIn(text: string, name: string): number {
+  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
+function spawnNothing(): never {
+  throw new Error('this test starts no child');
 }
 
 async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey[]): Promise<void> {

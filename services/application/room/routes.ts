@@ -111,9 +111,10 @@ function streamHandlers({
   tracer,
 }: RoutedParts): HandlersOf<'admitPublish' | 'admitPull' | 'reportStream' | 'reportEdge'> {
   return {
-    admitPublish: async ({ streamKey, edgeId, remoteAddress }, { traceparent }) => {
+    admitPublish: async ({ streamKey, edgeId, remoteAddress, onlyCheck }, { traceparent }) => {
       using span = tracer.start('room.admitPublish', { parent: traceparent });
-      const { room, media } = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
+      const asked = { streamKey, edgeId: edgeIdOf(edgeId), remoteAddress };
+      const { room, media } = await (onlyCheck ? admission.check(asked) : admission.admit(asked));
       span.set('roomId', room.roomId).set('epoch', room.epoch);
       return { room: wireRoom(room), holdMs, media: wireMedia(media) };
     },
