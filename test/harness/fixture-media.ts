@@ -12,13 +12,15 @@ const media = readMedia();
 /** Sends two seconds of H.264 (25 pictures a second) and AAC over and over in real time, until it is disposed of. */
 export class FixtureMedia implements Disposable {
   readonly #send: (tag: FlvTag) => void;
-  readonly #startedAtMs = performance.now();
+  readonly #startedAtMs: number;
   readonly #pacer: NodeJS.Timeout;
   #loops = 0;
   #next = 0;
 
-  constructor(send: (tag: FlvTag) => void) {
+  /** `aheadMs` of media are sent at once, as from a GOP cache. */
+  constructor(send: (tag: FlvTag) => void, { aheadMs = 0 } = {}) {
     this.#send = send;
+    this.#startedAtMs = performance.now() - aheadMs;
     for (const header of media.headers) send({ ...header, timestampMs: 0 });
     this.#pacer = setInterval(() => this.#sendDue(), paceMs);
   }

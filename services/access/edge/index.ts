@@ -21,6 +21,7 @@ import { Play } from './play.ts';
 import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
 import { Pulls } from './pull/pulls.ts';
+import { openRecordings } from './record/open.ts';
 import { openRelay } from './relay/index.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
@@ -58,6 +59,7 @@ async function start(context: Context): Promise<RunningRole> {
   const ingestParts = { admission, gate: guards.gate, streams, reports, events };
   const ingest = new Ingest({ ...ingestParts, tracer, makeStream, onOwned });
   stack.use(openForwards(context, streams));
+  stack.use(await openRecordings(context, streams, guards.hooks));
   const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
   const play = new Play({
     clock,

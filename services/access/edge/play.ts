@@ -43,6 +43,8 @@ export interface Found {
   readonly stream: Stream;
   readonly latency: Latency;
   readonly wanted: Wanted;
+  /** Monotonic time of the request. */
+  readonly askedAtMs: number;
 }
 
 /** Room for one viewer, which counts until it is given back. */
@@ -107,11 +109,12 @@ export class Play {
    * does
    */
   async find(target: PlayTarget): Promise<Found> {
-    const { lookup, keys } = this.#options;
+    const { clock, lookup, keys } = this.#options;
+    const askedAtMs = clock.monotonicMs();
     const stream = await lookup.find(target);
     if (stream.identity.isPrivate) await keys.verify(stream.roomId, target.query);
     if (target.wanted === 'audio' && stream.isSilent) throw new CodedError(edgeErrors, 'AUDIO_MISSING');
-    return { stream, latency: target.latency, wanted: target.wanted };
+    return { stream, latency: target.latency, wanted: target.wanted, askedAtMs };
   }
 
   /**
@@ -135,7 +138,7 @@ export class Play {
   }
 
   join(
-    { stream, latency, wanted, address }: ConnectionPlace,
+    { stream, latency, wanted, askedAtMs, address }: ConnectionPlace,
     socket: ViewerSocket,
     framing: Framing,
   ): Viewer {
@@ -149,6 +152,7 @@ export class Play {
       limits: this.#limits,
       tally: stream.tallies[latency],
       joinedAtMs: Math.round(clock.nowMs()),
+      askedAtMs,
     });
     events.viewerJoined();
     stream.trace?.joined({ roomId: stream.roomId, framing, latency });

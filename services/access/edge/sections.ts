@@ -1,6 +1,7 @@
 import type { Section } from '@gala/lib/config';
 import { edgeSection, hlsSection, rtmpSection } from './config.ts';
 import { forwardSection } from './forward/config.ts';
+import { recordSection } from './record/config.ts';
 import { hooksSection } from './hooks/config.ts';
 import { addressesSection, limitsSection } from './limits/config.ts';
 import { pullSection } from './pull/config.ts';
@@ -13,6 +14,7 @@ export const edgeSections: readonly Section[] = [
   hlsSection,
   relaySection,
   forwardSection,
+  recordSection,
   addressesSection,
   limitsSection,
   hooksSection,

@@ -87,7 +87,7 @@ const viewerWaitMsMax = 10_000;
 
 /** One room on air: one publisher at a time, one timeline, one GOP cache, and its audiences. */
 export class Stream {
-  /** That of the present publisher's admission. */
+  /** As the publish decision said last. */
   identity: StreamIdentity;
   readonly stats: StreamStats;
   /** Viewers that have no connection that would stay: players of HLS. */
@@ -126,8 +126,9 @@ export class Stream {
     this.identity = options.identity;
     this.#options = options;
     this.beganAtMs = options.clock.nowMs();
-    const { counters } = events;
-    this.tallies = { realtime: new Tally(counters), low: new Tally(counters), economy: new Tally(counters) };
+    const { counters, joinSeconds } = events;
+    const tally = (): Tally => new Tally({ clock: options.clock, counters, joinSeconds });
+    this.tallies = { realtime: tally(), low: tally(), economy: tally() };
     this.stats = new StreamStats({ clock: options.clock, bytesOut: () => this.bytesOut });
     this.#audiences = {
       realtime: this.#audience('realtime'),
@@ -373,10 +374,12 @@ export class Stream {
   }
 
   #open(): void {
+    // Those that come with the change of state are begun as they come.
+    const outputs = [...this.#outputs];
     this.#isOpen = true;
     this.#setState('live', 'tracks are known');
     for (const viewer of this.#waiting.take()) this.#place(viewer);
-    for (const output of this.#outputs) this.#beginOutput(output);
+    for (const output of outputs) this.#beginOutput(output);
   }
 
   #joinPoint(sequence: number): JoinPoint {

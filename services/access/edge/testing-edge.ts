@@ -1,4 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
@@ -14,8 +16,17 @@ import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
 import { accountErrors, commonErrors, roomErrors } from '@gala/protocol/errors';
-import { RoomService, RoomState, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
-import type { EdgeStream, HostMedia } from '@gala/protocol/room';
+import {
+  RecordingState,
+  RoomService,
+  RoomState,
+  StreamEvent,
+  StreamOrder,
+  Visibility,
+  type EdgeStream,
+  type HostMedia,
+  type Recording,
+} from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
 import { edgeSections, role } from './index.ts';
 import { bodies } from './testing.ts';
@@ -51,6 +62,10 @@ export class TestRooms {
   order = StreamOrder.GO_ON;
   stopRoomIds: number[] = [];
   readonly reports: TestReport[] = [];
+  readonly recordings: Recording[] = [];
+  /** What an edge is to remove. */
+  removals: Recording[] = [];
+  state = RoomState.LIVE;
   beats = 0;
 
   get handlers(): Handlers<typeof RoomService> {
@@ -68,12 +83,28 @@ export class TestRooms {
         this.reports.push({ ...ids, sequence, event: StreamEvent[event], reason });
         return { order: this.order };
       },
-      getRoom: async () => {
+      reportRecording: async ({ recording }) => {
         this.#check();
-        const { roomId, epoch, edgeId } = this;
-        const isOver = this.order === StreamOrder.STOP || this.stopRoomIds.includes(roomId);
-        const state = isOver ? RoomState.ENDED : RoomState.LIVE;
-        return { room: { roomId: BigInt(roomId), epoch: BigInt(epoch), edgeId, state } };
+        if (recording) this.recordings.push(recording);
+        return {};
+      },
+      listRecordings: async () => {
+        this.#check();
+        const last = new Map(this.recordings.map((each) => [`${each.startedAtMs}.${each.format}`, each]));
+        return { recordings: [...last.values()].filter(({ state }) => state !== RecordingState.REMOVED) };
+      },
+      listRemovals: async () => {
+        this.#check();
+        return { recordings: this.removals };
+      },
+      getRoom: async ({ roomId }) => {
+        this.#check();
+        const { epoch, edgeId, visibility } = this;
+        const isOver = this.order === StreamOrder.STOP || this.stopRoomIds.includes(Number(roomId));
+        const state = isOver ? RoomState.ENDED : this.state;
+        return {
+          room: { roomId, hostId: 1n, hostName: 'Anna', epoch: BigInt(epoch), edgeId, visibility, state },
+        };
       },
       reportEdge: async ({ edgeId, streams }) => {
         this.#check();
@@ -130,6 +161,7 @@ export interface TestEdge extends AsyncDisposable {
   readonly rpc: Rpc;
   readonly rooms: TestRooms;
   readonly tracer: Tracer;
+  readonly dataFolder: string;
   readonly port: number;
   readonly internalPort: number;
   readonly adminPort: number;
@@ -143,6 +175,8 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
   const { env = {}, playKeys = [], spawn = spawnNothing } = options;
   const { edgeId = 'test-1', rooms = new TestRooms() } = options;
   await using stack = new AsyncDisposableStack();
+  const dataFolder = await mkdtemp(path.join(tmpdir(), 'gala-edge-'));
+  stack.defer(() => rm(dataFolder, { recursive: true, force: true }));
   const logLines: string[] = [];
   const destination = { write: (line: string) => void logLines.push(line) };
   const logger = createLogger({ name: 'test', level: 'debug', destination });
@@ -159,7 +193,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
   const tracer = new Tracer({ clock: systemClock, logger, metrics, sampleShare: 1 });
   await servePeers(rpc, rooms, playKeys);
   const context: Context = {
-    dataFolder: tmpdir(),
+    dataFolder,
     processId: edgeId,
     processName: 'test',
     settings: loadSettings(edgeSections, { env: { GALA_RTMP_PORT: '0', ...env } }),
@@ -183,6 +217,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     rpc,
     rooms,
     tracer,
+    dataFolder,
     port: live.port,
     internalPort: internal.port,
     adminPort: admin.port,

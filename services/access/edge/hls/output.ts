@@ -40,6 +40,11 @@ const numbersBeginMs = Date.UTC(2025, 0, 1);
 /** Faster than segments, and than parts, ever follow each other. */
 const msPerSequence = 250;
 const partsPerSequence = 10;
+/**
+ * Discontinuities are counted on from the clock as well, but by the hour: hls.js keeps an array with one place for
+ * each number up to the present one, and walks all of them with every playlist.
+ */
+const msPerDiscontinuity = 3_600_000;
 
 /**
  * HLS of one stream in one form: its tags, as viewers of FLV get them, cut into segments and parts that are kept in
@@ -230,6 +235,6 @@ function stateAt(nowMs: number, segmentMs: number): HlsState {
     nextSequence: sequence,
     nextPart: sequence * partsPerSequence,
     initId: sequence,
-    discontinuitySequence: sequence,
+    discontinuitySequence: Math.max(0, Math.floor((nowMs - numbersBeginMs) / msPerDiscontinuity)),
   };
 }
