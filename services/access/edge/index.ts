@@ -67,6 +67,7 @@ async function start(context: Context): Promise<RunningRole> {
     lookup,
     events,
     keys,
+    guard: guards.viewers,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   const rtmp = stack.use(
@@ -90,7 +91,7 @@ async function start(context: Context): Promise<RunningRole> {
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
-  const parts = { lookup, outputs: hls, players, play, keys, events, limiter };
+  const parts = { lookup, outputs: hls, players, play, guard: guards.viewers, keys, events, limiter };
   const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
   const live = await context.listener('live');
   const request: RequestHandler = (...call) =>
