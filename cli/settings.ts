@@ -4,6 +4,7 @@ import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
 import { diskSection, roomSection } from '@gala/services/application/room';
+import { traceSection } from '@gala/services/foundation/monitor';
 import { z } from 'zod';
 import { webFolder } from './paths.ts';
 
@@ -85,6 +86,7 @@ export const sections: readonly Section[] = [
   tlsSection,
   databaseSection,
   logSection,
+  traceSection,
   ...edgeSections,
   gatewaySection,
   accountSection,

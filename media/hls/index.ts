@@ -23,6 +23,7 @@ export {
   type ReloadAnswer,
   type ReloadRequest,
 } from './reload.ts';
+export { isPackable } from './packager.ts';
 export { partTargetFor, Segmenter, type Cut, type LeadSample, type SegmenterOptions } from './segmenter.ts';
 export {
   isPlayable,

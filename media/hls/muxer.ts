@@ -9,7 +9,7 @@ import {
   type TrackConfig,
 } from '../mp4/index.ts';
 import { initIdsInUse, type HlsContainer } from './file-names.ts';
-import { createPackager, packableTracks, type Packager } from './packager.ts';
+import { createPackager, isPackable, type Packager } from './packager.ts';
 import { partTargetFor, Segmenter, type LeadSample } from './segmenter.ts';
 import type { HlsState } from './state.ts';
 import { HlsTimeline } from './timeline.ts';
@@ -107,6 +107,11 @@ export class HlsMuxer {
     return this.#packager?.heldBytes ?? 0;
   }
 
+  /** Another bound for the bytes that the playlist lists; it is kept from the next segment on. */
+  set windowBytesMax(bytes: number) {
+    this.#timeline.windowBytesMax = bytes;
+  }
+
   /** Counters for metrics. */
   get counts() {
     let audioResyncs = 0;
@@ -165,7 +170,7 @@ export class HlsMuxer {
   #startEpoch(tracks: readonly TrackConfig[], nowMs: number): void {
     this.#finishEpoch(nowMs);
     const isFirst = this.#tracks.length === 0 && this.state.nextPart === 0;
-    this.#tracks = packableTracks(tracks, this.#options.container);
+    this.#tracks = tracks.filter((track) => isPackable(track, this.#options.container));
     if (this.#tracks.length === 0) return;
     this.#packager = createPackager(this.#tracks, this.#options.container);
     this.#clocks = new Map(

@@ -13,9 +13,9 @@ export interface Packager {
   cut(options: { beforeSeconds?: number; isSegmentStart: boolean }): Buffer | undefined;
 }
 
-/** Tracks that a container can carry. */
-export function packableTracks(tracks: readonly TrackConfig[], container: HlsContainer): TrackConfig[] {
-  return container === 'fmp4' ? [...tracks] : tracks.filter(isTsTrack);
+/** True if a container can carry the track. Errors: those of the AudioSpecificConfig. */
+export function isPackable(track: TrackConfig, container: HlsContainer): boolean {
+  return container === 'fmp4' || isTsTrack(track);
 }
 
 export function createPackager(tracks: readonly TrackConfig[], container: HlsContainer): Packager {

@@ -46,6 +46,7 @@ export function initialState({ segmentMs }: Pick<TimelineOptions, 'segmentMs'>):
  */
 export class HlsTimeline {
   readonly #options: TimelineOptions;
+  #windowBytesMax: number;
   #state: HlsState;
   /** Times the target duration had to grow, which players do not expect, for the counters. */
   targetGrowths = 0;
@@ -53,12 +54,18 @@ export class HlsTimeline {
   /** @param state of an earlier timeline; its numbers are continued */
   constructor(options: TimelineOptions, state: HlsState = initialState(options)) {
     this.#options = options;
+    this.#windowBytesMax = options.windowBytesMax;
     this.#state = state;
   }
 
   /** A snapshot: it is replaced, never changed. */
   get state(): HlsState {
     return this.#state;
+  }
+
+  /** Another bound for what is listed; it is kept from the next segment on. */
+  set windowBytesMax(bytes: number) {
+    this.#windowBytesMax = bytes;
   }
 
   /** Goes on after a restart in which the bytes of all segments were lost. */
@@ -191,7 +198,7 @@ export class HlsTimeline {
     let leftBytes = segments.reduce((sum, { sizeBytes }) => sum + sizeBytes, 0);
     let count = 0;
     for (const { durationMs, sizeBytes } of segments) {
-      const isOver = leftBytes > this.#options.windowBytesMax;
+      const isOver = leftBytes > this.#windowBytesMax;
       if (leftMs - durationMs < (isOver ? leastMs : Math.max(leastMs, this.#options.windowMs))) break;
       leftMs -= durationMs;
       leftBytes -= sizeBytes;

@@ -12,6 +12,7 @@ const permissionDenied = 7;
 const resourceExhausted = 8;
 const failedPrecondition = 9;
 const aborted = 10;
+const outOfRange = 11;
 const unimplemented = 12;
 const internal = 13;
 const unavailable = 14;
@@ -69,6 +70,14 @@ export const edgeErrors = {
   SEGMENT_UNKNOWN: entry(404, notFound, 'the segment or part is not there, or not any more'),
   RELOAD_INVALID: entry(400, invalidArgument, 'the directives make no sense, or ask too far ahead'),
   LATENCY_INVALID: entry(400, invalidArgument, 'latency is realtime, low or economy'),
+  VARIANT_INVALID: entry(400, invalidArgument, 'only is audio; container is fmp4 or ts'),
+  AUDIO_MISSING: entry(406, failedPrecondition, 'the stream has no sound'),
+  RANGE_INVALID: entry(416, outOfRange, 'the file has no such bytes'),
+  HOOK_DENIED: entry(403, permissionDenied, 'a hook of this installation denies it'),
+  HOOK_FAILED: entry(503, unavailable, 'a hook that decides gave no decision'),
+  ADDRESS_DENIED: entry(403, permissionDenied, 'this address is not allowed here'),
+  TOO_MANY_PUBLISHERS: entry(503, resourceExhausted, 'this edge takes no more publishers, or none of this address'),
+  STREAM_FULL: entry(503, resourceExhausted, 'the stream has as many viewers as it may'),
 } as const;
 
 export const protocolErrors = { ...commonErrors, ...accountErrors, ...roomErrors, ...edgeErrors } as const;

@@ -12,20 +12,23 @@ const media = readMedia();
 export interface FixtureOptions {
   /** Size of a NAL unit of filler at the end of each picture, to reach the bit rates of real broadcasts. */
   readonly fillerBytes?: number;
+  /** So much is sent at once, as from a GOP cache. */
+  readonly aheadMs?: number;
 }
 
 /** Sends two seconds of H.264 (25 pictures a second) and AAC over and over in real time, until it is disposed of. */
 export class FixtureMedia implements Disposable {
   readonly #send: (tag: FlvTag) => void;
-  readonly #startedAtMs = performance.now();
+  readonly #startedAtMs: number;
   readonly #pacer: NodeJS.Timeout;
   readonly #tags: readonly FlvTag[];
   #loops = 0;
   #next = 0;
 
-  constructor(send: (tag: FlvTag) => void, { fillerBytes = 0 }: FixtureOptions = {}) {
+  constructor(send: (tag: FlvTag) => void, { fillerBytes = 0, aheadMs = 0 }: FixtureOptions = {}) {
     this.#send = send;
     this.#tags = fillerBytes > 0 ? media.tags.map((tag) => withFiller(tag, fillerBytes)) : media.tags;
+    this.#startedAtMs = performance.now() - aheadMs;
     for (const header of media.headers) send({ ...header, timestampMs: 0 });
     this.#pacer = setInterval(() => this.#sendDue(), paceMs);
   }

@@ -15,11 +15,11 @@ test.each([
   expect(parseRoute(path, '')).toMatchObject(route);
 });
 
-test('the query of a room page chooses latency and protocol', () => {
-  expect(parseRoute('/room/7', '?protocol=http-flv&latency=realtime')).toMatchObject({
-    preference: { protocol: 'http-flv', latency: 'realtime' },
+test('the query of a room page chooses latency, protocol and quality', () => {
+  expect(parseRoute('/room/7', '?protocol=ll-hls&latency=realtime&quality=540p')).toMatchObject({
+    preference: { protocol: 'll-hls', latency: 'realtime', quality: '540p' },
   });
-  expect(parseRoute('/room/7', '?protocol=x&latency=y')).toMatchObject({
-    preference: { protocol: undefined, latency: 'low' },
+  expect(parseRoute('/room/7', '?protocol=x&latency=y&quality=%3Cb%3E')).toMatchObject({
+    preference: { protocol: undefined, latency: 'low', quality: undefined },
   });
 });

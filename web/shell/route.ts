@@ -1,5 +1,5 @@
 import { parseLatency } from '../player/latency.ts';
-import { parseProtocol, type PlayPreference } from '../player/support.ts';
+import { parseProtocol, parseQuality, type PlayPreference } from '../player/support.ts';
 
 export type Route =
   | { readonly page: 'home' }
@@ -18,8 +18,12 @@ export function parseRoute(path: string, search: string): Route {
   const roomRef = roomPath.exec(trimmed)?.[1] ?? hostNamePath.exec(trimmed)?.[1];
   if (roomRef === undefined) return { page: 'unknown' };
   const query = new URLSearchParams(search);
-  const latency = parseLatency(query.get('latency'));
-  return { page: 'room', roomRef, preference: { latency, protocol: parseProtocol(query.get('protocol')) } };
+  const preference = {
+    latency: parseLatency(query.get('latency')),
+    protocol: parseProtocol(query.get('protocol')),
+    quality: parseQuality(query.get('quality')),
+  };
+  return { page: 'room', roomRef, preference };
 }
 
 const basePath = (): string => new URL('.', document.baseURI).pathname;

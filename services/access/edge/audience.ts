@@ -1,6 +1,7 @@
 import { Batch } from './batch.ts';
 import type { Fanout } from './fanout.ts';
 import type { Payload } from './payload.ts';
+import type { Wanted } from './play-request.ts';
 import { sizeOf, type Tag } from './tag.ts';
 import type { Latency, Viewer } from './viewer.ts';
 
@@ -17,7 +18,7 @@ export interface AudienceOptions {
   readonly latency: Latency;
   readonly fanout: Fanout;
   /** Makes the join payload that ends at tag `sequence`. */
-  readonly joinPoint: (sequence: number) => JoinPoint;
+  readonly joinPoint: (sequence: number, wanted: Wanted) => JoinPoint;
   /** How often a tick ends by itself while there are viewers; without it the owner calls `flush`. */
   readonly tickMs?: number;
   /** See Batch; asked once a tick. */
@@ -39,7 +40,9 @@ export class Audience {
   #pendingBytes = 0;
   #tick = 0;
   #lastSequence = 0;
-  #cachedJoin: { sequence: number; point: JoinPoint } | undefined;
+  /** The join points at the present end, made when the first viewer needs them. */
+  #wholeJoin: JoinPoint | undefined;
+  #soundJoin: JoinPoint | undefined;
   #busy = false;
   #awaitsKeyFrame = false;
   #ticker: NodeJS.Timeout | undefined;
@@ -65,8 +68,7 @@ export class Audience {
   add(tag: Tag): void {
     if (this.#size === 0 && !this.#busy) {
       this.#takePending();
-      this.#lastSequence = tag.sequence;
-      this.#cachedJoin = undefined;
+      this.#endJoinAt(tag);
       return;
     }
     if (this.#awaitsKeyFrame && this.#isUseless(tag)) return;
@@ -77,7 +79,7 @@ export class Audience {
 
   /** Gives a viewer everything up to the last tick; from the next tick on it gets what the others get. */
   join(viewer: Viewer): void {
-    const point = this.#currentJoin();
+    const point = this.#joinPointFor(viewer.wanted);
     viewer.firstTick = this.#tick + 1;
     this.#viewers.push(viewer);
     this.#size++;
@@ -97,8 +99,7 @@ export class Audience {
   flush(): void {
     if (this.#busy || this.#pending.length === 0) return;
     const tags = this.#takePending();
-    this.#lastSequence = tags[tags.length - 1].sequence;
-    this.#cachedJoin = undefined;
+    this.#endJoinAt(tags[tags.length - 1]);
     if (this.#size === 0) return;
     this.#busy = true;
     const batch = new Batch(++this.#tick, tags, this.#options.backlogScale?.());
@@ -122,11 +123,15 @@ export class Audience {
     this.#compact();
   };
 
-  #currentJoin(): JoinPoint {
-    if (this.#cachedJoin?.sequence !== this.#lastSequence) {
-      this.#cachedJoin = { sequence: this.#lastSequence, point: this.#options.joinPoint(this.#lastSequence) };
-    }
-    return this.#cachedJoin.point;
+  #joinPointFor(wanted: Wanted): JoinPoint {
+    const make = (): JoinPoint => this.#options.joinPoint(this.#lastSequence, wanted);
+    return wanted === 'audio' ? (this.#soundJoin ??= make()) : (this.#wholeJoin ??= make());
+  }
+
+  #endJoinAt({ sequence }: Tag): void {
+    this.#lastSequence = sequence;
+    this.#wholeJoin = undefined;
+    this.#soundJoin = undefined;
   }
 
   #startTicking(): void {

@@ -1,4 +1,5 @@
 import { Payload } from './payload.ts';
+import { soundTags } from './sound-tags.ts';
 import type { Tag } from './tag.ts';
 
 /**
@@ -17,7 +18,8 @@ export class Batch {
   #full: Payload | undefined;
   #fromKeyFrame: Payload | undefined;
   #withoutDisposable: Payload | undefined;
-  #audioOnly: Payload | undefined;
+  #withoutPictures: Payload | undefined;
+  #sound: Batch | undefined;
 
   /**
    * @param backlogScale how much more than its limits in bytes a viewer may owe: at high bit rates these would
@@ -36,7 +38,12 @@ export class Batch {
     return (this.#full ??= new Payload(this.#tags));
   }
 
-  /** Pictures from the last key frame of the tick on, and all of the rest: what `audioOnly` goes over into. */
+  /** The same tick for those who want sound alone: no pictures, and no set-up of pictures. */
+  get sound(): Batch {
+    return (this.#sound ??= new Batch(this.tick, soundTags(this.#tags), this.backlogScale));
+  }
+
+  /** Pictures from the last key frame of the tick on, and all of the rest: what `withoutPictures` goes over into. */
   get fromKeyFrame(): Payload {
     return (this.#fromKeyFrame ??= new Payload(
       this.#tags.filter((tag, index) => index >= this.#keyIndex || !isPicture(tag)),
@@ -48,8 +55,8 @@ export class Batch {
   }
 
   /** Audio, data and sequence headers: what still flows when the pictures are shed. */
-  get audioOnly(): Payload {
-    return (this.#audioOnly ??= new Payload(this.#tags.filter((tag) => !isPicture(tag))));
+  get withoutPictures(): Payload {
+    return (this.#withoutPictures ??= new Payload(this.#tags.filter((tag) => !isPicture(tag))));
   }
 }
 

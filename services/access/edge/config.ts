@@ -59,6 +59,13 @@ export const hlsSection = section(
       .default(30_000)
       .describe('how far back playlists reach (DVR)'),
     idleMs: z.int().min(15_000).default(30_000).describe('a stream that nobody asks for stops being cut'),
+    requestsPerAddress: z
+      .object({
+        perSecond: z.int().min(1).default(5_000).describe('a second; a player makes about five'),
+        burst: z.int().min(1).default(10_000).describe('at once'),
+      })
+      .prefault({})
+      .describe('requests of one address (IPv6: one /64); more get RATE_LIMITED'),
     answerMs: z.int().min(1_000).default(60_000).describe('how long a client may take for one answer'),
     streamBytesMax: z
       .int()

@@ -1,5 +1,5 @@
 import type { Logger } from '@gala/lib/logger';
-import type { Metrics } from '@gala/lib/metrics';
+import type { Histogram, Metrics } from '@gala/lib/metrics';
 import type { ViewerCounters } from './viewer.ts';
 
 export type EdgeCounters = ReturnType<typeof edgeCounters>;
@@ -48,12 +48,21 @@ export type HlsRelease = 'idle' | 'over' | 'replaced' | 'closing' | 'stream_too_
 /** One function per business event: a structured line and a counter. Keys and signatures never come here. */
 export class EdgeEvents {
   readonly counters: EdgeCounters & ViewerCounters;
+  /** From the request of a viewer to the first bytes of its stream. */
+  readonly joinSeconds: Histogram;
+  /** From the request of a publisher to the decision about it. */
+  readonly admissionSeconds: Histogram;
   readonly #logger: Logger;
   #beatsFail = false;
 
   constructor(logger: Logger, metrics: Metrics) {
     this.#logger = logger;
     this.counters = edgeCounters(metrics);
+    this.joinSeconds = metrics.histogram(
+      'gala_edge_join_seconds',
+      'from a request to play to its first bytes',
+    );
+    this.admissionSeconds = metrics.histogram('gala_edge_admission_seconds', 'decisions about publishers');
   }
 
   publishAccepted(stream: { roomId: number; epoch: number }, remoteAddress: string): void {
@@ -91,17 +100,17 @@ export class EdgeEvents {
     this.#logger.info({ roomId, code }, 'publisher admitted from memory is refused after all');
   }
 
-  hlsBegun(roomId: number): void {
+  hlsBegun(roomId: number, form: string): void {
     this.counters.hlsBegun++;
-    this.#logger.info({ roomId }, 'HLS begins');
+    this.#logger.info({ roomId, form }, 'HLS begins');
   }
 
-  hlsReleased(roomId: number, reason: HlsRelease): void {
+  hlsReleased(roomId: number, form: string, reason: HlsRelease): void {
     this.counters.hlsReleased++;
     if (reason === 'stream_too_large') this.counters.hlsOverflows++;
     if (reason === 'process_full') this.counters.hlsEvicted++;
     const isBound = reason === 'stream_too_large' || reason === 'process_full';
-    this.#logger[isBound ? 'warn' : 'info']({ roomId, reason }, 'HLS released');
+    this.#logger[isBound ? 'warn' : 'info']({ roomId, form, reason }, 'HLS released');
   }
 
   hlsRefused(code: string): void {

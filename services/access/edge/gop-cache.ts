@@ -85,6 +85,13 @@ export class GopCache {
     return this.#tags.filter((tag) => tag.sequence <= sequence);
   }
 
+  /** The same without what is older than a stream of sound alone would keep, but for set-up. */
+  recentUpTo(sequence: number): Tag[] {
+    const tags = this.upTo(sequence);
+    const oldestMs = (tags.at(-1)?.timestampMs ?? 0) - this.#limits.audioOnlyMs;
+    return tags.filter((tag) => tag.sequenceHeader || tag.timestampMs >= oldestMs);
+  }
+
   /** Another publisher speaks from now on; it is taken to have the same tracks until `settleTracks`. */
   beginPublisher(): void {
     this.#sent = new Set();

@@ -40,7 +40,7 @@ test('shed forms leave out just what they say', () => {
   const disposable = makeTag({ disposable: true });
   const needed = makeTag({});
   const batch = new Batch(1, [audio, header, disposable, needed]);
-  expect(batch.audioOnly.flv).toEqual(Buffer.concat([audio.bytes, header.bytes]));
+  expect(batch.withoutPictures.flv).toEqual(Buffer.concat([audio.bytes, header.bytes]));
   expect(batch.withoutDisposable.flv).toEqual(Buffer.concat([audio.bytes, header.bytes, needed.bytes]));
   expect(batch.hasKeyFrame).toBe(false);
 });

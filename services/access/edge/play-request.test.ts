@@ -8,6 +8,8 @@ test.each([
   ['/live/@Anna.flv?latency=realtime', { roomId: undefined, hostName: 'Anna', latency: 'realtime' }],
   ['/live/@a.b-c_d.flv?latency=economy&kid=1', { hostName: 'a.b-c_d', latency: 'economy' }],
   ['/live/1048577.flv?latency=', { latency: 'low' }],
+  ['/live/1048577.flv', { wanted: 'all' }],
+  ['/live/1048577.flv?only=audio', { wanted: 'audio' }],
 ])('%s', (url, expected) => {
   expect(parsePlayUrl(url)).toMatchObject(expected);
 });
@@ -20,6 +22,7 @@ test.each([
   ['/live/@ab.flv', 'STREAM_UNKNOWN'],
   ['/live/@..%2f.flv', 'STREAM_UNKNOWN'],
   ['/live/1048577.flv?latency=fast', 'LATENCY_INVALID'],
+  ['/live/1048577.flv?only=video', 'VARIANT_INVALID'],
 ])('%s is %s', (url, code) => {
   expect(() => parsePlayUrl(url)).toThrow(expect.objectContaining({ code }));
 });

@@ -3,12 +3,19 @@ import { edgeErrors } from '@gala/protocol/errors';
 import { parseId, roomIdMax } from '@gala/protocol/ids';
 import type { Latency } from './viewer.ts';
 
-/** What a viewer asks for: a room by its id or by `@<name>` of its host, `?latency=realtime|low|economy`. */
+/** What of a stream is wanted: all of it, or its sound alone. */
+export type Wanted = 'all' | 'audio';
+
+/**
+ * What a viewer asks for: a room by its id or by `@<name>` of its host, `?latency=realtime|low|economy`,
+ * `?only=audio`.
+ */
 export interface PlayTarget {
   /** Exactly one of the two is set. */
   readonly roomId: number | undefined;
   readonly hostName: string | undefined;
   readonly latency: Latency;
+  readonly wanted: Wanted;
   readonly query: URLSearchParams;
 }
 
@@ -20,7 +27,7 @@ const latencies: ReadonlySet<string> = new Set(['realtime', 'low', 'economy']);
 
 /**
  * Reads `/live/<room>.flv?<query>`.
- * @throws CodedError STREAM_UNKNOWN for another path, LATENCY_INVALID for an unknown latency
+ * @throws CodedError STREAM_UNKNOWN for another path, LATENCY_INVALID and VARIANT_INVALID for unknown values
  */
 export function parsePlayUrl(url: string): PlayTarget {
   const mark = url.indexOf('?');
@@ -44,7 +51,15 @@ function target(ref: string, query: URLSearchParams): PlayTarget {
   const match = roomRef.exec(ref);
   const roomId = match?.[2] ? parseId(match[2], roomIdMax) : undefined;
   if (!match || (!match[1] && roomId === undefined)) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
-  return { roomId, hostName: match[1], latency: parseLatency(query.get('latency')), query };
+  const latency = parseLatency(query.get('latency'));
+  return { roomId, hostName: match[1], latency, wanted: parseWanted(query), query };
+}
+
+/** @throws CodedError VARIANT_INVALID unless `?only=` is `audio` or not there */
+export function parseWanted(query: URLSearchParams): Wanted {
+  const only = query.get('only') ?? '';
+  if (only !== '' && only !== 'audio') throw new CodedError(edgeErrors, 'VARIANT_INVALID');
+  return only === 'audio' ? 'audio' : 'all';
 }
 
 function parseLatency(text: string | null): Latency {

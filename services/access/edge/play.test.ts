@@ -57,6 +57,19 @@ test.each(['', '?latency=realtime', '?latency=economy'])(
   },
 );
 
+test('HTTP-FLV of sound alone says so in its head, and to the operator', async () => {
+  await using edge = await startTestEdge();
+  await using host = await publish(edge);
+  using viewer = await play(edge, roomPath(edge, '?only=audio'));
+  host.client.sendVideo(33, bodies.interFrame(7));
+  host.client.sendAudio(33, bodies.audioFrame(7));
+  await expect.poll(() => viewer.payloads.at(-1)).toEqual(bodies.audioFrame(7));
+  expect(viewer.payloads).toEqual([bodies.audioHeader, bodies.audioFrame(), bodies.audioFrame(7)]);
+  expect(viewer.reading.header).toEqual({ hasAudio: true, hasVideo: false });
+  const listed = await fetch(`http://127.0.0.1:${edge.adminPort}/streams?room=${edge.rooms.roomId}`);
+  expect(await listed.json()).toMatchObject({ viewers: [{ framing: 'flv', only: 'audio' }] });
+});
+
 test('a room is found by the name of its host, in any case', async () => {
   await using edge = await startTestEdge();
   await using _ = await publish(edge);

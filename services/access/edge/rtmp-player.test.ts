@@ -68,6 +68,16 @@ test.each(['', '?latency=realtime', '?latency=economy'])(
   },
 );
 
+test('sound alone has no picture and no set-up of pictures', async () => {
+  await using edge = await startTestEdge();
+  await using host = await publish(edge);
+  await using viewer = await play(edge, `${edge.rooms.roomId}?only=audio`);
+  await expect.poll(viewer.payloads).toEqual([bodies.audioHeader, bodies.audioFrame()]);
+  host.client.sendVideo(40, bodies.interFrame(1));
+  host.client.sendAudio(40, bodies.audioFrame(1));
+  await expect.poll(viewer.payloads).toEqual([bodies.audioHeader, bodies.audioFrame(), bodies.audioFrame(1)]);
+});
+
 test('a frame of several chunks comes whole, to players that share its bytes, and metadata before it', async () => {
   await using edge = await startTestEdge();
   await using host = await publish(edge);

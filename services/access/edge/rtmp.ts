@@ -5,22 +5,28 @@ import type { MediaMessage, PlayRequest, PublishRequest } from '@gala/media/rtmp
 import {
   createRtmpServerCounters,
   listenRtmp,
+  rtmpServerLimits,
   type RtmpConnectionHandler,
   type RtmpDecision,
   type RtmpServerConnection,
 } from '@gala/media-io/rtmp';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
+import type { Hooks } from './hooks/hooks.ts';
 import type { Ingest } from './ingest.ts';
 import { application } from './play-request.ts';
 import type { Play } from './play.ts';
 import { RtmpPlayer, RtmpPlayers } from './rtmp-player.ts';
 import type { Publisher, Stream } from './stream.ts';
 
+/** Parameters that hold the stream key. */
+const keyParams = new Set(['key', 'streamKey']);
+
 export interface RtmpOptions {
   readonly config: EdgeConfig['rtmp'];
   readonly ingest: Ingest;
   readonly play: Play;
+  readonly hooks: Hooks;
   readonly events: EdgeEvents;
   readonly metrics: Metrics;
 }
@@ -40,7 +46,11 @@ export async function openRtmp(options: RtmpOptions): Promise<RtmpDoor> {
     host: config.host,
     portSetting: 'rtmp.port (GALA_RTMP_PORT)',
     counters,
-    limits: { connectionsMax: config.connectionsMax, publisherIdleMs: config.idleMs },
+    limits: {
+      connectionsMax: config.connectionsMax,
+      publisherIdleMs: config.idleMs,
+      decisionMs: rtmpServerLimits.decisionMs + options.hooks.decisionMsMax,
+    },
     onSession: (connection) => new RtmpPeer(connection, options, players),
   });
   metrics.gauge('gala_rtmp_connections', 'open RTMP connections', () => counters.open);
@@ -114,17 +124,26 @@ class PublisherConnection implements Publisher {
     this.#options = options;
   }
 
+  get rttMs(): number | undefined {
+    return this.#connection.rttMs;
+  }
+
   async decide(request: PublishRequest, signal: AbortSignal): Promise<RtmpDecision> {
     const { ingest, events } = this.#options;
     if (request.app !== application) {
       events.publishRefused('APP_UNKNOWN', this.remoteAddress);
       return { accept: false, code: 'NetStream.Publish.BadName', description: `publish to /${application}` };
     }
+    const beganMs = performance.now();
     try {
-      this.#stream = await ingest.publish({ publisher: this, streamKey: request.streamKey, signal });
+      const { streamKey } = request;
+      const query = queryOf(request);
+      this.#stream = await ingest.publish({ publisher: this, protocol: 'rtmp', streamKey, query, signal });
       return { accept: true };
     } catch (error) {
       return refusal(error);
+    } finally {
+      events.admissionSeconds.observe((performance.now() - beganMs) / 1000);
     }
   }
 
@@ -138,21 +157,29 @@ class PublisherConnection implements Publisher {
 
   close(status: string, description: string): void {
     this.#stream = undefined;
+    this.#options.ingest.left(this, description);
     this.#connection.dismissPublisher(status, description);
   }
 
   leave(reason: string): void {
     const stream = this.#stream;
     this.#stream = undefined;
+    this.#options.ingest.left(this, reason);
     stream?.detach(this, reason);
   }
+}
+
+/** What the encoder said beside its key. */
+function queryOf({ params }: PublishRequest): string {
+  const shown = Object.entries(params).filter(([name]) => !keyParams.has(name));
+  return new URLSearchParams(shown).toString();
 }
 
 /** A wrong key is a bad name; anything that may pass is a failure, so that encoders try again. */
 function refusal(error: unknown): RtmpDecision {
   const code = error instanceof CodedError ? error.code : 'INTERNAL';
   const description = error instanceof CodedError ? error.message : 'something broke on our side';
-  const isTheirs = error instanceof CodedError && error.http < 500;
+  const isTheirs = error instanceof CodedError && error.http < 500 && error.http !== 429;
   const status = isTheirs ? 'NetStream.Publish.BadName' : 'NetStream.Publish.Failed';
   return { accept: false, code: status, description: `${code}: ${description}` };
 }

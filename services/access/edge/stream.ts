@@ -7,10 +7,13 @@ import type { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
 import { HoldPicture, holdTickMs } from './hold.ts';
 import { Payload } from './payload.ts';
+import type { Wanted } from './play-request.ts';
+import { soundTags } from './sound-tags.ts';
 import { StreamStats } from './stats.ts';
 import type { Tag } from './tag.ts';
 import { Tally } from './tally.ts';
 import { TagEncoder } from './tag-encoder.ts';
+import type { StreamTrace } from './stream-trace.ts';
 import { Timeline, type TrackKind } from './timeline.ts';
 import type { Latency, Viewer } from './viewer.ts';
 import { WaitingViewers } from './waiting-viewers.ts';
@@ -33,7 +36,7 @@ export interface StreamOutput {
   beginPublisher(): void;
   /** The present publisher does not send these. */
   forget(kinds: readonly TrackKind[]): void;
-  end(): void;
+  end(reason: string): void;
 }
 
 export interface StreamIdentity {
@@ -73,6 +76,8 @@ export interface StreamMessage {
 
 /** Why a stream ended whose room has ended or is on air elsewhere: the room service need not be told. */
 export const stoppedByRoom = 'stopped_by_room';
+/** Why a stream ended whose edge is closing: its room is held, so that the publisher finds it again. */
+export const edgeClosed = 'edge_closed';
 /** How long a publisher without one of the tracks may keep the first viewers waiting for it. */
 const trackWaitMs = 700;
 /** How long audio of a realtime stream waits for the picture that it rides with. */
@@ -82,8 +87,11 @@ const viewerWaitMsMax = 10_000;
 
 /** One room on air: one publisher at a time, one timeline, one GOP cache, and its audiences. */
 export class Stream {
-  readonly identity: StreamIdentity;
+  /** As the publish decision said last. */
+  identity: StreamIdentity;
   readonly stats: StreamStats;
+  /** Viewers that have no connection that would stay: players of HLS. */
+  readonly players = { count: 0, bytesOut: 0 };
   readonly tallies: Readonly<Record<Latency, Tally>>;
   /** Wall clock. */
   readonly beganAtMs: number;
@@ -92,6 +100,8 @@ export class Stream {
   provisional = false;
   /** True where its publisher is: this edge answers to the room service for it. False for copies. */
   isOwner = false;
+  /** The span that viewers' joins belong to. */
+  trace: StreamTrace | undefined;
   readonly #options: StreamOptions;
   readonly #cache = new GopCache();
   readonly #timeline = new Timeline();
@@ -116,8 +126,9 @@ export class Stream {
     this.identity = options.identity;
     this.#options = options;
     this.beganAtMs = options.clock.nowMs();
-    const { counters } = events;
-    this.tallies = { realtime: new Tally(counters), low: new Tally(counters), economy: new Tally(counters) };
+    const { counters, joinSeconds } = events;
+    const tally = (): Tally => new Tally({ clock: options.clock, counters, joinSeconds });
+    this.tallies = { realtime: tally(), low: tally(), economy: tally() };
     this.stats = new StreamStats({ clock: options.clock, bytesOut: () => this.bytesOut });
     this.#audiences = {
       realtime: this.#audience('realtime'),
@@ -140,7 +151,12 @@ export class Stream {
 
   get viewerCount(): number {
     const { realtime, low, economy } = this.#audiences;
-    return realtime.size + low.size + economy.size + this.#waiting.size;
+    return realtime.size + low.size + economy.size + this.#waiting.size + this.players.count;
+  }
+
+  /** It is known to have no sound. */
+  get isSilent(): boolean {
+    return this.#isOpen && !this.#cache.hasAudio;
   }
 
   get publisher(): Publisher | undefined {
@@ -151,10 +167,19 @@ export class Stream {
     return this.#cache.bytes;
   }
 
+  get outputCount(): number {
+    return this.#outputs.size;
+  }
+
+  /** Time of the newest tag. */
+  get positionMs(): number {
+    return this.#timeline.positionMs;
+  }
+
   /** Written to viewers since the stream began. */
   get bytesOut(): number {
     const { realtime, low, economy } = this.tallies;
-    return realtime.bytesOut + low.bytesOut + economy.bytesOut;
+    return realtime.bytesOut + low.bytesOut + economy.bytesOut + this.players.bytesOut;
   }
 
   /** Timestamps that were replaced. */
@@ -169,13 +194,16 @@ export class Stream {
   /**
    * A publisher with a newer epoch speaks from now on; the one before is told and closed. Viewers keep what they
    * have until its first key frame.
+   * @param liveMs for tags of another edge, the newest time that it has sent; see `Timeline.follow`
    */
-  attach(publisher: Publisher, epoch: number): void {
+  attach(publisher: Publisher, epoch: number, liveMs?: number): void {
     const before = this.#publisher;
     this.#publisher = publisher;
     this.epoch = epoch;
     this.#stopHold();
-    this.#timeline.join();
+    if (liveMs === undefined) this.#timeline.join();
+    // A change of publisher there is none of the clock.
+    else if (!before) this.#timeline.follow(liveMs);
     this.#encoder.beginPublisher();
     this.#cache.beginPublisher();
     this.stats.beginPublisher();
@@ -236,8 +264,13 @@ export class Stream {
 
   #place(viewer: Viewer): void {
     if (this.#state === 'ended') viewer.end();
-    else if (this.#isOpen) this.#audiences[viewer.latency].join(viewer);
+    else if (this.#isOpen) this.#admit(viewer);
     else this.#waiting.add(viewer);
+  }
+
+  #admit(viewer: Viewer): void {
+    this.#audiences[viewer.latency].join(viewer);
+    if (viewer.wanted === 'audio' && this.isSilent) viewer.end();
   }
 
   /** Call once when the socket of a viewer that joined has closed. */
@@ -268,7 +301,7 @@ export class Stream {
     publisher?.close('NetStream.Unpublish.Success', reason);
     for (const audience of Object.values(this.#audiences)) audience.end();
     for (const viewer of this.#waiting.take()) viewer.end();
-    for (const output of this.#outputs) output.end();
+    for (const output of this.#outputs) output.end(reason);
     this.#outputs.clear();
     this.#options.events.ended(this.roomId, this.epoch, reason);
     this.#setState('ended', reason);
@@ -276,7 +309,8 @@ export class Stream {
 
   #audience(latency: Latency, tickMs?: number): Audience {
     const { fanout, events } = this.#options;
-    const joinPoint = (sequence: number): JoinPoint => this.#joinPoint(sequence);
+    const joinPoint = (sequence: number, wanted: Wanted): JoinPoint =>
+      wanted === 'audio' ? this.#soundJoinPoint(sequence) : this.#joinPoint(sequence);
     const backlogScale = (): number => this.#backlogScale();
     return new Audience({ latency, fanout, joinPoint, tickMs, backlogScale, counters: events.counters });
   }
@@ -340,10 +374,12 @@ export class Stream {
   }
 
   #open(): void {
+    // Those that come with the change of state are begun as they come.
+    const outputs = [...this.#outputs];
     this.#isOpen = true;
     this.#setState('live', 'tracks are known');
     for (const viewer of this.#waiting.take()) this.#place(viewer);
-    for (const output of this.#outputs) this.#beginOutput(output);
+    for (const output of outputs) this.#beginOutput(output);
   }
 
   #joinPoint(sequence: number): JoinPoint {
@@ -351,6 +387,12 @@ export class Stream {
     const tags = this.#cache.upTo(sequence);
     const payload = new Payload([...headers, ...tags], [encodeFlvHeader({ hasAudio, hasVideo })]);
     return { payload, hasPicture: tags.length > 0 || !hasVideo };
+  }
+
+  #soundJoinPoint(sequence: number): JoinPoint {
+    const tags = soundTags([...this.#cache.headers, ...this.#cache.recentUpTo(sequence)]);
+    const flvHeader = encodeFlvHeader({ hasAudio: true, hasVideo: false });
+    return { payload: new Payload(tags, [flvHeader]), hasPicture: true };
   }
 
   readonly #flushRealtime = (): void => {

@@ -2,7 +2,7 @@ import type { Publisher, Stream, StreamState } from './stream.ts';
 import type { Framing } from './payload.ts';
 import type { Latency, Viewer } from './viewer.ts';
 
-interface ViewerClass {
+export interface ViewerClass {
   readonly latency: string;
   readonly framings: readonly { readonly framing: string; readonly viewers: number }[];
   readonly bytesOut: number;
@@ -43,15 +43,25 @@ export function listViewers(stream: Stream, { offset, limit }: { offset: number;
 /** What viewers of each latency class get and do not get; classes that never had a viewer are left out. */
 export function classesOf(stream: Stream): ViewerClass[] {
   const classes = Object.entries(stream.tallies) as [Latency, Stream['tallies'][Latency]][];
-  return classes
-    .map(([latency, { viewers, bytesOut, disposableShed, picturesShed, batchesShed, viewersEvicted }]) => {
-      const counted = Object.entries(viewers) as [Framing, number][];
-      const framings = counted
-        .filter(([, count]) => count > 0)
-        .map(([framing, count]) => ({ framing, viewers: count }));
-      return { latency, framings, bytesOut, disposableShed, picturesShed, batchesShed, viewersEvicted };
-    })
-    .filter(({ bytesOut, framings }) => bytesOut > 0 || framings.length > 0);
+  return [...classes.map(classOf), playerClass(stream)].filter(
+    ({ bytesOut, framings }) => bytesOut > 0 || framings.length > 0,
+  );
+}
+
+function classOf([latency, tally]: [Latency, Stream['tallies'][Latency]]): ViewerClass {
+  const { viewers, bytesOut, disposableShed, picturesShed, batchesShed, viewersEvicted } = tally;
+  const counted = Object.entries(viewers) as [Framing, number][];
+  const framings = counted
+    .filter(([, count]) => count > 0)
+    .map(([framing, count]) => ({ framing, viewers: count }));
+  return { latency, framings, bytesOut, disposableShed, picturesShed, batchesShed, viewersEvicted };
+}
+
+/** Players of HLS fetch what they want: nothing is ever shed for them. */
+function playerClass({ players: { count, bytesOut } }: Stream): ViewerClass {
+  const framings = count > 0 ? [{ framing: 'hls', viewers: count }] : [];
+  const nothing = { disposableShed: 0, picturesShed: 0, batchesShed: 0, viewersEvicted: 0 };
+  return { latency: 'hls', framings, bytesOut, ...nothing };
 }
 
 function summarizePublisher({ remoteAddress, rttMs }: Publisher) {
@@ -75,8 +85,9 @@ function summarizeMedia({ stats, gopBytes, bytesOut, timestampJumps }: Stream) {
 }
 
 function summarizeViewer(viewer: Viewer) {
-  const { id, remoteAddress, framing, latency, backlogBytes, slow, joinedAtMs } = viewer;
-  return { viewerId: id, address: remoteAddress, framing, latency, backlogBytes, slow, joinedAtMs };
+  const { id, remoteAddress, framing, latency, wanted, backlogBytes, slow, joinedAtMs } = viewer;
+  const only = wanted === 'audio' ? wanted : undefined;
+  return { viewerId: id, address: remoteAddress, framing, latency, only, backlogBytes, slow, joinedAtMs };
 }
 
 const tenths = (value: number): number => Math.round(value * 10) / 10;

@@ -1,7 +1,10 @@
 import { randomFillSync } from 'node:crypto';
 import { Duplex } from 'node:stream';
+import { systemClock } from '@gala/lib/clock';
+import { Histogram } from '@gala/lib/metrics';
 import { FlvTagReader, type FlvTag } from '@gala/media/flv';
 import type { Framing } from './payload.ts';
+import type { Wanted } from './play-request.ts';
 import type { Publisher } from './stream.ts';
 import type { Tag } from './tag.ts';
 import { Tally } from './tally.ts';
@@ -51,6 +54,7 @@ const limits: ViewerLimits = {
 export interface TestViewerOptions {
   readonly limits?: ViewerLimits;
   readonly latency?: Latency;
+  readonly wanted?: Wanted;
   readonly framing?: Framing;
   /** Takes nothing: what is written stays in the socket. */
   readonly stalled?: boolean;
@@ -65,11 +69,11 @@ export function makeViewer(options: TestViewerOptions = {}) {
   };
   const socket = new Duplex({ read: () => undefined, write });
   const counters = { disposableShed: 0, picturesShed: 0, batchesShed: 0, viewersEvicted: 0 };
-  const { framing = 'flv', latency = 'low' } = options;
+  const { framing = 'flv', latency = 'low', wanted } = options;
   const viewerLimits = options.limits ?? limits;
-  const tally = new Tally(counters);
-  const given = { remoteAddress: '', joinedAtMs: 0, limits: viewerLimits, tally };
-  const viewer = new Viewer({ socket, framing, latency, ...given });
+  const tally = new Tally({ clock: systemClock, counters, joinSeconds: new Histogram() });
+  const given = { remoteAddress: '', joinedAtMs: 0, askedAtMs: 0, limits: viewerLimits, tally };
+  const viewer = new Viewer({ socket, framing, latency, wanted, ...given });
   const received = (): Buffer => {
     const bytes = Buffer.concat(chunks);
     chunks = [];

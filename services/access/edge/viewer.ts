@@ -1,5 +1,6 @@
 import type { Batch } from './batch.ts';
 import type { Framing, Payload } from './payload.ts';
+import type { Wanted } from './play-request.ts';
 import type { Tally } from './tally.ts';
 
 export type Latency = 'realtime' | 'low' | 'economy';
@@ -42,12 +43,15 @@ export interface ViewerOptions {
   readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
+  readonly wanted?: Wanted;
   /** For the stats; never the whole address in a metric. */
   readonly remoteAddress: string;
   readonly limits: ViewerLimits;
   readonly tally: Tally;
   /** Wall clock. */
   readonly joinedAtMs: number;
+  /** When it asked for the stream, monotonic. */
+  readonly askedAtMs: number;
 }
 
 /** Ids of the viewers of this process, never given twice. */
@@ -62,10 +66,12 @@ export class Viewer {
   readonly socket: ViewerSocket;
   readonly framing: Framing;
   readonly latency: Latency;
+  readonly wanted: Wanted;
   readonly remoteAddress: string;
   readonly joinedAtMs: number;
   readonly #limits: ViewerLimits;
   readonly #tally: Tally;
+  readonly #askedAtMs: number;
   /** First tick of its audience that this viewer has not got with its join. */
   firstTick = 0;
   closed = false;
@@ -79,9 +85,11 @@ export class Viewer {
     this.socket = options.socket;
     this.framing = options.framing;
     this.latency = options.latency;
+    this.wanted = options.wanted ?? 'all';
     this.remoteAddress = options.remoteAddress;
     this.#limits = options.limits;
     this.joinedAtMs = options.joinedAtMs;
+    this.#askedAtMs = options.askedAtMs;
     this.#tally = options.tally;
   }
 
@@ -99,11 +107,13 @@ export class Viewer {
     this.#waitsForKeyFrame = !hasPicture;
     this.#joinBytes = payload.in(this.framing).length;
     this.#write(payload);
+    this.#tally.begun(this.#askedAtMs);
   }
 
   /** One tick. Called for every viewer of the audience, so it must stay free of allocation. */
-  deliver(batch: Batch, nowMs: number): void {
-    if (this.closed || batch.tick < this.firstTick) return;
+  deliver(tick: Batch, nowMs: number): void {
+    if (this.closed || tick.tick < this.firstTick) return;
+    const batch = this.wanted === 'audio' ? tick.sound : tick;
     const backlog = this.#owedBytes() / batch.backlogScale;
     if (backlog >= this.#limits.pictureBytes) this.#shed(batch, backlog, nowMs);
     else if (this.#waitsForKeyFrame) this.#resume(batch, backlog);
@@ -143,7 +153,7 @@ export class Viewer {
       this.#tally.shedBatch();
     } else {
       this.#tally.shedPictures();
-      this.#write(batch.audioOnly);
+      this.#write(batch.withoutPictures);
     }
   }
 
@@ -153,7 +163,7 @@ export class Viewer {
       this.#waitsForKeyFrame = false;
       this.#write(batch.fromKeyFrame);
     } else {
-      this.#write(batch.audioOnly);
+      this.#write(batch.withoutPictures);
     }
   }
 

@@ -1,66 +1,24 @@
 import { request as openRequest } from 'node:http';
 import { connect } from 'node:net';
-import { connectRtmp } from '@gala/media-io/rtmp';
 import { playQuery } from '@gala/protocol/play';
 import { Visibility } from '@gala/protocol/room';
 import { expect, test } from 'vitest';
-import { readFlvTags } from '../../../../media/fixtures/flv.ts';
 import { parseMediaPlaylist } from '../../../../media/hls/parsed-playlist.ts';
-import { PlaylistValidator, validateMediaPlaylist } from '../../../../media/hls/validator.ts';
-import type { StreamMessage } from '../stream.ts';
-import { publish as publishOnly, startTestEdge, type TestEdge } from '../testing-edge.ts';
-import { broadcast } from './testing.ts';
+import { PlaylistValidator } from '../../../../media/hls/validator.ts';
+import { publish as publishOnly, startTestEdge } from '../testing-edge.ts';
+import {
+  ask,
+  begin,
+  codeOf,
+  issuesOf,
+  mediaPath,
+  publish,
+  textOf,
+  urisOf,
+  urlOf,
+} from '../../../../test/harness/edge-room.ts';
 
 const key = { kid: 'k1', secret: Buffer.alloc(32, 1) };
-const tags = readFlvTags();
-
-/** Publishes the first seconds of a broadcast; more is sent as fast as it goes. */
-async function publish(edge: TestEdge, toMs = 5000, ballast = Buffer.alloc(0)) {
-  const { streamKey } = edge.rooms;
-  const client = await connectRtmp(edge.rtmpUrl, { streamKey, onClose: () => undefined });
-  await client.publish();
-  let sentMs = 0;
-  const send = (untilMs: number): void => {
-    for (const message of broadcast({ tags, fromMs: sentMs, toMs: untilMs })) sendOne(message);
-    sentMs = untilMs;
-  };
-  const sendOne = ({ kind, timestampMs, payload }: StreamMessage): void => {
-    // Set-up stays as it is.
-    const isCoded = payload[1] === 1;
-    if (kind === 'video')
-      client.sendVideo(timestampMs, isCoded ? Buffer.concat([payload, ballast]) : payload);
-    else client.sendAudio(timestampMs, payload);
-  };
-  send(toMs);
-  await expect.poll(() => edge.rooms.events).toContain('STARTED');
-  return { send, client, [Symbol.asyncDispose]: () => client[Symbol.asyncDispose]() };
-}
-
-const urlOf = (edge: TestEdge, path: string): string => `http://127.0.0.1:${edge.port}/live/${path}`;
-const ask = (edge: TestEdge, path: string, init?: RequestInit) => fetch(urlOf(edge, path), init);
-const codeOf = async (answer: Response): Promise<[number, string]> => [
-  answer.status,
-  ((await answer.json()) as { error: { code: string } }).error.code,
-];
-const mediaPath = (edge: TestEdge, query = ''): string => `${edge.rooms.roomId}/index.m3u8${query}`;
-const textOf = async (edge: TestEdge, query = ''): Promise<string> =>
-  (await ask(edge, mediaPath(edge, query))).text();
-
-/** Without those about dates: what is sent as fast as it goes is from other times than it seems. */
-const issuesOf = (text: string): string[] =>
-  validateMediaPlaylist(text).filter((issue) => !issue.startsWith('the date of'));
-
-/** Asks until a segment is complete; the first request begins the output. */
-async function begin(edge: TestEdge, host: { send(untilMs: number): void }) {
-  const first = textOf(edge);
-  await expect.poll(() => edge.metric('gala_edge_hls_outputs')).toBe(1);
-  host.send(10_000);
-  await first;
-  // All of it has arrived when its last part has.
-  await expect.poll(async () => parseMediaPlaylist(await textOf(edge)).segments.length).toBeGreaterThan(2);
-  return parseMediaPlaylist(await textOf(edge));
-}
-
 test('from the address of the room to its bytes, by room and by name', async () => {
   await using edge = await startTestEdge();
   await using host = await publish(edge);
@@ -71,7 +29,9 @@ test('from the address of the room to its bytes, by room and by name', async () 
     expect(answer.headers.get('cache-control')).toBe('no-cache');
     expect(answer.headers.get('access-control-allow-origin')).toBe('*');
     const lines = (await answer.text()).split('\n');
-    expect(lines).toContain(`${edge.rooms.roomId}/index.m3u8`);
+    expect(lines).toContainEqual(
+      expect.stringMatching(new RegExp(`^${edge.rooms.roomId}/index.m3u8\\?player=`)),
+    );
     expect(lines.join('\n')).toMatch(/CODECS="avc1\.[0-9a-f]{6},mp4a\.40\.2",RESOLUTION=160x120/);
   }
   const text = await textOf(edge);
@@ -188,8 +148,9 @@ test('the addresses of a private room carry its signature, and open nothing with
   await expect.poll(() => edge.metric('gala_edge_hls_outputs')).toBe(1);
   host.send(10_000);
   const multivariant = await (await first).text();
-  const mediaUri = multivariant.split('\n').at(-2) ?? '';
-  expect(new URL(mediaUri, urlOf(edge, '')).search).toBe(`?${query}`);
+  const [mediaUri] = urisOf(multivariant);
+  expect(mediaUri).toMatch(/&player=[\w-]+$/);
+  expect(mediaUri.split(/[?]|&player=/)[1]).toBe(query);
   const text = await (await ask(edge, mediaUri)).text();
   const { segments, hints } = parseMediaPlaylist(text);
   const uris = [segments[0].uri ?? '', segments[0].map, ...hints];

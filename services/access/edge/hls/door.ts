@@ -1,38 +1,47 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { CodedError } from '@gala/lib/error';
-import { respondError } from '@gala/lib/http';
+import { errorBody, rateKey, respondError, type RateLimiter } from '@gala/lib/http';
 import {
   parseReload,
   reloadTimeLimitMs,
   renderMultivariantPlaylist,
   resolveReload,
-  type HlsFile,
-  type HlsSegment,
   type ReloadRequest,
 } from '@gala/media/hls';
-import { codecString } from '@gala/media/mp4';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import type { HlsConfig } from '../config.ts';
 import type { EdgeEvents } from '../events.ts';
 import type { PlayKeys } from '../play-keys.ts';
-import { allowOrigin, preflightHeaders } from '../play.ts';
+import { allowOrigin, preflightHeaders, type Play } from '../play.ts';
+import type { Stream } from '../stream.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
+import { foreignQuery, type ViewerGuard } from '../viewer-guard.ts';
+import { soundFormOf, variantsOf } from './multivariant.ts';
 import type { HlsOutput } from './output.ts';
 import type { HlsOutputs } from './outputs.ts';
-import { parseHlsUrl, playlistName, type HlsTarget } from './request.ts';
+import { newPlayerToken, playerParameter, type HlsPlayers } from './players.ts';
+import { parseRange, sliceChunks } from './range.ts';
+import { parseHlsUrl, type HlsAsked, type HlsTarget } from './request.ts';
 
 export interface HlsDoorOptions {
   readonly config: HlsConfig;
   readonly lookup: StreamLookup;
   readonly outputs: HlsOutputs;
+  readonly players: HlsPlayers;
+  readonly play: Play;
+  readonly guard: ViewerGuard;
   readonly keys: PlayKeys;
   readonly events: EdgeEvents;
+  /** Of the requests of one address. */
+  readonly limiter: RateLimiter;
 }
 
 interface HlsCall {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly target: HlsTarget;
+  /** Of the client itself. */
+  readonly address: string;
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
   /** Appended to every address, so that it opens the room as well; empty for a public one. */
@@ -40,16 +49,21 @@ interface HlsCall {
 }
 
 interface Answer {
-  readonly type: string;
+  readonly stream: Stream;
+  readonly status?: number;
   readonly headers: OutgoingHttpHeaders;
   readonly chunks: readonly Buffer[];
 }
 
+type FileAsked = Extract<HlsAsked, { kind: 'file' }>;
+
 /** How long a first playlist may be waited for. */
 const firstPlaylistMs = 10_000;
-const playlistType = 'application/vnd.apple.mpegurl';
-const fileType = 'video/mp4';
-const noCache = { 'Cache-Control': 'no-cache', Vary: 'Accept-Encoding' };
+const playlistHeaders = {
+  'Content-Type': 'application/vnd.apple.mpegurl',
+  'Cache-Control': 'no-cache',
+  Vary: 'Accept-Encoding',
+};
 const immutable = 'max-age=86400, immutable';
 /** What makes a play URL of a private room one. */
 const grantNames = ['expires', 'kid', 'sig'];
@@ -76,11 +90,18 @@ export class HlsDoor {
     }
     const gone = new AbortController();
     response.once('close', () => gone.abort());
+    const address = this.#options.play.requesterOf(request);
+    this.#limit(rateKey(address));
     const target = parseHlsUrl(request.url ?? '');
     const query = await this.#verify(target);
-    const call: HlsCall = { request, response, target, query, signal: gone.signal };
+    const call: HlsCall = { request, response, target, address, query, signal: gone.signal };
     const answer = await this.#answerOf(call);
     if (!gone.signal.aborted) this.#respond(call, answer);
+  }
+
+  #limit(address: string): void {
+    const retryAfterSeconds = this.#options.limiter.take(address);
+    if (retryAfterSeconds > 0) throw new CodedError(commonErrors, 'RATE_LIMITED', { retryAfterSeconds });
   }
 
   /** The signature that the addresses of the answer shall carry. */
@@ -97,41 +118,59 @@ export class HlsDoor {
 
   #answerOf(call: HlsCall): Promise<Answer> {
     const { asked } = call.target;
-    if (asked.kind === 'file') return this.#file(call, asked.file);
+    if (asked.kind === 'file') return this.#file(call, asked);
     this.#options.events.counters.hlsPlaylists++;
     return asked.kind === 'playlist' ? this.#mediaPlaylist(call) : this.#multivariant(call);
   }
 
   async #multivariant({ target, query, signal }: HlsCall): Promise<Answer> {
-    const output = await this.#playable(target, signal);
-    const { configs, state, stream } = output;
-    const video = configs.find((config) => config.kind === 'video');
-    const rates = state.segments.map(bitsPerSecond);
+    const { outputs } = this.#options;
+    const output = this.#outputOf(target);
+    await this.#playable(output, signal);
+    const { stream, form } = output;
+    const variants = variantsOf(output, outputs.get(stream.roomId, soundFormOf(form)));
+    // What the client wrote is for the hook, which is asked with the first media playlist.
+    const added = new URLSearchParams(this.#options.guard.asks ? foreignQuery(target.query) : []);
+    added.set(playerParameter, newPlayerToken());
     const text = renderMultivariantPlaylist({
-      variants: [
-        {
-          uri: `${stream.roomId}/${playlistName}`,
-          bandwidth: Math.max(...rates),
-          averageBandwidth: rates.reduce((sum, rate) => sum + rate, 0) / rates.length,
-          codecs: configs.map(codecString),
-          ...(video && { width: video.width, height: video.height }),
-        },
-      ],
-      query,
+      variants,
+      query: query === '' ? `${added}` : `${query}&${added}`,
     });
-    return { type: playlistType, headers: noCache, chunks: [Buffer.from(text)] };
+    return { stream, headers: playlistHeaders, chunks: [Buffer.from(text)] };
   }
 
-  async #mediaPlaylist({ target, request, query, signal }: HlsCall): Promise<Answer> {
+  async #mediaPlaylist(call: HlsCall): Promise<Answer> {
+    const { target, address, signal } = call;
     const reload = parseReload(target.query);
     if (reload === 'bad') throw new CodedError(edgeErrors, 'RELOAD_INVALID');
-    const output = await this.#playable(target, signal);
-    await this.#reload(output, reload, signal);
+    const output = this.#outputOf(target);
+    const answer = async (): Promise<Answer> => {
+      await this.#playable(output, signal);
+      await this.#reload(output, reload, signal);
+      return this.#playlistText(call, output, reload);
+    };
+    // Who still watches what is over is no viewer of the room any more.
+    if (output.endedAtMs !== undefined || call.request.method === 'HEAD') return answer();
+    const { stream } = output;
+    const caller = { address, protocol: 'hls', query: target.query } as const;
+    return this.#options.players.during({ stream, caller }, async (player) => {
+      const answered = await answer();
+      this.#options.players.keep(player, output.state.targetDurationSeconds);
+      return answered;
+    });
+  }
+
+  async #playlistText(
+    { request, query }: HlsCall,
+    output: HlsOutput,
+    reload: ReloadRequest,
+  ): Promise<Answer> {
     const isZipped = /\bgzip\b/.test(request.headers['accept-encoding']?.toString() ?? '');
+    const siblings = this.#options.outputs.ofRoom(output.stream.roomId);
     const skip = reload.skip === true;
-    const text = await output.text.of(output.state, { skip, query, gzip: isZipped });
-    const headers = isZipped ? { ...noCache, 'Content-Encoding': 'gzip' } : noCache;
-    return { type: playlistType, headers, chunks: [text] };
+    const text = await output.text.of(output.state, { skip, query, gzip: isZipped, siblings });
+    const headers = isZipped ? { ...playlistHeaders, 'Content-Encoding': 'gzip' } : playlistHeaders;
+    return { stream: output.stream, headers, chunks: [text] };
   }
 
   /** Waits until the playlist holds what is asked for. */
@@ -142,42 +181,66 @@ export class HlsDoor {
     await output.blocked.until({ isDue: () => resolve() !== 'wait', limitMs, signal });
   }
 
-  async #file({ target, signal, query }: HlsCall, file: HlsFile): Promise<Answer> {
+  async #file(call: HlsCall, { file, name }: FileAsked): Promise<Answer> {
+    const { target, signal, query } = call;
     this.#options.events.counters.hlsFiles++;
     const output = this.#presentOf(target);
     if (!output) throw new CodedError(edgeErrors, 'SEGMENT_UNKNOWN');
+    this.#checkWatching(call, output);
     output.touch();
     const isDue = (): boolean => output.read(file) !== 'wait';
     await output.blocked.until({ isDue, limitMs: reloadTimeLimitMs(output.state), signal });
     const chunks = output.read(file);
     if (!chunks || chunks === 'wait') throw new CodedError(edgeErrors, 'SEGMENT_UNKNOWN');
-    const scope = query === '' ? 'public' : 'private';
-    return { type: fileType, headers: { 'Cache-Control': `${scope}, ${immutable}` }, chunks };
+    const headers = {
+      'Content-Type': output.form.fileType,
+      'Cache-Control': `${query === '' ? 'public' : 'private'}, ${immutable}`,
+      'Accept-Ranges': 'bytes',
+      // A name never stands for other bytes.
+      ETag: `"${name}"`,
+    };
+    return ranged(call.request, { stream: output.stream, headers, chunks });
   }
 
-  /** The output of a room once it has a playlist. */
-  async #playable(target: HlsTarget, signal: AbortSignal): Promise<HlsOutput> {
+  /** Names of files can be guessed: where a hook decides, they are for those whom it let have the playlist. */
+  #checkWatching({ address }: HlsCall, { stream, endedAtMs }: HlsOutput): void {
+    const { guard, players } = this.#options;
+    if (!guard.asks || endedAtMs !== undefined || players.isWatching(stream.roomId, address)) return;
+    throw new CodedError(edgeErrors, 'HOOK_DENIED');
+  }
+
+  /** The output that a playlist is asked of; it begins if need be. */
+  #outputOf(target: HlsTarget): HlsOutput {
     const stream = this.#options.lookup.present(target);
-    const output = stream ? this.#options.outputs.of(stream) : this.#presentOf(target);
+    const output = stream ? this.#options.outputs.of(stream, target.form) : this.#presentOf(target);
     if (!output) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
-    output.touch();
-    const isDue = (): boolean => output.isPlayable || output.isUnsupported || output.endedAtMs !== undefined;
-    await output.blocked.until({ isDue, limitMs: firstPlaylistMs, signal });
-    if (output.isUnsupported) throw new CodedError(edgeErrors, 'CODEC_UNSUPPORTED');
-    if (!output.isPlayable) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
     return output;
   }
 
-  /** An output that has begun; its stream may be over. */
-  #presentOf({ roomId }: HlsTarget): HlsOutput | undefined {
-    return roomId === undefined ? undefined : this.#options.outputs.get(roomId);
+  /** Resolves once an output has a playlist. */
+  async #playable(output: HlsOutput, signal: AbortSignal): Promise<void> {
+    output.touch();
+    const isDue = (): boolean =>
+      output.isPlayable || output.isUnsupported || output.isEmpty || output.endedAtMs !== undefined;
+    await output.blocked.until({ isDue, limitMs: firstPlaylistMs, signal });
+    if (output.isUnsupported) throw new CodedError(edgeErrors, 'CODEC_UNSUPPORTED');
+    if (output.isPlayable) return;
+    throw new CodedError(edgeErrors, output.isEmpty ? 'AUDIO_MISSING' : 'STREAM_UNKNOWN');
   }
 
-  #respond({ request, response }: HlsCall, { type, headers, chunks }: Answer): void {
-    const length = chunks.reduce((sum, chunk) => sum + chunk.length, 0);
-    const head = { ...allowOrigin, 'Content-Type': type, 'Content-Length': length, ...headers };
-    response.writeHead(200, head);
-    if (request.method === 'GET') this.#write(response, chunks);
+  /** An output that has begun; its stream may be over. */
+  #presentOf({ roomId, form }: HlsTarget): HlsOutput | undefined {
+    return roomId === undefined ? undefined : this.#options.outputs.get(roomId, form);
+  }
+
+  #respond({ request, response }: HlsCall, { status = 200, stream, headers, chunks }: Answer): void {
+    const length = sizeOf(chunks);
+    const size = status === 304 ? {} : { 'Content-Length': length };
+    response.writeHead(status, { ...allowOrigin, ...size, ...headers });
+    if (request.method === 'GET') {
+      stream.players.bytesOut += length;
+      this.#write(response, chunks);
+    }
     response.end();
   }
 
@@ -202,6 +265,27 @@ export class HlsDoor {
   }
 }
 
-function bitsPerSecond({ sizeBytes, durationMs }: HlsSegment): number {
-  return (sizeBytes * 8000) / durationMs;
+/** The part of a file that is asked for; nothing of one that the client has. */
+function ranged({ method, headers: asked }: IncomingMessage, whole: Answer): Answer {
+  const { headers, chunks } = whole;
+  if (asked['if-none-match'] === headers.ETag) return { ...whole, status: 304, chunks: [] };
+  const ifRange = asked['if-range'];
+  if (method !== 'GET' || (ifRange !== undefined && ifRange !== headers.ETag)) return whole;
+  const size = sizeOf(chunks);
+  const range = parseRange(asked.range, size);
+  if (range === undefined) return whole;
+  if (range === 'unsatisfiable') return { ...whole, ...unsatisfiable(size) };
+  const contentRange = `bytes ${range.first}-${range.last}/${size}`;
+  const partHeaders = { ...headers, 'Content-Range': contentRange };
+  return { ...whole, status: 206, headers: partHeaders, chunks: sliceChunks(chunks, range) };
+}
+
+function unsatisfiable(size: number): Omit<Answer, 'stream'> {
+  const body = JSON.stringify(errorBody(new CodedError(edgeErrors, 'RANGE_INVALID')));
+  const headers = { 'Content-Type': 'application/json', 'Content-Range': `bytes */${size}` };
+  return { status: 416, headers, chunks: [Buffer.from(body)] };
+}
+
+function sizeOf(chunks: readonly Buffer[]): number {
+  return chunks.reduce((sum, { length }) => sum + length, 0);
 }

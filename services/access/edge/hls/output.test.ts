@@ -12,6 +12,7 @@ import { EdgeEvents } from '../events.ts';
 import { Fanout } from '../fanout.ts';
 import { Stream, type StreamMessage } from '../stream.ts';
 import { bodies, TestPublisher } from '../testing.ts';
+import { hlsForms } from './forms.ts';
 import { HlsOutputs } from './outputs.ts';
 import { broadcast } from './testing.ts';
 
@@ -74,19 +75,20 @@ function publish(stream: Stream, epoch = 1) {
 }
 
 /** The playlists of a stream as a player meets them. */
-function follow({ outputs, stream }: Started) {
-  const output = outputs.of(stream);
+function follow({ outputs, stream }: Started, form = hlsForms.fmp4) {
+  const output = outputs.of(stream, form);
+  const { container } = form;
   const validator = new PlaylistValidator();
   const issues: string[] = [];
   let { state } = output;
   const look = (): void => {
     if (output.state === state || !output.isPlayable) return;
     ({ state } = output);
-    issues.push(...validator.add(renderMediaPlaylist(state, { container: 'fmp4' })));
+    issues.push(...validator.add(renderMediaPlaylist(state, { container })));
   };
-  const playlist = () => parseMediaPlaylist(renderMediaPlaylist(output.state, { container: 'fmp4' }));
+  const playlist = () => parseMediaPlaylist(renderMediaPlaylist(output.state, { container }));
   const file = (name: string): Buffer => {
-    const chunks = output.read(parseFileName(name, 'fmp4')!);
+    const chunks = output.read(parseFileName(name, container)!);
     return chunks === 'wait' ? Buffer.alloc(0) : Buffer.concat(chunks ?? []);
   };
   return { output, validator, issues, look, playlist, file };
@@ -221,6 +223,71 @@ test('playlists reach as far back as the window, and what has left it can still 
   expect(player.output.bytes).toBeLessThan(bytes * 0.8);
 });
 
+test('all forms of a stream are valid at every moment, and number what begins anew alike', () => {
+  const started = start();
+  const first = publish(started.stream);
+  const players = [follow(started), follow(started, hlsForms.audio)];
+  const look = (): void => players.forEach((player) => player.look());
+  first.send(broadcast({ tags, toMs: 5000 }), look);
+  publish(started.stream, 2).send(broadcast({ tags, toMs: 5000 }), look);
+  // One that begins later begins with their numbers.
+  players.push(follow(started, hlsForms.ts), follow(started, hlsForms['ts-audio']));
+  publish(started.stream, 3).send(broadcast({ tags, toMs: 6000 }), look);
+  for (const { issues, output } of players) {
+    expect(issues).toEqual([]);
+    expect(output.isPlayable).toBe(true);
+  }
+  const numbers = players.map(({ output }) => output.lastDiscontinuity);
+  expect(new Set(numbers).size).toBe(1);
+  const breaksAtMs = players.slice(0, 2).map(({ playlist }) =>
+    playlist()
+      .segments.filter(({ discontinuity }) => discontinuity)
+      .map(({ wallMs = 0 }) => wallMs),
+  );
+  expect(breaksAtMs[0]).toHaveLength(2);
+  for (const [index, wallMs] of breaksAtMs[0].entries()) {
+    expect(Math.abs(wallMs - breaksAtMs[1][index])).toBeLessThan(100);
+  }
+});
+
+test('a change of pictures begins anew in the sound too, at the same place', () => {
+  const started = start();
+  const host = publish(started.stream);
+  const players = [follow(started), follow(started, hlsForms.audio)];
+  host.send(broadcast({ tags, toMs: 5000 }));
+  const before = players.map(({ output }) => output.lastDiscontinuity);
+  const [videoHeader] = broadcast({ tags, toMs: 0 });
+  // Another level in the record and in its SPS.
+  const changed = Buffer.from(videoHeader.payload);
+  changed[8]++;
+  changed[16]++;
+  host.send([{ kind: 'video', timestampMs: 5000, payload: changed }]);
+  host.send(broadcast({ tags, fromMs: 5000, toMs: 10_000 }));
+  expect(players.map(({ output }) => output.lastDiscontinuity)).toEqual(before.map((number) => number + 1));
+  const maps = new Set(players[0].playlist().segments.map(({ map }) => map));
+  expect(maps.size).toBe(2);
+});
+
+test('what a form has no container for is said', () => {
+  const started = start();
+  const host = publish(started.stream);
+  const player = follow(started, hlsForms.ts);
+  const opus = Buffer.from('OpusHead\x01\x02\x00\x00\x80\xbb\x00\x00\x00\x00\x00', 'latin1');
+  const [videoHeader, ...units] = broadcast({ tags, toMs: 3000 }).filter(({ kind }) => kind === 'video');
+  host.send([
+    videoHeader,
+    {
+      kind: 'audio',
+      timestampMs: 0,
+      payload: Buffer.concat([Buffer.from([0x90]), Buffer.from('Opus'), opus]),
+    },
+    ...units,
+  ]);
+  expect(player.output.isUnsupported).toBe(true);
+  const { output } = follow(started);
+  expect(output.isUnsupported).toBe(false);
+});
+
 test('nobody asks: it is released, and the next that begins has higher numbers', () => {
   const started = start({ GALA_HLS_IDLE_MS: '15000' });
   const host = publish(started.stream);
@@ -229,7 +296,7 @@ test('nobody asks: it is released, and the next that begins has higher numbers',
   expect(started.outputs.size).toBe(0);
   expect(started.counters.hlsReleased).toBe(1);
   const before = player.output.state;
-  const { nextSequence } = started.outputs.of(started.stream).state;
+  const { nextSequence } = started.outputs.of(started.stream, hlsForms.fmp4).state;
   expect(nextSequence).toBeGreaterThan(before.nextSequence);
 });
 
@@ -242,7 +309,7 @@ test('after the end it stays as long as its window, and then goes', () => {
   for (let ms = 0; ms < 58_000; ms += 1000) {
     output.touch();
     vi.advanceTimersByTime(1000);
-    expect(started.outputs.get(1)).toBe(output);
+    expect(started.outputs.get(1, hlsForms.fmp4)).toBe(output);
   }
   vi.advanceTimersByTime(3000);
   expect(started.outputs.size).toBe(0);
@@ -264,9 +331,33 @@ test('a stream over its bound of memory is released and counted, and begins anew
     bytesMax = Math.max(bytesMax, started.outputs.bytes);
   });
   expect(started.counters.hlsOverflows).toBe(1);
-  expect(started.outputs.get(1)).toBeUndefined();
+  expect(started.outputs.get(1, hlsForms.fmp4)).toBeUndefined();
   expect(bytesMax).toBeLessThan(3_000_000);
-  expect(started.outputs.of(started.stream)).not.toBe(player.output);
+  expect(started.outputs.of(started.stream, hlsForms.fmp4)).not.toBe(player.output);
+});
+
+test('two containers of one stream share its memory: neither pushes the other out', () => {
+  const streamBytesMax = 3_000_000;
+  const started = start({
+    GALA_HLS_STREAM_BYTES_MAX: String(streamBytesMax),
+    GALA_HLS_WINDOW_MS: '600000',
+  });
+  const host = publish(started.stream);
+  const first = follow(started);
+  host.send(heavy(broadcast({ tags, toMs: 30_000 }), 1200), () => first.output.touch());
+  const aloneBytes = first.output.bytes;
+  const second = follow(started, hlsForms.ts);
+  let bytesMax = 0;
+  host.send(heavy(broadcast({ tags, fromMs: 30_000, toMs: 120_000 }), 1200), () => {
+    first.output.touch();
+    second.output.touch();
+    bytesMax = Math.max(bytesMax, started.outputs.bytes);
+  });
+  expect(started.counters.hlsOverflows).toBe(0);
+  expect(started.outputs.size).toBe(2);
+  expect(bytesMax).toBeLessThanOrEqual(streamBytesMax);
+  expect(first.output.bytes).toBeLessThan(aloneBytes);
+  for (const { issues } of [first, second]) expect(issues).toEqual([]);
 });
 
 test('over the bound of the process the stream that was asked for longest ago goes', async () => {
@@ -274,7 +365,7 @@ test('over the bound of the process the stream that was asked for longest ago go
   const streams = [started.stream, started.makeStream(2)];
   const [first, second] = streams.map((stream) => {
     vi.advanceTimersByTime(10);
-    return { host: publish(stream), output: started.outputs.of(stream) };
+    return { host: publish(stream), output: started.outputs.of(stream, hlsForms.fmp4) };
   });
   const signal = new AbortController().signal;
   const blocked = first.output.blocked.until({ isDue: () => false, limitMs: 60_000, signal });
@@ -282,6 +373,6 @@ test('over the bound of the process the stream that was asked for longest ago go
   first.host.send(heavy(broadcast({ tags, toMs: 2500 }), 10_000));
   second.host.send(heavy(broadcast({ tags, toMs: 6000 }), 10_000));
   expect(started.counters.hlsEvicted).toBeGreaterThanOrEqual(1);
-  expect(started.outputs.get(1)).toBeUndefined();
+  expect(started.outputs.get(1, hlsForms.fmp4)).toBeUndefined();
   await refused;
 });

@@ -16,11 +16,16 @@ import type { Stream, StreamOutput } from '../stream.ts';
 import type { Tag } from '../tag.ts';
 import type { TrackKind } from '../timeline.ts';
 import { Blocked, type BlockedPlaces } from './blocked.ts';
+import type { HlsForm } from './forms.ts';
 import { PlaylistText } from './playlist-text.ts';
+import { SoundRate } from './sound-rate.ts';
 import { HlsTracks } from './tracks.ts';
 
 export interface HlsOutputOptions {
   readonly stream: Stream;
+  readonly form: HlsForm;
+  /** What else is cut of the stream: their discontinuities have the same numbers. */
+  readonly siblings: readonly HlsOutput[];
   readonly clock: Clock;
   readonly config: HlsConfig;
   readonly places: BlockedPlaces;
@@ -35,17 +40,24 @@ const numbersBeginMs = Date.UTC(2025, 0, 1);
 /** Faster than segments, and than parts, ever follow each other. */
 const msPerSequence = 250;
 const partsPerSequence = 10;
+/**
+ * Discontinuities are counted on from the clock as well, but by the hour: hls.js keeps an array with one place for
+ * each number up to the present one, and walks all of them with every playlist.
+ */
+const msPerDiscontinuity = 3_600_000;
 
 /**
- * HLS of one stream: its tags, as viewers of FLV get them, cut into segments and parts that are kept in memory for
- * as long as a player may ask for them.
+ * HLS of one stream in one form: its tags, as viewers of FLV get them, cut into segments and parts that are kept in
+ * memory for as long as a player may ask for them.
  */
 export class HlsOutput implements StreamOutput {
   readonly stream: Stream;
+  readonly form: HlsForm;
   readonly blocked: Blocked;
-  readonly text = new PlaylistText();
+  readonly text: PlaylistText;
   readonly #options: HlsOutputOptions;
-  readonly #tracks = new HlsTracks();
+  readonly #tracks: HlsTracks;
+  readonly #soundRate = new SoundRate();
   readonly #muxer: HlsMuxer;
   readonly #memory = new HlsMemory();
   #configs: readonly TrackConfig[] = [];
@@ -54,15 +66,21 @@ export class HlsOutput implements StreamOutput {
   #isReleased = false;
 
   constructor(options: HlsOutputOptions) {
-    const { stream, clock, config, places } = options;
+    const { stream, form, siblings, clock, config, places } = options;
     this.stream = stream;
+    this.form = form;
     this.#options = options;
     this.blocked = new Blocked(places);
+    this.text = new PlaylistText(form);
+    this.#tracks = new HlsTracks(form);
     this.#askedAtMs = clock.monotonicMs();
-    const { segmentMs, partMs, windowMs, streamBytesMax } = config;
-    const windowBytesMax = Math.floor(streamBytesMax / windowShare);
-    const muxerOptions = { container: 'fmp4', segmentMs, partMs, windowMs, windowBytesMax } as const;
-    this.#muxer = new HlsMuxer(muxerOptions, stateAt(clock.nowMs(), segmentMs));
+    const { segmentMs, windowMs } = config;
+    const partMs = form.hasParts ? config.partMs : 0;
+    const begin = stateAt(clock.nowMs(), segmentMs);
+    this.#muxer = new HlsMuxer(
+      { container: form.container, segmentMs, partMs, windowMs },
+      { ...begin, discontinuitySequence: siblings[0]?.lastDiscontinuity ?? begin.discontinuitySequence },
+    );
   }
 
   get state(): HlsState {
@@ -72,6 +90,19 @@ export class HlsOutput implements StreamOutput {
   /** Set-up of what is listed last. */
   get configs(): readonly TrackConfig[] {
     return this.#configs;
+  }
+
+  /** What the discontinuity of the next segment would be if it were not a new one. */
+  get lastDiscontinuity(): number {
+    const { discontinuitySequence, segments, open, discontinuityPending } = this.state;
+    const listed = open ? [...segments, open] : segments;
+    const count = listed.filter(({ discontinuity }) => discontinuity).length;
+    return discontinuitySequence + count + Number(discontinuityPending);
+  }
+
+  /** Of the sound that it carries; 0 until that is known. */
+  get soundBitsPerSecond(): number {
+    return this.#soundRate.bitsPerSecond;
   }
 
   get bytes(): number {
@@ -84,6 +115,11 @@ export class HlsOutput implements StreamOutput {
 
   get isUnsupported(): boolean {
     return this.#tracks.isUnsupported;
+  }
+
+  /** The stream has no sound, and this is its sound alone. */
+  get isEmpty(): boolean {
+    return this.form.isAudioOnly && this.stream.isSilent;
   }
 
   /** Monotonic time of the last request that was let in. */
@@ -99,6 +135,11 @@ export class HlsOutput implements StreamOutput {
   /** Somebody may play it and asks for it. */
   touch(): void {
     this.#askedAtMs = this.#options.clock.monotonicMs();
+  }
+
+  /** How much of the memory of the stream it may fill: what has left the window comes on top of what is listed. */
+  set bytesMax(bytes: number) {
+    this.#muxer.windowBytesMax = Math.floor(bytes / windowShare);
   }
 
   /** Bytes of a file, in pieces; `wait` if it was announced, undefined if it is not there. */
@@ -156,7 +197,8 @@ export class HlsOutput implements StreamOutput {
       if (!this.#tracks.isBeginning(unit)) return;
       if (!this.#beginEpoch(nowMs)) return;
     }
-    this.#apply(this.#muxer.push(unit, nowMs));
+    if (unit.kind === 'audio') this.#soundRate.add(unit);
+    if (this.#tracks.carries(unit.kind)) this.#apply(this.#muxer.push(unit, nowMs));
   }
 
   /** False if the set-up cannot be packed. */
@@ -193,6 +235,6 @@ function stateAt(nowMs: number, segmentMs: number): HlsState {
     nextSequence: sequence,
     nextPart: sequence * partsPerSequence,
     initId: sequence,
-    discontinuitySequence: sequence,
+    discontinuitySequence: Math.max(0, Math.floor((nowMs - numbersBeginMs) / msPerDiscontinuity)),
   };
 }

@@ -3,6 +3,7 @@ import type { HlsConfig } from '../config.ts';
 import type { EdgeEvents, HlsRelease } from '../events.ts';
 import type { Stream } from '../stream.ts';
 import type { BlockedPlaces } from './blocked.ts';
+import type { HlsForm, HlsFormName } from './forms.ts';
 import { HlsOutput } from './output.ts';
 
 export interface HlsOutputsOptions {
@@ -16,14 +17,14 @@ export interface HlsOutputsOptions {
 const checkMs = 1_000;
 
 /**
- * The HLS outputs of this process: one for each stream that somebody asks for, from the first request until
- * nobody has asked for a while. Bounded in memory for each stream and for all: the stream that is over its bound,
- * or the one that was asked for longest ago, begins anew with its next request, and that is counted.
+ * The HLS outputs of this process: one for each stream and form that somebody asks for, from the first request
+ * until nobody has asked for a while. Bounded in memory for each stream and for all: at a bound, what was asked for
+ * longest ago goes and begins anew with its next request, and that is counted.
  */
 export class HlsOutputs implements Disposable {
   readonly places: BlockedPlaces;
   readonly #options: HlsOutputsOptions;
-  readonly #byRoom = new Map<number, HlsOutput>();
+  readonly #byRoom = new Map<number, Map<HlsFormName, HlsOutput>>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: HlsOutputsOptions) {
@@ -34,30 +35,41 @@ export class HlsOutputs implements Disposable {
   }
 
   get size(): number {
-    return this.#byRoom.size;
+    let size = 0;
+    for (const outputs of this.#byRoom.values()) size += outputs.size;
+    return size;
   }
 
   get bytes(): number {
     let bytes = 0;
-    for (const output of this.#byRoom.values()) bytes += output.bytes;
+    for (const roomId of this.#byRoom.keys()) bytes += this.#bytesOf(roomId);
     return bytes;
   }
 
-  /** The output of a room, if it has begun; it may be one whose stream is over. */
-  get(roomId: number): HlsOutput | undefined {
-    return this.#byRoom.get(roomId);
+  /** The output of a room in a form, if it has begun; it may be one whose stream is over. */
+  get(roomId: number, form: HlsForm): HlsOutput | undefined {
+    return this.#byRoom.get(roomId)?.get(form.name);
   }
 
-  /** The output of a stream; it begins if it has not. */
-  of(stream: Stream): HlsOutput {
-    const present = this.get(stream.roomId);
+  /** All that is cut of a room. */
+  ofRoom(roomId: number): HlsOutput[] {
+    return [...(this.#byRoom.get(roomId)?.values() ?? [])];
+  }
+
+  /** The output of a stream in a form; it begins if it has not. */
+  of(stream: Stream, form: HlsForm): HlsOutput {
+    const present = this.get(stream.roomId, form);
     if (present?.stream === stream) return present;
-    if (present) this.#release(present, 'replaced');
+    for (const output of this.ofRoom(stream.roomId)) {
+      if (output.stream !== stream) this.#release(output, 'replaced');
+    }
     const { clock, config, events } = this.#options;
     const onGrown = (grown: HlsOutput): void => this.#bound(grown);
-    const output = new HlsOutput({ stream, clock, config, places: this.places, onGrown });
-    this.#byRoom.set(stream.roomId, output);
-    events.hlsBegun(stream.roomId);
+    const siblings = this.ofRoom(stream.roomId);
+    const output = new HlsOutput({ stream, form, siblings, clock, config, places: this.places, onGrown });
+    this.#byRoom.set(stream.roomId, new Map([...siblings, output].map((each) => [each.form.name, each])));
+    this.#shareMemory(stream.roomId);
+    events.hlsBegun(stream.roomId, form.name);
     stream.addOutput(output);
     return output;
   }
@@ -65,23 +77,42 @@ export class HlsOutputs implements Disposable {
   /** Blocked requests are told to come again; streams that end later do not end playlists. */
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
-    for (const output of this.#byRoom.values()) this.#release(output, 'closing');
+    for (const output of this.#all()) this.#release(output, 'closing');
+  }
+
+  #all(): HlsOutput[] {
+    return [...this.#byRoom.values()].flatMap((outputs) => [...outputs.values()]);
+  }
+
+  #bytesOf(roomId: number): number {
+    let bytes = 0;
+    for (const output of this.#byRoom.get(roomId)?.values() ?? []) bytes += output.bytes;
+    return bytes;
   }
 
   #bound(grown: HlsOutput): void {
-    if (this.get(grown.stream.roomId) !== grown) return;
+    const { roomId } = grown.stream;
+    if (this.get(roomId, grown.form) !== grown) return;
     const { streamBytesMax, bytesMax } = this.#options.config;
-    if (grown.bytes > streamBytesMax) this.#release(grown, 'stream_too_large');
-    while (this.size > 0 && this.bytes > bytesMax) {
-      const [oldest] = [...this.#byRoom.values()].toSorted((a, b) => a.askedAtMs - b.askedAtMs);
-      this.#release(oldest, 'process_full');
+    while (this.#bytesOf(roomId) > streamBytesMax) {
+      this.#release(idlest(this.ofRoom(roomId)), 'stream_too_large');
+    }
+    while (this.size > 0 && this.bytes > bytesMax) this.#release(idlest(this.#all()), 'process_full');
+  }
+
+  /** The forms of a stream share the memory of one. */
+  #shareMemory(roomId: number): void {
+    const outputs = this.ofRoom(roomId);
+    const weights = outputs.reduce((sum, { form }) => sum + form.memoryWeight, 0);
+    for (const output of outputs) {
+      output.bytesMax = (this.#options.config.streamBytesMax * output.form.memoryWeight) / weights;
     }
   }
 
   #check(): void {
     const { clock, config } = this.#options;
     const nowMs = clock.monotonicMs();
-    for (const output of this.#byRoom.values()) {
+    for (const output of this.#all()) {
       const { askedAtMs, endedAtMs } = output;
       // Who watches the end of a broadcast may be as far behind as the window is long.
       if (endedAtMs !== undefined && nowMs - endedAtMs > config.windowMs + config.idleMs) {
@@ -92,8 +123,17 @@ export class HlsOutputs implements Disposable {
   }
 
   #release(output: HlsOutput, reason: HlsRelease): void {
-    this.#byRoom.delete(output.stream.roomId);
+    const { stream, form } = output;
+    const outputs = this.#byRoom.get(stream.roomId);
+    outputs?.delete(form.name);
+    if (outputs?.size === 0) this.#byRoom.delete(stream.roomId);
     output.release();
-    this.#options.events.hlsReleased(output.stream.roomId, reason);
+    this.#shareMemory(stream.roomId);
+    this.#options.events.hlsReleased(stream.roomId, form.name, reason);
   }
+}
+
+/** What was asked for longest ago. */
+function idlest(outputs: readonly HlsOutput[]): HlsOutput {
+  return outputs.toSorted((a, b) => a.askedAtMs - b.askedAtMs)[0];
 }

@@ -7,6 +7,11 @@ test.each([
   ['/live/1048577/index.m3u8?_HLS_msn=3', { roomId: 1_048_577, asked: { kind: 'playlist' } }],
   ['/live/7/segment-12.m4s', { asked: { kind: 'file', file: { kind: 'segment', number: 12 } } }],
   ['/live/7/part-12.m4s?sig=a', { asked: { kind: 'file', file: { kind: 'part', number: 12 } } }],
+  ['/live/7.m3u8?container=ts', { form: { name: 'ts' }, asked: { kind: 'multivariant' } }],
+  ['/live/7.m3u8?only=audio', { form: { name: 'audio' }, asked: { kind: 'multivariant' } }],
+  ['/live/7.m3u8?only=audio&container=ts', { form: { name: 'ts-audio' } }],
+  ['/live/7/audio/index.m3u8', { form: { name: 'audio' }, asked: { kind: 'playlist' } }],
+  ['/live/7/ts/segment-1.ts', { form: { name: 'ts' }, asked: { file: { kind: 'segment', number: 1 } } }],
   ['/live/7/init-1.mp4', { asked: { kind: 'file', file: { kind: 'init', number: 1 } } }],
 ])('%s is understood', (url, target) => {
   expect(isHlsUrl(url)).toBe(true);
@@ -21,6 +26,10 @@ test.each([
   ['/live/7/a/b.m4s', 'STREAM_UNKNOWN'],
   ['/live/7/', 'STREAM_UNKNOWN'],
   ['/live/7/segment-12.ts', 'SEGMENT_UNKNOWN'],
+  ['/live/7/ts/segment-12.m4s', 'SEGMENT_UNKNOWN'],
+  ['/live/7/ts/ts/index.m3u8', 'STREAM_UNKNOWN'],
+  ['/live/7.m3u8?container=webm', 'VARIANT_INVALID'],
+  ['/live/7.m3u8?only=video', 'VARIANT_INVALID'],
   ['/live/7/..', 'SEGMENT_UNKNOWN'],
   ['/live/7/segment-012.m4s', 'SEGMENT_UNKNOWN'],
 ])('%s is refused as %s', (url, code) => {
