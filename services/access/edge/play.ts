@@ -179,6 +179,7 @@ export class Play {
       askedAtMs,
     });
     events.viewerJoined();
+    stream.trace?.joined({ roomId: stream.roomId, framing, latency });
     stream.join(viewer);
     return viewer;
   }
