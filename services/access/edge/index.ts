@@ -71,7 +71,7 @@ async function start(context: Context): Promise<RunningRole> {
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   const rtmp = stack.use(
-    await openRtmp({ config: config.rtmp, ingest, play, hooks: guards.hooks, events, metrics }),
+    await openRtmp({ config: config.rtmp, ingest, play, hooks: guards.hooks, events, metrics, logger }),
   );
   stack.defer(() => ingest.close());
   stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
@@ -102,7 +102,7 @@ async function start(context: Context): Promise<RunningRole> {
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();
-  return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { addresses: rtmp.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function openForwards({ settings, logger, metrics }: Context, streams: Streams): Forwards {
