@@ -50,7 +50,15 @@ async function start(context: Context): Promise<RunningRole> {
   const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, onStop, logger }));
   const fanout = new Fanout(clock);
   const makeStream = (identity: StreamIdentity): Stream =>
-    new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
+    new Stream({
+      identity,
+      clock,
+      config: config.edge,
+      fanout,
+      events,
+      onState: streams.changed,
+      onCodecs: reports.codecsChanged,
+    });
   const relay = stack.use(await openRelay({ context, streams, makeStream }));
   lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
