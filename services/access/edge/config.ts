@@ -6,6 +6,18 @@ import type { Context } from '@gala/lib/lifecycle';
 export const edgeSection = section(
   'edge',
   z.object({
+    processes: z
+      .int()
+      .min(1)
+      .max(32)
+      .default(1)
+      .describe('edges of `gala up`; above 1 they share their ports (Linux)'),
+    publicUrl: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe(
+        'address of this edge alone, for players that are moved to it; otherwise they use the one they have',
+      ),
     lowTickMs: z.int().min(10).max(1000).default(100).describe('tick of ?latency=low, the default'),
     economyTickMs: z.int().min(50).max(5000).default(350).describe('tick of ?latency=economy'),
     viewersMax: z.int().min(1).default(50_000).describe('viewers of one process; more get TOO_MANY_VIEWERS'),

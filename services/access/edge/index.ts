@@ -51,7 +51,9 @@ async function start(context: Context): Promise<RunningRole> {
   const fanout = new Fanout(clock);
   const makeStream = (identity: StreamIdentity): Stream =>
     new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
-  const relay = stack.use(await openRelay({ context, streams, makeStream }));
+  const relay = stack.use(
+    await openRelay({ context, publicUrl: config.edge.publicUrl, streams, makeStream }),
+  );
   lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
   const guards = stack.use(openGuards(context, admission));
@@ -71,7 +73,15 @@ async function start(context: Context): Promise<RunningRole> {
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   const rtmp = stack.use(
-    await openRtmp({ config: config.rtmp, ingest, play, hooks: guards.hooks, events, metrics }),
+    await openRtmp({
+      config: config.rtmp,
+      sharesPort: config.edge.processes > 1,
+      ingest,
+      play,
+      hooks: guards.hooks,
+      events,
+      metrics,
+    }),
   );
   stack.defer(() => ingest.close());
   stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));

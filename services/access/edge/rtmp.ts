@@ -27,6 +27,8 @@ export interface RtmpOptions {
   readonly ingest: Ingest;
   readonly play: Play;
   readonly hooks: Hooks;
+  /** Other processes listen on the port too. */
+  readonly sharesPort: boolean;
   readonly events: EdgeEvents;
   readonly metrics: Metrics;
 }
@@ -45,6 +47,7 @@ export async function openRtmp(options: RtmpOptions): Promise<RtmpDoor> {
     port: config.port,
     host: config.host,
     portSetting: 'rtmp.port (GALA_RTMP_PORT)',
+    reusePort: options.sharesPort,
     counters,
     limits: {
       connectionsMax: config.connectionsMax,
