@@ -78,9 +78,13 @@ async function startAll(children: readonly Child[]): Promise<void> {
   if (failed) throw failed.reason;
 }
 
-/** In reverse order of the table: who calls goes before who answers, so that last reports arrive. */
+/**
+ * In reverse order of the table: who calls goes before who answers, so that last reports arrive. Several processes of
+ * the same roles stop together, or each would hand its work to the next one that stops.
+ */
 async function stopAll(children: readonly Child[]): Promise<void> {
-  for (const child of children.toReversed()) await child.stop(drainMs);
+  const byRoles = Map.groupBy(children.toReversed(), (child) => child.status().roles.join());
+  for (const same of byRoles.values()) await Promise.all(same.map((child) => child.stop(drainMs)));
 }
 
 function childOptions(options: SupervisorOptions, plan: ProcessPlan): ChildOptions {

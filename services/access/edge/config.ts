@@ -35,6 +35,12 @@ export const edgeSection = section(
       .max(256)
       .default([])
       .describe('networks whose X-Forwarded-For is believed'),
+    moveMs: z
+      .int()
+      .min(0)
+      .max(20_000)
+      .default(3_000)
+      .describe('how long players get at a drain to go to another edge, where there is one'),
     drainMs: z.int().min(0).default(2_000).describe('how long viewers get to take the last bytes at a stop'),
   }),
 );

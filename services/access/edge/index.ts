@@ -4,6 +4,7 @@ import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
 import { Admission } from './admission.ts';
 import { edgeConfig } from './config.ts';
+import { Drain } from './drain.ts';
 import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
 import { forwardSection } from './forward/config.ts';
@@ -20,7 +21,7 @@ import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
 import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
-import { Pulls } from './pull/pulls.ts';
+import { Pulls, type PullsOptions } from './pull/pulls.ts';
 import { openRecordings } from './record/open.ts';
 import { openRelay } from './relay/index.ts';
 import { Reports } from './reports.ts';
@@ -72,32 +73,17 @@ async function start(context: Context): Promise<RunningRole> {
     guard: guards.viewers,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
+  const sharesPort = config.edge.processes > 1;
   const rtmp = stack.use(
-    await openRtmp({
-      config: config.rtmp,
-      sharesPort: config.edge.processes > 1,
-      ingest,
-      play,
-      hooks: guards.hooks,
-      events,
-      metrics,
-    }),
+    await openRtmp({ config: config.rtmp, sharesPort, ingest, play, hooks: guards.hooks, events, metrics }),
   );
   stack.defer(() => ingest.close());
   stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
-  const pulls = new Pulls({
-    config: context.settings.get(pullSection),
-    accounts,
-    rooms,
-    clock,
-    admission,
-    ingest,
-    events: new PullEvents(logger, metrics),
-    isWatched: (stream) =>
-      stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0 || relay.isFed(stream),
-  });
+  const isWatched = (stream: Stream): boolean =>
+    stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0 || relay.isFed(stream);
+  const pulls = openPulls(context, { accounts, rooms, clock, admission, ingest, isWatched });
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
@@ -108,11 +94,22 @@ async function start(context: Context): Promise<RunningRole> {
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
-  stack.use(await serveOperators(context, { streams, play, events }));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
+  const doors = { ingest, play, hls, sharedPorts: sharesPort ? [live, rtmp] : [] };
+  const { edges } = relay;
+  const drain = new Drain({ edges, streams, events, doors, moveMs: config.edge.moveMs });
+  stack.use(await serveOperators(context, { streams, play, events, drain }));
+  stack.defer(() => drain.begin('edge_closes'));
   const owned = stack.move();
   return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function openPulls(
+  { settings, logger, metrics }: Context,
+  parts: Omit<PullsOptions, 'config' | 'events'>,
+): Pulls {
+  return new Pulls({ ...parts, config: settings.get(pullSection), events: new PullEvents(logger, metrics) });
 }
 
 function openForwards({ settings, logger, metrics }: Context, streams: Streams): Forwards {

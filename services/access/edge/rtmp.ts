@@ -36,6 +36,8 @@ export interface RtmpOptions {
 export interface RtmpDoor extends AsyncDisposable {
   /** What an encoder on this machine is told to use. */
   readonly url: string;
+  /** Connections that are there go on. */
+  stopAccepting(): void;
 }
 
 /** Listens for RTMP: publishers go to the ingest, players to the streams. Errors: PORT_TAKEN, PORT_FORBIDDEN. */
@@ -67,7 +69,11 @@ export async function openRtmp(options: RtmpOptions): Promise<RtmpDoor> {
   });
   const shownHost = config.host === '::' || config.host === '0.0.0.0' ? 'localhost' : config.host;
   const url = `rtmp://${hostPort(shownHost, server.address().port)}/${application}`;
-  return { url, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
+  return {
+    url,
+    stopAccepting: () => server.stopAccepting(),
+    [Symbol.asyncDispose]: () => server[Symbol.asyncDispose](),
+  };
 }
 
 /** One RTMP connection, which publishes or plays as it says. */
