@@ -74,9 +74,8 @@ async function start(context: Context): Promise<RunningRole> {
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   const sharesPort = config.edge.processes > 1;
-  const rtmp = stack.use(
-    await openRtmp({ config: config.rtmp, sharesPort, ingest, play, hooks: guards.hooks, events, metrics }),
-  );
+  const rtmpParts = { ingest, play, hooks: guards.hooks, events, metrics, logger };
+  const rtmp = stack.use(await openRtmp({ ...rtmpParts, config: config.rtmp, sharesPort }));
   stack.defer(() => ingest.close());
   stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
   const blockedMax = config.edge.viewersMax;
@@ -102,7 +101,7 @@ async function start(context: Context): Promise<RunningRole> {
   stack.use(await serveOperators(context, { streams, play, events, drain }));
   stack.defer(() => drain.begin('edge_closes'));
   const owned = stack.move();
-  return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { addresses: rtmp.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
 function openPulls(
