@@ -22,6 +22,7 @@ import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
 import { Pulls } from './pull/pulls.ts';
 import { openRecordings } from './record/open.ts';
+import { openRenditions } from './renditions/index.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { serveOperators } from './operator.ts';
@@ -77,8 +78,18 @@ async function start(context: Context): Promise<RunningRole> {
     admission,
     ingest,
     events: new PullEvents(logger, metrics),
-    isWatched: (stream) => stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0,
+    isWatched: (stream) => stream.viewerCount > 0 || hls.ofKey(stream.key).length > 0,
   });
+  const renditions = stack.use(
+    openRenditions(context, {
+      lookup,
+      fanout,
+      events,
+      config: config.edge,
+      onDropped: (stream) => hls.drop(stream),
+    }),
+  );
+  lookup.addSource(renditions);
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });

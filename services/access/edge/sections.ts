@@ -4,6 +4,7 @@ import { forwardSection } from './forward/config.ts';
 import { recordSection } from './record/config.ts';
 import { hooksSection } from './hooks/config.ts';
 import { addressesSection, limitsSection } from './limits/config.ts';
+import { transcodeSection } from './renditions/config.ts';
 import { pullSection } from './pull/config.ts';
 
 /** All settings of the edge, in the order of the sample file. */
@@ -17,4 +18,5 @@ export const edgeSections: readonly Section[] = [
   limitsSection,
   hooksSection,
   pullSection,
+  transcodeSection,
 ];

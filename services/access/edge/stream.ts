@@ -13,7 +13,7 @@ import { StreamStats } from './stats.ts';
 import type { Tag } from './tag.ts';
 import { Tally } from './tally.ts';
 import { TagEncoder } from './tag-encoder.ts';
-import { Timeline, type TrackKind } from './timeline.ts';
+import { Timeline, type StreamTimeline, type TrackKind } from './timeline.ts';
 import type { Latency, Viewer } from './viewer.ts';
 import { WaitingViewers } from './waiting-viewers.ts';
 
@@ -44,6 +44,8 @@ export interface StreamIdentity {
   readonly isPrivate: boolean;
   readonly holdMs: number;
   readonly media: StreamMedia;
+  /** Name of the rung of the ladder that this stream is; undefined for what the publisher sends. */
+  readonly rendition?: string;
 }
 
 /** What the host wants done with the stream beside showing it. */
@@ -61,6 +63,8 @@ export interface StreamOptions {
   readonly events: EdgeEvents;
   /** Told once about each change of state. */
   readonly onState: (stream: Stream, reason: string) => void;
+  /** Where times come from; by default from the wire clock of each publisher, corrected. */
+  readonly timeline?: StreamTimeline;
 }
 
 export type StreamState = 'starting' | 'live' | 'hold' | 'ended';
@@ -92,6 +96,8 @@ export class Stream {
   readonly tallies: Readonly<Record<Latency, Tally>>;
   /** Wall clock. */
   readonly beganAtMs: number;
+  /** Rungs of its ladder that somebody watches, by name; their viewers are viewers of the room. */
+  readonly renditions = new Map<string, Stream>();
   epoch = 0;
   /** True while it was admitted without the room service, until that agrees. */
   provisional = false;
@@ -99,7 +105,7 @@ export class Stream {
   isOwner = false;
   readonly #options: StreamOptions;
   readonly #cache = new GopCache();
-  readonly #timeline = new Timeline();
+  readonly #timeline: StreamTimeline;
   readonly #encoder = new TagEncoder();
   readonly #audiences: Record<Latency, Audience>;
   readonly #waiting: WaitingViewers;
@@ -120,6 +126,7 @@ export class Stream {
     const { config, events } = options;
     this.identity = options.identity;
     this.#options = options;
+    this.#timeline = options.timeline ?? new Timeline();
     this.beganAtMs = options.clock.nowMs();
     const { counters, joinSeconds } = events;
     const tally = (): Tally => new Tally({ clock: options.clock, counters, joinSeconds });
@@ -140,13 +147,20 @@ export class Stream {
     return this.identity.roomId;
   }
 
+  /** What names it in addresses: the room, and its rung if it is one. */
+  get key(): string {
+    const { roomId, rendition } = this.identity;
+    return rendition === undefined ? String(roomId) : `${roomId}_${rendition}`;
+  }
+
   get state(): StreamState {
     return this.#state;
   }
 
   get viewerCount(): number {
     const { realtime, low, economy } = this.#audiences;
-    return realtime.size + low.size + economy.size + this.#waiting.size + this.players.count;
+    const own = realtime.size + low.size + economy.size + this.#waiting.size + this.players.count;
+    return this.#withRenditions(own, (stream) => stream.viewerCount);
   }
 
   /** It is known to have no sound. */
@@ -165,7 +179,8 @@ export class Stream {
   /** Written to viewers since the stream began. */
   get bytesOut(): number {
     const { realtime, low, economy } = this.tallies;
-    return realtime.bytesOut + low.bytesOut + economy.bytesOut + this.players.bytesOut;
+    const own = realtime.bytesOut + low.bytesOut + economy.bytesOut + this.players.bytesOut;
+    return this.#withRenditions(own, (stream) => stream.bytesOut);
   }
 
   /** Timestamps that were replaced. */
@@ -174,7 +189,8 @@ export class Stream {
   }
 
   viewers(): Viewer[] {
-    return [...Object.values(this.#audiences).flatMap((audience) => audience.viewers), ...this.#waiting];
+    const own = [...Object.values(this.#audiences).flatMap((audience) => audience.viewers), ...this.#waiting];
+    return [...own, ...[...this.renditions.values()].flatMap((stream) => stream.viewers())];
   }
 
   /**
@@ -286,8 +302,16 @@ export class Stream {
     for (const viewer of this.#waiting.take()) viewer.end();
     for (const output of this.#outputs) output.end();
     this.#outputs.clear();
-    this.#options.events.ended(this.roomId, this.epoch, reason);
+    if (this.identity.rendition === undefined) {
+      this.#options.events.ended(this.roomId, this.epoch, reason);
+    }
     this.#setState('ended', reason);
+  }
+
+  #withRenditions(own: number, read: (stream: Stream) => number): number {
+    let sum = own;
+    for (const stream of this.renditions.values()) sum += read(stream);
+    return sum;
   }
 
   #audience(latency: Latency, tickMs?: number): Audience {

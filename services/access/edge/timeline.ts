@@ -10,12 +10,21 @@ export interface TimelineOptions {
 
 const wireRange = 2 ** 32;
 
+/** What a stream asks of its clock. */
+export interface StreamTimeline {
+  readonly positionMs: number;
+  readonly jumps: number;
+  join(): void;
+  correct(kind: TrackKind, wireMs: number, arrivalMs: number): number;
+  extend(kind: TrackKind, arrivalMs: number, offsetMs?: number): number;
+}
+
 /**
  * The one output clock of a stream (media.md, "timestamps corrected once, at ingest"). Wire timestamps are
  * unsigned 32-bit milliseconds that wrap, jump and start anew with each publisher; the output never goes
  * backwards on a track, has no artificial gaps and follows the encoder's clock without drift.
  */
-export class Timeline {
+export class Timeline implements StreamTimeline {
   readonly #jumpMs: number;
   readonly #frameMs: number;
   readonly #lastOutMs = { audio: -1, video: -1, data: -1 };
