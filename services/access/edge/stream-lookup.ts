@@ -25,7 +25,7 @@ export class StreamLookup {
     this.#streams = streams;
   }
 
-  /** Sources are asked in the order in which they were added. */
+  /** Sources are asked in the order in which they were added; those of whole streams come behind those of renditions. */
   addSource(source: StreamSource): void {
     this.#sources.push(source);
   }

@@ -2,7 +2,7 @@ import type { CodedError } from '@gala/lib/error';
 import { hasCode } from '@gala/lib/error';
 import { Backoff, type NativeChild } from '@gala/lib/lifecycle';
 import { TranscodeChild, type SourceMessage } from '@gala/media-io/transcode';
-import type { Publisher, Stream, StreamOutput } from '../stream.ts';
+import type { Publisher, Stream, StreamMessage, StreamOutput } from '../stream.ts';
 import { payloadOf, type Tag } from '../tag.ts';
 import type { TrackKind } from '../timeline.ts';
 import type { RenditionSetting } from './config.ts';
@@ -38,6 +38,7 @@ const restartMs = { initialMs: 500, maxMs: 30_000 };
 const wellMs = 30_000;
 /** Tags of the source that wait for its first rendition; over it, that begins with the next key frame. */
 const cachedTagsMax = 4096;
+const wireRange = 2 ** 32;
 /** Sound alone: the stream as it is, without its pictures. */
 export const soundName = 'audio';
 
@@ -86,7 +87,6 @@ export class Ladder implements StreamOutput {
     const place = settings.findIndex((setting) => setting.name === name);
     const index = place < 0 ? undefined : place;
     const stream = makeStream(name);
-    stream.attach(this.#publisherOf(stream), 1);
     this.#rungs.set(name, { stream, index, usedAtMs: nowMs() });
     source.renditions.set(name, stream);
     events.begun(source.roomId, name);
@@ -229,11 +229,9 @@ export class Ladder implements StreamOutput {
     }, delayMs);
   }
 
-  #receive(name: string, message: Pick<SourceMessage, 'kind' | 'timestampMs' | 'payload'>): void {
+  #receive(name: string, message: StreamMessage): void {
     const stream = this.#rungs.get(name)?.stream;
-    if (!stream?.publisher) return;
-    stream.append(stream.publisher, message);
-    stream.endOfRead();
+    if (stream) feed(stream, message);
   }
 
   #absent(name: string): void {
@@ -243,15 +241,19 @@ export class Ladder implements StreamOutput {
   }
 
   #passSound(stream: Stream, tag: Tag): void {
-    if (tag.kind !== 'audio' || !stream.publisher) return;
-    stream.append(stream.publisher, { ...tag, payload: payloadOf(tag) });
-    stream.endOfRead();
+    if (tag.kind === 'audio') feed(stream, { ...tag, payload: payloadOf(tag) });
   }
+}
 
-  /** What the stream of a rendition takes for its publisher. Nobody but the ladder closes it. */
-  #publisherOf(stream: Stream): Publisher {
-    return { remoteAddress: '', close: () => void stream };
-  }
+/** What the stream of a rendition takes for its publisher; nobody but the ladder ends it. */
+const publisher: Publisher = { remoteAddress: 'transcoder', close: () => undefined };
+
+/** Times are those of the source, so that players change between the two without a step. */
+function feed(stream: Stream, { kind, timestampMs, payload }: StreamMessage): void {
+  const wireMs = timestampMs % wireRange;
+  if (!stream.publisher) stream.attach(publisher, 1, wireMs);
+  stream.append(publisher, { kind, timestampMs: wireMs, payload });
+  stream.endOfRead();
 }
 
 function sourceMessage(tag: Tag): SourceMessage {

@@ -12,7 +12,6 @@ import { Stream } from '../stream.ts';
 import { renditionsOf, type RenditionSetting, type TranscodeConfig } from './config.ts';
 import type { RenditionEnd, TranscodeEvents } from './events.ts';
 import { Ladder, soundName } from './ladder.ts';
-import { SourceTimes } from './source-times.ts';
 
 export interface RenditionsOptions {
   readonly config: TranscodeConfig;
@@ -151,7 +150,6 @@ export class Renditions implements StreamSource, AsyncDisposable {
       events: streamEvents,
       // Whoever follows streams follows their sources.
       onState: () => undefined,
-      timeline: new SourceTimes(),
     });
   }
 
