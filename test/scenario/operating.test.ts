@@ -46,7 +46,8 @@ describeWithEngines('an operator', ['ffmpeg'], () => {
   test('sees the stream as it is', async () => {
     const measured = async () => {
       const { media, publisher: source } = await stream();
-      return media.framesPerSecond > 25 && media.bitsOutPerSecond > 0 && source?.rttMs !== undefined;
+      const hasRates = media.framesPerSecond > 25 && media.bitsOutPerSecond > 0;
+      return hasRates && media.gopMs > 0 && source?.rttMs !== undefined;
     };
     await waitFor(measured, { what: 'a whole second of media' });
     const { media, publisher: source, ...rest } = await stream();
@@ -79,9 +80,15 @@ describeWithEngines('an operator', ['ffmpeg'], () => {
     const find = async () =>
       (await gala.operator.listTraces({})).traces.find(({ name }) => name === 'publish');
     const listed = await waitFor(find, { what: 'the trace of the publish' });
+    expect((await stream()).traceId).toBe(listed.traceId);
     const { spans } = await gala.operator.getTrace({ traceId: listed.traceId });
     expect(spans.map(({ process, name }) => `${process} ${name}`)).toEqual(
-      expect.arrayContaining(['media publish', 'front room.admitPublish']),
+      expect.arrayContaining([
+        'media publish',
+        'front room.admitPublish',
+        'media first.picture',
+        'media viewer.join',
+      ]),
     );
     const isSent = () => collector.spans.some(({ traceId }) => traceId === listed.traceId);
     await waitFor(isSent, { what: 'its spans at the collector' });

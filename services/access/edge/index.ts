@@ -98,7 +98,7 @@ async function start(context: Context): Promise<RunningRole> {
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
-  stack.use(await serveOperators(context, { streams, play, events }));
+  stack.use(await serveOperators(context, { streams, play, ingest, events }));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();
