@@ -3,6 +3,7 @@ import type { Context } from '@gala/lib/lifecycle';
 import type { Handlers } from '@gala/lib/rpc';
 import { EdgeService } from '@gala/protocol/edge';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
+import type { Drain } from './drain.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Ingest } from './ingest.ts';
 import type { Play } from './play.ts';
@@ -15,6 +16,7 @@ export interface OperatorParts {
   readonly play: Play;
   readonly ingest: Ingest;
   readonly events: EdgeEvents;
+  readonly drain: Drain;
 }
 
 /** Streams and viewers of one answer. */
@@ -29,7 +31,7 @@ export function serveOperators(
 }
 
 function operatorHandlers(
-  { streams, play, ingest, events }: OperatorParts,
+  { streams, play, ingest, events, drain }: OperatorParts,
   startedAtMs: number,
 ): Handlers<typeof EdgeService> {
   const found = (roomId: bigint): Stream => {
@@ -45,7 +47,7 @@ function operatorHandlers(
         viewers: play.viewerCount,
         bitsInPerSecond: sum(streams, ({ stats }) => stats.bitsPerSecond),
         bitsOutPerSecond: sum(streams, ({ stats }) => stats.bitsOutPerSecond),
-        draining: false,
+        draining: drain.isDraining,
       },
     }),
     listStreams: async ({ limit }) => {
