@@ -22,6 +22,8 @@ import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
 import { Pulls } from './pull/pulls.ts';
 import { openRecordings } from './record/open.ts';
+import { openReplay } from './replay/open.ts';
+import { isReplayUrl } from './replay/request.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { serveOperators } from './operator.ts';
@@ -51,7 +53,7 @@ async function start(context: Context): Promise<RunningRole> {
   const ingestParts = { admission, gate: guards.gate, streams, reports, fanout, events, clock };
   const ingest = new Ingest({ ...ingestParts, config: config.edge });
   stack.use(openForwards(context, streams));
-  stack.use(await openRecordings(context, streams, guards.hooks));
+  const recordings = stack.use(await openRecordings(context, streams, guards.hooks));
   const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
   const play = new Play({
     clock,
@@ -84,9 +86,10 @@ async function start(context: Context): Promise<RunningRole> {
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
   const parts = { lookup, outputs: hls, players, play, keys, events, limiter };
   const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
+  const replay = openReplay(context, { recordings, keys, play });
   const live = await context.listener('live');
-  const request: RequestHandler = (...call) =>
-    (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
+  const doorOf = (url: string) => (isReplayUrl(url) ? replay : isHlsUrl(url) ? hlsDoor : play);
+  const request: RequestHandler = (...call) => doorOf(call[0].url ?? '').request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
   stack.use(await serveOperators(context, { streams, play, events }));
