@@ -9,6 +9,7 @@ import { useWords } from './words.tsx';
 
 const HomePage = lazy(() => import('../viewer/home-page.tsx'));
 const RoomPage = lazy(() => import('../viewer/room-page.tsx'));
+const ConsolePage = lazy(() => import('../console/console-page.tsx'));
 const HostPage = lazy(() => import('../studio/host-page.tsx'));
 
 export function App() {
@@ -40,6 +41,8 @@ function Page({ route }: { readonly route: Route }) {
       return <HomePage />;
     case 'host':
       return <HostPage />;
+    case 'console':
+      return <ConsolePage roomId={route.roomId} />;
     case 'room':
       return <RoomPage key={route.roomRef} roomRef={route.roomRef} preference={route.preference} />;
     default:

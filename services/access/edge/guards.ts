@@ -7,6 +7,7 @@ import { AddressLists } from './limits/address-lists.ts';
 import { addressesSection, limitsSection, type LimitsConfig } from './limits/config.ts';
 import { LimitEvents } from './limits/events.ts';
 import { PublishGate } from './publish-gate.ts';
+import { ViewerGuard } from './viewer-guard.ts';
 
 /** Everything that stands before publishers and viewers: lists of addresses, limits, hooks. */
 export interface Guards extends AsyncDisposable {
@@ -15,6 +16,7 @@ export interface Guards extends AsyncDisposable {
   readonly limits: LimitsConfig;
   readonly events: LimitEvents;
   readonly gate: PublishGate;
+  readonly viewers: ViewerGuard;
 }
 
 export function openGuards(context: Context, admission: Admission): Guards {
@@ -32,5 +34,14 @@ export function openGuards(context: Context, admission: Admission): Guards {
   const lists = new AddressLists(settings.get(addressesSection), events);
   const gate = new PublishGate({ admission, hooks, lists, config: limits, events, clock });
   metrics.gauge('gala_edge_publishers', 'publishers on air or being decided about', () => gate.size);
-  return { hooks, lists, limits, events, gate, [Symbol.asyncDispose]: () => hooks[Symbol.asyncDispose]() };
+  const viewers = new ViewerGuard({ hooks, lists, limits, events });
+  return {
+    hooks,
+    lists,
+    limits,
+    events,
+    gate,
+    viewers,
+    [Symbol.asyncDispose]: () => hooks[Symbol.asyncDispose](),
+  };
 }

@@ -24,10 +24,12 @@ import { Pulls } from './pull/pulls.ts';
 import { openRecordings } from './record/open.ts';
 import { openReplay } from './replay/open.ts';
 import { isReplayUrl } from './replay/request.ts';
+import { openRelay } from './relay/index.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { serveOperators } from './operator.ts';
 import { mountStreams, showMetrics } from './routes.ts';
+import { Stream, type StreamIdentity } from './stream.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
 
@@ -38,7 +40,7 @@ export { edgeSections } from './sections.ts';
 export const role: Role = { name: 'edge', start };
 
 async function start(context: Context): Promise<RunningRole> {
-  const { clock, coord, logger, metrics, processId, rpc } = context;
+  const { clock, logger, metrics, processId, rpc, tracer } = context;
   const config = edgeConfig(context);
   const events = new EdgeEvents(logger, metrics);
   const rooms = rpc.client(RoomService);
@@ -46,12 +48,18 @@ async function start(context: Context): Promise<RunningRole> {
   const streams = new Streams();
   const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
-  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, logger }));
+  const onStop = (stream: Stream): void => void relay.handover.stop(stream);
+  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, onStop, logger }));
   const fanout = new Fanout(clock);
+  const makeStream = (identity: StreamIdentity): Stream =>
+    new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
+  const relay = stack.use(await openRelay({ context, streams, makeStream }));
+  lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
   const guards = stack.use(openGuards(context, admission));
-  const ingestParts = { admission, gate: guards.gate, streams, reports, fanout, events, clock };
-  const ingest = new Ingest({ ...ingestParts, config: config.edge });
+  const onOwned = (stream: Stream): void => relay.handover.claim(stream);
+  const ingestParts = { admission, gate: guards.gate, streams, reports, events };
+  const ingest = new Ingest({ ...ingestParts, tracer, makeStream, onOwned });
   stack.use(openForwards(context, streams));
   const recordings = stack.use(await openRecordings(context, streams, guards.hooks));
   const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
@@ -61,9 +69,9 @@ async function start(context: Context): Promise<RunningRole> {
     lookup,
     events,
     keys,
+    guard: guards.viewers,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
-  stack.use(await coord.join('edge', { id: processId, data: {} }));
   const rtmp = stack.use(
     await openRtmp({ config: config.rtmp, ingest, play, hooks: guards.hooks, events, metrics }),
   );
@@ -79,12 +87,13 @@ async function start(context: Context): Promise<RunningRole> {
     admission,
     ingest,
     events: new PullEvents(logger, metrics),
-    isWatched: (stream) => stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0,
+    isWatched: (stream) =>
+      stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0 || relay.isFed(stream),
   });
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
-  const parts = { lookup, outputs: hls, players, play, keys, events, limiter };
+  const parts = { lookup, outputs: hls, players, play, guard: guards.viewers, keys, events, limiter };
   const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
   const replay = openReplay(context, { recordings, keys, play });
   const live = await context.listener('live');

@@ -124,12 +124,17 @@ class PublisherConnection implements Publisher {
     this.#options = options;
   }
 
+  get rttMs(): number | undefined {
+    return this.#connection.rttMs;
+  }
+
   async decide(request: PublishRequest, signal: AbortSignal): Promise<RtmpDecision> {
     const { ingest, events } = this.#options;
     if (request.app !== application) {
       events.publishRefused('APP_UNKNOWN', this.remoteAddress);
       return { accept: false, code: 'NetStream.Publish.BadName', description: `publish to /${application}` };
     }
+    const beganMs = performance.now();
     try {
       const { streamKey } = request;
       const query = queryOf(request);
@@ -137,6 +142,8 @@ class PublisherConnection implements Publisher {
       return { accept: true };
     } catch (error) {
       return refusal(error);
+    } finally {
+      events.admissionSeconds.observe((performance.now() - beganMs) / 1000);
     }
   }
 

@@ -5,12 +5,14 @@ import { recordSection } from './record/config.ts';
 import { hooksSection } from './hooks/config.ts';
 import { addressesSection, limitsSection } from './limits/config.ts';
 import { pullSection } from './pull/config.ts';
+import { relaySection } from './relay/config.ts';
 
 /** All settings of the edge, in the order of the sample file. */
 export const edgeSections: readonly Section[] = [
   edgeSection,
   rtmpSection,
   hlsSection,
+  relaySection,
   forwardSection,
   recordSection,
   addressesSection,

@@ -23,6 +23,7 @@ import {
   StreamEvent,
   StreamOrder,
   Visibility,
+  type EdgeStream,
   type HostMedia,
   type Recording,
 } from '@gala/protocol/room';
@@ -50,6 +51,10 @@ export class TestRooms {
   visibility = Visibility.PUBLIC;
   /** While false every call is answered UNAVAILABLE. */
   isReachable = true;
+  /** The edge that was asked to admit last; it owns the room, and others that do not relay it are told to stop. */
+  edgeId = '';
+  /** What the edges said last, by their ids. */
+  readonly carried = new Map<string, readonly EdgeStream[]>();
   /** Answers a publisher waits for, in the order of their calls; without any it is answered at once. */
   readonly gates: Promise<void>[] = [];
   /** What a heart-beat waits for. */
@@ -68,8 +73,8 @@ export class TestRooms {
       throw new CodedError(commonErrors, 'NOT_FOUND');
     };
     const served: Partial<Handlers<typeof RoomService>> = {
-      admitPublish: async ({ streamKey, onlyCheck }) => this.#admit(streamKey, onlyCheck),
-      admitPull: async () => this.#admit(this.streamKey, false),
+      admitPublish: async ({ streamKey, edgeId, onlyCheck }) => this.#admit(streamKey, edgeId, onlyCheck),
+      admitPull: async ({ edgeId }) => this.#admit(this.streamKey, edgeId, false),
       getHost: async () => ({ host: { hostId: 1n, name: 'Anna', visibility: this.visibility } }),
       getHostMedia: async () => ({ media: this.media }),
       reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
@@ -94,14 +99,19 @@ export class TestRooms {
       },
       getRoom: async ({ roomId }) => {
         this.#check();
+        const { epoch, edgeId, visibility } = this;
+        const isOver = this.order === StreamOrder.STOP || this.stopRoomIds.includes(Number(roomId));
+        const state = isOver ? RoomState.ENDED : this.state;
         return {
-          room: { roomId, hostId: 1n, hostName: 'Anna', visibility: this.visibility, state: this.state },
+          room: { roomId, hostId: 1n, hostName: 'Anna', epoch: BigInt(epoch), edgeId, visibility, state },
         };
       },
-      reportEdge: async () => {
+      reportEdge: async ({ edgeId, streams }) => {
         this.#check();
         this.beats++;
-        const stopRoomIds = this.stopRoomIds.map(BigInt);
+        this.carried.set(edgeId, streams);
+        const stale = streams.filter(({ relayed }) => !relayed && edgeId !== this.edgeId);
+        const stopRoomIds = [...this.stopRoomIds.map(BigInt), ...stale.map(({ roomId }) => roomId)];
         await this.beatGate;
         return { stopRoomIds };
       },
@@ -115,10 +125,11 @@ export class TestRooms {
     return this.reports.map(({ event }) => event);
   }
 
-  async #admit(streamKey: string, onlyCheck: boolean) {
+  async #admit(streamKey: string, edgeId: string, onlyCheck: boolean) {
     this.#check();
     if (streamKey !== this.streamKey) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
     const epoch = BigInt(onlyCheck ? this.epoch : ++this.epoch);
+    if (!onlyCheck) this.edgeId = edgeId;
     if (!onlyCheck) await this.gates.shift();
     const { roomId, visibility, holdMs, media } = this;
     return {
@@ -137,6 +148,10 @@ export interface TestEdgeOptions {
   /** Settings as environment variables. */
   readonly env?: Readonly<Record<string, string>>;
   readonly playKeys?: readonly PlayKey[];
+  /** Unique among the edges that share `coord` and `rooms`. */
+  readonly edgeId?: string;
+  readonly coord?: MemoryCoord;
+  readonly rooms?: TestRooms;
   /** What starts its native children; without it each one fails to start. */
   readonly spawn?: Context['spawn'];
 }
@@ -145,8 +160,10 @@ export interface TestEdgeOptions {
 export interface TestEdge extends AsyncDisposable {
   readonly rpc: Rpc;
   readonly rooms: TestRooms;
+  readonly tracer: Tracer;
   readonly dataFolder: string;
   readonly port: number;
+  readonly internalPort: number;
   readonly adminPort: number;
   readonly rtmpUrl: string;
   readonly logLines: readonly string[];
@@ -156,6 +173,7 @@ export interface TestEdge extends AsyncDisposable {
 
 export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
   const { env = {}, playKeys = [], spawn = spawnNothing } = options;
+  const { edgeId = 'test-1', rooms = new TestRooms() } = options;
   await using stack = new AsyncDisposableStack();
   const dataFolder = await mkdtemp(path.join(tmpdir(), 'gala-edge-'));
   stack.defer(() => rm(dataFolder, { recursive: true, force: true }));
@@ -166,16 +184,17 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
   const address = { host: '127.0.0.1', port: 0, portSetting: 'none', logger, metrics };
   const live = stack.use(await listen({ ...address, name: 'live' }));
   const admin = stack.use(await listen({ ...address, name: 'admin' }));
-  // The edge asks no more of coord than membership.
-  const coord = new MemoryCoord() as unknown as Coord;
+  const internal = stack.use(await listen({ ...address, name: 'internal' }));
+  const listeners = { live, web: live, admin, internal };
+  const coord = (options.coord ?? new MemoryCoord()) as unknown as Coord;
   const clusterToken = 'cluster-token-of-tests';
   const hosts = { advertiseHost: '127.0.0.1', listenHost: '127.0.0.1' };
-  const rpc = stack.use(createRpc({ ...address, ...hosts, memberId: 'test-1', coord, clusterToken }));
-  const rooms = new TestRooms();
+  const rpc = stack.use(createRpc({ ...address, ...hosts, memberId: edgeId, coord, clusterToken }));
+  const tracer = new Tracer({ clock: systemClock, logger, metrics, sampleShare: 1 });
   await servePeers(rpc, rooms, playKeys);
   const context: Context = {
     dataFolder,
-    processId: 'test-1',
+    processId: edgeId,
     processName: 'test',
     settings: loadSettings(edgeSections, { env: { GALA_RTMP_PORT: '0', ...env } }),
     secrets: { operatorToken: '', clusterToken },
@@ -187,9 +206,9 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     sql: undefined as never,
     coord,
     breakers: new Breakers({ clock: systemClock, logger, metrics }),
-    tracer: new Tracer({ clock: systemClock, logger, metrics }),
+    tracer,
     advertiseHost: '127.0.0.1',
-    listener: async (name) => (name === 'admin' ? admin : live),
+    listener: async (name) => listeners[name],
     spawn,
   };
   const running = stack.use(await role.start(context));
@@ -197,8 +216,10 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
   return {
     rpc,
     rooms,
+    tracer,
     dataFolder,
     port: live.port,
+    internalPort: internal.port,
     adminPort: admin.port,
     rtmpUrl: running.addresses!.rtmp,
     logLines,
@@ -226,7 +247,7 @@ async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey
     keys: playKeys.map(({ kid, secret }) => ({ kid, secret: Uint8Array.from(secret) })),
   });
   const findUser: Handlers<typeof AccountService>['findUser'] = async ({ name }) => {
-    if (name !== 'anna') throw new CodedError(accountErrors, 'USER_UNKNOWN');
+    if (name.toLowerCase() !== 'anna') throw new CodedError(accountErrors, 'USER_UNKNOWN');
     return { user: { userId: 1n, name: 'Anna' } };
   };
   await rpc.serve(AccountService, { ...handlers, signingKeys, findUser });

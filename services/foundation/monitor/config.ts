@@ -24,8 +24,6 @@ export const traceSection = section(
   }),
 );
 
-export type TraceConfig = ReturnType<typeof readTraceConfig>;
-
 /** The only reader of these settings. */
 export function readTraceConfig(settings: Settings) {
   return settings.get(traceSection);

@@ -83,6 +83,16 @@ export class Hooks implements AsyncDisposable {
     return this.#receivers.onPublish !== undefined;
   }
 
+  /** True when somebody decides about viewers. */
+  get asksPlay(): boolean {
+    return this.#receivers.onPlay !== undefined;
+  }
+
+  /** True when anything is asked or told about viewers. */
+  get followsViewers(): boolean {
+    return this.asksPlay || this.#receivers.onStop !== undefined;
+  }
+
   /** How much longer decisions may take by hooks. */
   get decisionMsMax(): number {
     const { onPublish, onPlay } = this.#receivers;

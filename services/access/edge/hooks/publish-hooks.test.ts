@@ -1,24 +1,11 @@
 import { waitUntil } from '@gala/lib/lifecycle';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { test } from 'vitest';
-import { publish, startTestEdge, type TestEdge } from '../testing-edge.ts';
-import { hookSecret, isSigned, receiveHooks, type HookReceiver } from './testing.ts';
+import { publish, type TestEdge } from '../testing-edge.ts';
+import { isSigned } from './testing.ts';
+import { startWorld } from './testing-world.ts';
 
 const waited = { timeout: 5_000 };
-
-interface World extends AsyncDisposable {
-  readonly edge: TestEdge;
-  readonly receiver: HookReceiver;
-}
-
-async function startWorld(env: Readonly<Record<string, string>> = {}): Promise<World> {
-  await using stack = new AsyncDisposableStack();
-  const receiver = stack.use(await receiveHooks());
-  const hooks = { GALA_HOOKS_URL: receiver.url, GALA_HOOKS_SECRET: hookSecret, ...env };
-  const edge = stack.use(await startTestEdge({ env: hooks }));
-  const owned = stack.move();
-  return { edge, receiver, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
 
 /** What an encoder reads. */
 async function refusal(edge: TestEdge, streamKey = edge.rooms.streamKey): Promise<string> {

@@ -1,7 +1,7 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { CodedError, hasCode } from '@gala/lib/error';
-import { respondError } from '@gala/lib/http';
+import { rateKey, respondError } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { parseRange } from '../hls/range.ts';
 import type { PlayKeys } from '../play-keys.ts';
@@ -18,8 +18,8 @@ export interface ReplayDoorOptions {
   readonly indexes: Indexes;
   readonly keys: PlayKeys;
   readonly events: RecordEvents;
-  /** Whom the limits count a request for. */
-  readonly addressOf: (request: IncomingMessage) => string;
+  /** The address of the client itself; throws for one that may not watch. */
+  readonly requesterOf: (request: IncomingMessage) => string;
   readonly readersMax: number;
   readonly readersPerAddressMax: number;
   readonly readIdleMs: number;
@@ -30,6 +30,7 @@ interface ReplayCall {
   readonly response: ServerResponse;
   readonly target: ReplayTarget;
   readonly room: ReplayRoom;
+  readonly address: string;
 }
 
 const types = { mp4: 'video/mp4', flv: 'video/x-flv' } as const;
@@ -63,10 +64,12 @@ export class ReplayDoor {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       throw new CodedError(commonErrors, 'METHOD_NOT_ALLOWED');
     }
+    const { shelf, keys, requesterOf } = this.#options;
+    const address = requesterOf(request);
     const target = parseReplayUrl(request.url ?? '');
-    const room = await this.#options.shelf.room(target.roomId);
-    if (room.isPrivate) await this.#options.keys.verify(target.roomId, target.query);
-    const call = { request, response, target, room };
+    const room = await shelf.room(target.roomId);
+    if (room.isPrivate) await keys.verify(target.roomId, target.query);
+    const call = { request, response, target, room, address };
     await (target.file ? this.#file(call, target.file) : this.#playlist(call));
   }
 
@@ -139,7 +142,7 @@ export class ReplayDoor {
 
   /** Read as the client takes it; one that takes nothing is closed. */
   async #send(
-    { request, response }: ReplayCall,
+    { response, address }: ReplayCall,
     file: ShelfFile,
     {
       status,
@@ -149,7 +152,7 @@ export class ReplayDoor {
     }: { status: number; head: OutgoingHttpHeaders; first: number; bytes: number },
   ): Promise<void> {
     const { shelf, events, readIdleMs } = this.#options;
-    const leave = this.#enter(request);
+    const leave = this.#enter(address);
     try {
       const reader = shelf.reader(file);
       const { body } = await reader.get(keyOf(file, file.format), { offset: first, bytes });
@@ -170,9 +173,9 @@ export class ReplayDoor {
   }
 
   /** @throws CodedError TOO_MANY_VIEWERS */
-  #enter(request: IncomingMessage): () => void {
-    const { addressOf, readersMax, readersPerAddressMax } = this.#options;
-    const address = addressOf(request);
+  #enter(client: string): () => void {
+    const { readersMax, readersPerAddressMax } = this.#options;
+    const address = rateKey(client);
     const ofAddress = this.#perAddress.get(address) ?? 0;
     if (this.#readers >= readersMax || ofAddress >= readersPerAddressMax) {
       throw new CodedError(edgeErrors, 'TOO_MANY_VIEWERS', { retryAfterSeconds: 1 });

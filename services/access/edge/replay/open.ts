@@ -1,3 +1,4 @@
+import type { IncomingMessage } from 'node:http';
 import type { Context } from '@gala/lib/lifecycle';
 import { RoomService } from '@gala/protocol/room';
 import type { PlayKeys } from '../play-keys.ts';
@@ -21,9 +22,9 @@ export function openReplay(context: Context, { recordings, keys, play }: ReplayP
   const { folder, events } = recordings;
   const shelf = new Shelf({ rooms: rpc.client(RoomService), clock, folder, openedMax: readersMax });
   const indexes = new Indexes(shelf);
+  const requesterOf = (request: IncomingMessage): string => play.requesterOf(request);
   const limits = { readersMax, readersPerAddressMax, readIdleMs };
-  const addressOf: typeof play.addressOf = (request) => play.addressOf(request);
-  const door = new ReplayDoor({ shelf, indexes, keys, events, addressOf, ...limits });
+  const door = new ReplayDoor({ shelf, indexes, keys, events, requesterOf, ...limits });
   metrics.gauge('gala_replay_readers', 'recordings being sent', () => door.readers);
   metrics.gauge('gala_replay_fragments', 'fragments in the indexes in memory', () => indexes.fragments);
   return door;

@@ -45,5 +45,5 @@ export function segmentsOf(entries: readonly FragmentEntry[]): VodSegment[] {
       segments.push({ offset, sizeBytes, durationMs, startMs });
     }
   }
-  return segments.map(({ startMs: _, ...segment }) => segment);
+  return segments.map(({ offset, sizeBytes, durationMs }) => ({ offset, sizeBytes, durationMs }));
 }
