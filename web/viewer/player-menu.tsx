@@ -53,8 +53,7 @@ function Choices({ preference, state }: PlayerMenuProps) {
   return (
     <div className="menu-panel" data-testid="player-menu-panel">
       <ChangeNote change={state.change} />
-      <QualityChoices preference={preference} state={state} />
-      <fieldset>
+      <fieldset className="wide">
         <legend>{t('player.latency')}</legend>
         {latencies.map((latency) => (
           <Choice
@@ -67,6 +66,7 @@ function Choices({ preference, state }: PlayerMenuProps) {
           />
         ))}
       </fieldset>
+      <QualityChoices preference={preference} state={state} />
       <ProtocolChoices preference={preference} state={state} />
     </div>
   );

@@ -42,8 +42,11 @@ function Message({ state, hostName, soundOnly, onRetry }: PlayerMessageProps) {
   const cause = state.cause ?? 'network-lost';
   const codecs = codecWords(t, state.missing);
   return (
-    <Words title={t(`cause.${cause}.title`, { codecs })} text={t(`cause.${cause}.text`)}>
-      {state.phase === 'reconnecting' && <FailedWays state={state} />}
+    <Words
+      title={t(`cause.${cause}.title`, { codecs })}
+      text={t(`cause.${cause}.text`)}
+      note={state.phase === 'reconnecting' && <FailedWays state={state} />}
+    >
       {state.phase === 'reconnecting' && <Spinner label={t('player.reconnecting')} />}
       <NextStep cause={cause} hostName={hostName} onRetry={onRetry} />
     </Words>
@@ -76,14 +79,17 @@ interface WordsProps {
   readonly text: string;
   /** Only a caption: the picture behind stays visible. */
   readonly light?: boolean;
+  readonly note?: ReactNode;
+  /** The next steps. */
   readonly children?: ReactNode;
 }
 
-function Words({ title, text, light = false, children }: WordsProps) {
+function Words({ title, text, light = false, note, children }: WordsProps) {
   return (
     <div className={`player-message${light ? ' light' : ''}`} data-testid="player-message">
       <p className="player-message-title">{title}</p>
       <p>{text}</p>
+      {note}
       {children !== undefined && <div className="actions">{children}</div>}
     </div>
   );
