@@ -11,8 +11,9 @@ import { createRpc } from '@gala/lib/rpc';
 import { openSql } from '@gala/lib/sql';
 import { Tracer } from '@gala/lib/trace';
 import { gatewaySection } from '@gala/services/access/gateway';
-import { watchProcess } from '@gala/services/foundation/monitor';
+import { readTraceConfig, watchProcess } from '@gala/services/foundation/monitor';
 import type { StartMessage } from './entry/messages.ts';
+import { spawnNativeChild } from './native-child.ts';
 import { roleNames } from './placement.ts';
 import { roles } from './roles.ts';
 import {
@@ -116,9 +117,10 @@ async function makeContext(parts: ContextParts): Promise<Context> {
     sql,
     coord,
     breakers: new Breakers({ clock, logger, metrics }),
-    tracer: new Tracer({ clock, logger, metrics }),
+    tracer: new Tracer({ clock, logger, metrics, sampleShare: readTraceConfig(settings).sampleShare }),
     advertiseHost,
     listener: (name) => listeners.open(name),
+    spawn: spawnNativeChild,
   };
 }
 

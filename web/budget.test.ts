@@ -61,21 +61,25 @@ const parsed = (parts: readonly Rollup.OutputChunk[]): number =>
   parts.reduce((sum, { code }) => sum + Buffer.byteLength(code), 0);
 
 test.each([
-  ['home', []],
+  ['home', ['home-page']],
   ['room', ['room-page']],
   ['host', ['host-page']],
+  ['console', ['console-page']],
 ])('the first load of the %s page keeps to its budget', (page, names) => {
   const loaded = closure(['index', 'main', 'en', ...names]);
-  const player = page === 'room' ? [chunkNamed('engine')] : [];
+  const player = page === 'room' ? closure(['session', 'engine']) : [];
   expect(parsed(loaded)).toBeLessThan(parsedBytesMax);
-  expect(sent([...loaded, ...player])).toBeLessThan(sentBytesMax);
+  expect(sent([...new Set([...loaded, ...player])])).toBeLessThan(sentBytesMax);
 });
 
-test('the player is a chunk of its own, loaded by nothing but a room', () => {
-  const others = closure(['index', 'main', 'en', 'room-page', 'host-page']);
-  const withPlayer = others.filter(({ moduleIds }) => moduleIds.some((id) => id.includes('mpegts.js')));
+test.each([
+  ['mpegts.js', 'engine'],
+  ['hls.js', 'hls.light'],
+])('%s is a chunk of its own, loaded by nothing but its player', (library, chunk) => {
+  const others = closure(['index', 'main', 'en', 'home-page', 'room-page', 'host-page', 'hls-engine']);
+  const withPlayer = others.filter(({ moduleIds }) => moduleIds.some((id) => id.includes(`/${library}/`)));
   expect(withPlayer).toEqual([]);
-  expect(chunkNamed('engine').moduleIds.some((id) => id.includes('mpegts.js'))).toBe(true);
+  expect(chunkNamed(chunk).moduleIds.some((id) => id.includes(`/${library}/`))).toBe(true);
 });
 
 test('no schema library and no server code comes along', () => {
@@ -95,6 +99,10 @@ test('the page runs under a policy without inline scripts, from any base path', 
   expect(scripts[0]?.[1]).toBe('');
   expect(html).not.toMatch(/\son\w+=|javascript:/);
   expect([...html.matchAll(/(?:src|href)="(?!\/"|\.\/)[^"]*"/g)]).toEqual([]);
+});
+
+test('falling back to HLS costs no more than half of a first load', () => {
+  expect(sent(closure(['hls-engine', 'hls.light']))).toBeLessThan(sentBytesMax / 2);
 });
 
 test('the shell and its styles are fetched beside the entry, not after it', () => {

@@ -14,9 +14,11 @@ const route = parseRoute(pathBelowBase(), location.search);
 if (route.page === 'room') {
   connectEarly({ client, roomRef: route.roomRef, preference: route.preference });
   // Warmed beside each other; a failure is met, and named, where they are used.
+  import('./player/session.ts').catch(() => undefined);
   import('./player/engine.ts').catch(() => undefined);
   import('./viewer/room-page.tsx').catch(() => undefined);
 }
+if (route.page === 'home') import('./viewer/home-page.tsx').catch(() => undefined);
 const language = readLanguage();
 Promise.all([import('./shell/main.tsx'), loadDictionary(language)]).then(
   ([{ mount }, dictionary]) => mount({ language, dictionary }),

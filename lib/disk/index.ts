@@ -19,6 +19,10 @@ export interface DiskWatchOptions extends DiskBounds {
   readonly folder: string;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** Tells the metrics of several watches of one process apart: `gala_<name>_full`. */
+  readonly name?: string;
+  /** What a full disk means here, for lines and metrics. */
+  readonly consequence?: string;
 }
 
 /** How full the file system of a folder is, as it was a moment ago. */
@@ -37,16 +41,18 @@ export async function watchDisk(options: DiskWatchOptions): Promise<DiskWatch> {
 class Disk implements DiskWatch {
   isFull = false;
   readonly #options: DiskWatchOptions;
+  readonly #consequence: string;
   #usedPercent = 0;
   #freeBytes = 0;
   #ticker: Ticker | undefined;
 
   constructor(options: DiskWatchOptions) {
     this.#options = options;
-    const { metrics } = options;
-    metrics.gauge('gala_disk_used_ratio', 'file system of the data folder', () => this.#usedPercent / 100);
-    metrics.gauge('gala_disk_free_bytes', 'free to this user there', () => this.#freeBytes);
-    metrics.gauge('gala_disk_full', '1 while new broadcasts are refused', () => Number(this.isFull));
+    const { metrics, name = 'disk', consequence = 'new broadcasts are refused' } = options;
+    this.#consequence = consequence;
+    metrics.gauge(`gala_${name}_used_ratio`, 'file system of the folder', () => this.#usedPercent / 100);
+    metrics.gauge(`gala_${name}_free_bytes`, 'free to this user there', () => this.#freeBytes);
+    metrics.gauge(`gala_${name}_full`, `1 while ${consequence}`, () => Number(this.isFull));
   }
 
   follow(): void {
@@ -76,7 +82,7 @@ class Disk implements DiskWatch {
 
   #tell(isFull: boolean): void {
     const { logger, folder } = this.#options;
-    if (isFull) logger.error({ folder, ...this.#usage }, 'the disk is nearly full');
+    if (isFull) logger.error({ folder, ...this.#usage }, `the disk is nearly full, ${this.#consequence}`);
     else logger.info({ folder, ...this.#usage }, 'the disk has room again');
   }
 }

@@ -2,23 +2,46 @@ import { BlockList, isIP, isIPv6 } from 'node:net';
 import { CodedError } from '../error/index.ts';
 import { httpErrors } from './errors.ts';
 
-/** Peers whose word on the client's address is believed. */
-export interface TrustedProxies {
+/** A set of networks. */
+export interface AddressRanges {
   has(address: string): boolean;
 }
 
+/** Peers whose word on the client's address is believed. */
+export type TrustedProxies = AddressRanges;
+
 /** @throws CodedError PROXY_INVALID. Takes `10.0.0.0/8`, `fd00::/8`, `127.0.0.1`. */
 export function trustedProxies(ranges: readonly string[]): TrustedProxies {
+  const wrong = ranges.find((range) => !isAddressRange(range));
+  if (wrong !== undefined) throw new CodedError(httpErrors, 'PROXY_INVALID', { detail: wrong });
+  return addressRanges(ranges);
+}
+
+/** Networks and single addresses in CIDR notation, each one checked by `isAddressRange`. */
+export function addressRanges(ranges: readonly string[]): AddressRanges {
   const list = new BlockList();
   for (const range of ranges) {
-    const [address, bits] = range.split('/');
-    const family = isIPv6(address) ? 'ipv6' : 'ipv4';
-    const prefix = bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits);
-    const fits = Number.isInteger(prefix) && prefix >= 0 && prefix <= (family === 'ipv6' ? 128 : 32);
-    if (isIP(address) === 0 || !fits) throw new CodedError(httpErrors, 'PROXY_INVALID', { detail: range });
+    const { address, family, prefix } = partsOf(range);
     list.addSubnet(address, prefix, family);
   }
   return { has: (address) => isIP(address) !== 0 && list.check(address, isIPv6(address) ? 'ipv6' : 'ipv4') };
+}
+
+/** True for an IP address or a CIDR range. */
+export function isAddressRange(range: string): boolean {
+  const { address, family, prefix } = partsOf(range);
+  const bitsMax = family === 'ipv6' ? 128 : 32;
+  return isIP(address) !== 0 && Number.isInteger(prefix) && prefix >= 0 && prefix <= bitsMax;
+}
+
+function partsOf(range: string) {
+  const [address, bits] = range.split('/');
+  const family = isIPv6(address) ? 'ipv6' : 'ipv4';
+  return {
+    address,
+    family,
+    prefix: bits === undefined ? (family === 'ipv6' ? 128 : 32) : Number(bits),
+  } as const;
 }
 
 /**

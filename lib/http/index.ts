@@ -1,10 +1,13 @@
 export type { HttpListener, RequestHandler, UpgradeHandler } from './types.ts';
 export {
+  addressRanges,
   clientAddress,
   hostPort,
+  isAddressRange,
   normalizeAddress,
   rateKey,
   trustedProxies,
+  type AddressRanges,
   type TrustedProxies,
 } from './address.ts';
 export { errorBody, pageHeaders, readJson, respondError, respondJson, type ErrorBody } from './answer.ts';

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics/index.ts';
 import type { Rpc } from '../rpc/index.ts';
 import type { Sql } from '../sql/index.ts';
 import type { Tracer } from '../trace/index.ts';
+import type { NativeChild, NativeChildName } from './native-child.ts';
 
 /**
  * The listeners a process may have; with `--one` `web` and `live` are the same listener. `internal` is for other
@@ -38,6 +39,8 @@ export interface Context {
   readonly advertiseHost: string;
   /** Listens on first use; a taken port is the coded error PORT_TAKEN. */
   listener(name: ListenerName): Promise<HttpListener>;
+  /** Starts a child process, of lower priority; what it dies of is its `exit` and `error`. */
+  spawn(name: NativeChildName): NativeChild;
 }
 
 /** Secrets of one installation, from the data folder or `*_FILE` settings. Never logged. */

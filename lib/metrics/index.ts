@@ -21,6 +21,8 @@ export interface Metrics {
   gauge(name: string, help: string, read: () => number): void;
   /** Registers labelled values that are read at scrape time; the caller bounds their number. */
   gauges(options: LabelledGauge): void;
+  /** The same for values that only grow; the name ends in `_total`. */
+  labelledCounters(options: LabelledGauge): void;
   histogram(name: string, help: string, bounds?: readonly number[]): Histogram;
   /** Everything as prom-client JSON, for a parent that merges several processes. */
   json(): Promise<object[]>;
@@ -76,6 +78,14 @@ class ProcessMetrics implements Metrics {
       for (const { labels, value } of read()) this.set(labels, value);
     };
     new Gauge({ name, help, labelNames: [...labelNames], registers: [this.#registry], collect });
+  }
+
+  labelledCounters({ name, help, labelNames, read }: LabelledGauge): void {
+    const collect = function (this: PromCounter): void {
+      this.reset();
+      for (const { labels, value } of read()) this.inc(labels, value);
+    };
+    new PromCounter({ name, help, labelNames: [...labelNames], registers: [this.#registry], collect });
   }
 
   histogram(name: string, help: string, bounds?: readonly number[]): Histogram {

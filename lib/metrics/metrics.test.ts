@@ -49,3 +49,15 @@ test('a histogram is scraped in the Prometheus form', async () => {
   expect(text).toContain('gala_join_seconds_bucket{le="+Inf",process="media"} 1');
   expect(text).toContain('gala_join_seconds_count{process="media"} 1');
 });
+
+test('labelled counters are read anew at each scrape', async () => {
+  const metrics = createMetrics('media');
+  let value = 5;
+  const read = () => [{ labels: { kind: 'a' }, value }];
+  metrics.labelledCounters({ name: 'gala_shed_total', help: 'shed', labelNames: ['kind'], read });
+  expect(await metrics.text()).toContain('gala_shed_total{kind="a",process="media"} 5');
+  value = 6;
+  const text = await metrics.text();
+  expect(text).toContain('# TYPE gala_shed_total counter');
+  expect(text).toContain('gala_shed_total{kind="a",process="media"} 6');
+});

@@ -60,6 +60,19 @@ function open(options: Partial<TracerOptions> = {}) {
   return { clock, metrics, tracer };
 }
 
+test('a parent from outside keeps its ids and not its word about sampling', () => {
+  const parent = `00-${traceId}-${spanId}-01`;
+  for (const [sampleShare, isSampled] of [
+    [0, false],
+    [1, true],
+  ] as const) {
+    const { tracer } = open({ sampleShare });
+    const span = tracer.start('request', { parent, isParentTrusted: false });
+    expect([span.traceId, span.parentId, span.isSampled]).toEqual([traceId, spanId, isSampled]);
+    expect(tracer.start('call', { parent }).isSampled).toBe(true);
+  }
+});
+
 test('a sampled trace is kept with its parents, times and attributes, as JSON', () => {
   const { clock, tracer } = open({ sampleShare: 1 });
   const publish = tracer.start('publish', { attributes: { room: 7 } });

@@ -19,7 +19,9 @@ export interface TracerOptions {
 
 export interface SpanOptions {
   /** The span before it, or the `traceparent` that came with a call; one that is not valid begins a new trace. */
-  readonly parent?: TraceContext | string;
+  readonly parent?: TraceContext | string | undefined;
+  /** False: the parent comes from outside, so that our own share decides about the sampling of its trace. */
+  readonly isParentTrusted?: boolean;
   /** True: recorded whatever the share says, as for money. Counts where a trace begins. */
   readonly isSampled?: boolean;
   readonly attributes?: Readonly<Record<string, AttributeValue>>;
@@ -53,7 +55,7 @@ export class Tracer {
   }
 
   start(name: string, options: SpanOptions = {}): Span {
-    const parent = typeof options.parent === 'string' ? parseTraceparent(options.parent) : options.parent;
+    const parent = this.#parentOf(options);
     this.#counters.started++;
     const span = new Span(this.#owner, name, parent ? childOf(parent) : this.#root(options));
     for (const [key, value] of Object.entries(options.attributes ?? {})) span.set(key, value);
@@ -91,9 +93,21 @@ export class Tracer {
     return () => void this.#listeners.delete(listener);
   }
 
+  #parentOf({ parent, isParentTrusted = true }: SpanOptions): TraceContext | undefined {
+    const context = typeof parent === 'string' ? parseTraceparent(parent) : parent;
+    if (!context || isParentTrusted) return context;
+    const { traceId, spanId } = context;
+    // Who sends the id could choose one that is sampled.
+    return { traceId, spanId, isSampled: this.#isSampled(randomTraceId()) };
+  }
+
   #root({ isSampled }: SpanOptions): { traceId: string; isSampled: boolean } {
     const traceId = randomTraceId();
-    return { traceId, isSampled: isSampled ?? isTraceSampled(traceId, this.#options.sampleShare ?? 0.01) };
+    return { traceId, isSampled: isSampled ?? this.#isSampled(traceId) };
+  }
+
+  #isSampled(traceId: string): boolean {
+    return isTraceSampled(traceId, this.#options.sampleShare ?? 0.01);
   }
 
   #ended(span: Span): void {

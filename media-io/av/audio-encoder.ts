@@ -1,10 +1,16 @@
-import { AV_CODEC_FLAG_GLOBAL_HEADER, AV_SAMPLE_FMT_FLTP, FF_ENCODER_AAC } from 'node-av/constants';
-import { Codec, CodecContext, Frame, Packet, Rational } from 'node-av/lib';
+import {
+  AV_CHANNEL_ORDER_NATIVE,
+  AV_CODEC_FLAG_GLOBAL_HEADER,
+  AV_SAMPLE_FMT_FLTP,
+  FF_ENCODER_AAC,
+} from 'node-av/constants';
+import { Frame, Rational, type ChannelLayout, type CodecContext } from 'node-av/lib';
+import { bytesOf, EncodedPackets, openEncoder } from './codec.ts';
 import { check } from './result.ts';
 
 /** Samples per channel in one AAC-LC frame. */
 export const aacFrameSamples = 1024;
-const stereo = { nbChannels: 2, order: 1, mask: 3n };
+export const stereo: ChannelLayout = { nbChannels: 2, order: AV_CHANNEL_ORDER_NATIVE, mask: 3n };
 
 export interface AudioEncoderOptions {
   readonly sampleRateHz: number;
@@ -17,30 +23,26 @@ export class AudioEncoder implements Disposable {
   readonly specificConfig: Buffer;
   readonly #context: CodecContext;
   readonly #frame: Frame;
-  readonly #packet: Packet;
+  readonly #packets: EncodedPackets;
 
   private constructor(context: CodecContext, frame: Frame) {
     this.#context = context;
     this.#frame = frame;
-    this.#packet = new Packet();
-    this.#packet.alloc();
+    this.#packets = new EncodedPackets(context);
     this.specificConfig = Buffer.from(context.extraData ?? []);
   }
 
-  static async open(options: AudioEncoderOptions): Promise<AudioEncoder> {
-    const codec = Codec.findEncoderByName(FF_ENCODER_AAC);
-    if (!codec) throw new Error('this FFmpeg has no AAC encoder');
-    const context = new CodecContext();
-    context.allocContext3(codec);
-    const { sampleRateHz: sampleRate } = options;
+  static async open({ sampleRateHz: sampleRate, bitsPerSecond }: AudioEncoderOptions): Promise<AudioEncoder> {
     const format = { sampleRate, channelLayout: stereo };
-    Object.assign(context, format, {
-      sampleFormat: AV_SAMPLE_FMT_FLTP,
-      bitRate: BigInt(options.bitsPerSecond),
+    const context = await openEncoder(FF_ENCODER_AAC, {
+      fields: {
+        ...format,
+        sampleFormat: AV_SAMPLE_FMT_FLTP,
+        bitRate: BigInt(bitsPerSecond),
+        timeBase: new Rational(1, sampleRate),
+      },
+      flags: [AV_CODEC_FLAG_GLOBAL_HEADER],
     });
-    context.timeBase = new Rational(1, sampleRate);
-    context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
-    check(await context.open2(codec), 'opening the AAC encoder');
     const frame = new Frame();
     frame.alloc();
     Object.assign(frame, { ...format, format: AV_SAMPLE_FMT_FLTP, nbSamples: aacFrameSamples });
@@ -57,16 +59,11 @@ export class AudioEncoder implements Disposable {
     });
     this.#frame.pts = BigInt(pts);
     check(this.#context.sendFrameSync(this.#frame), 'encoding sound');
-    const frames: Buffer[] = [];
-    while (this.#context.receivePacketSync(this.#packet) >= 0) {
-      frames.push(Buffer.from(this.#packet.data ?? []));
-      this.#packet.unref();
-    }
-    return frames;
+    return Array.from(this.#packets.ready(), bytesOf);
   }
 
   [Symbol.dispose](): void {
-    this.#packet.free();
+    this.#packets[Symbol.dispose]();
     this.#frame.free();
     this.#context.freeContext();
   }

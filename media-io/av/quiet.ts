@@ -1,5 +1,6 @@
-import { AV_LOG_ERROR } from 'node-av/constants';
+import { AV_LOG_FATAL } from 'node-av/constants';
 import { Log } from 'node-av/lib';
 
-// FFmpeg writes to stderr by itself; what is not an error there would stand between our JSON lines.
-Log.setLevel(AV_LOG_ERROR);
+// FFmpeg writes to stderr by itself, and would for each damaged picture of a foreign stream; those are counted, and
+// what fails is told by its status.
+Log.setLevel(AV_LOG_FATAL);

@@ -6,15 +6,12 @@ import {
   nalTypeOf,
   toAvcc,
 } from '@gala/media/h264';
-import {
-  AV_CODEC_FLAG_GLOBAL_HEADER,
-  AV_PICTURE_TYPE_I,
-  AV_PICTURE_TYPE_NONE,
-  AV_PIX_FMT_YUV420P,
-  FF_ENCODER_LIBX264,
-} from 'node-av/constants';
-import { Codec, CodecContext, Dictionary, Frame, Packet, Rational } from 'node-av/lib';
-import { check } from './result.ts';
+import { AV_CODEC_FLAG_GLOBAL_HEADER, AV_PICTURE_TYPE_I, AV_PICTURE_TYPE_NONE } from 'node-av/constants';
+import { Rational, type CodecContext, type Frame, type Packet } from 'node-av/lib';
+import { bytesOf, EncodedPackets, milliseconds, openEncoder } from './codec.ts';
+import { x264, type H264Encoder } from './h264-encoders.ts';
+import { allocatePicture, planesOf, type Colour, type Picture } from './picture.ts';
+import { AvError, check } from './result.ts';
 
 export interface VideoEncoderOptions {
   readonly width: number;
@@ -23,19 +20,14 @@ export interface VideoEncoderOptions {
   readonly framesPerSecond: number;
   /** x264's constant quality, 0 (lossless) .. 51; 23 is its default. */
   readonly quality?: number;
+  /** Mean and, over two seconds, largest rate; without it `quality` decides. */
+  readonly bitsPerSecond?: number;
+  /** Of x264. */
   readonly preset?: string;
-}
-
-/** Planar 4:2:0 picture to be encoded; planes are written in place. */
-export interface Picture {
-  readonly width: number;
-  readonly height: number;
-  readonly luma: Buffer;
-  readonly blue: Buffer;
-  readonly red: Buffer;
-  /** Bytes from one row to the next, of luma and of both chroma planes. */
-  readonly lumaStride: number;
-  readonly chromaStride: number;
+  /** What the numbers in the pictures mean, for players. */
+  readonly colour?: Colour;
+  /** x264 if there is none. */
+  readonly encoder?: H264Encoder;
 }
 
 export interface EncodedPicture {
@@ -45,68 +37,112 @@ export interface EncodedPicture {
   readonly ptsMs: number;
 }
 
-/** H.264 by x264, one thread, no B-frames, no delay. Must be closed: its memory is native. */
+/** What access units go without: sets that stand in the decoder record, and what some decoders stumble over. */
+const leftOut: ReadonlySet<number> = new Set([
+  nalType.sps,
+  nalType.pps,
+  nalType.sei,
+  nalType.accessUnitDelimiter,
+]);
+/** How much of the rate one burst may take. */
+const rateWindowSeconds = 2;
+
+/** H.264 without B-frames and without delay. Must be closed: its memory is native. */
 export class VideoEncoder implements Disposable {
   /** AVCDecoderConfigurationRecord (ISO/IEC 14496-15). */
   readonly decoderRecord: Buffer;
-  readonly picture: Picture;
+  /** What is encoded next, in the pixel format of the encoder; its content is written in place. */
+  readonly frame: Frame;
   readonly #context: CodecContext;
-  readonly #frame: Frame;
-  readonly #packet: Packet;
+  readonly #packets: EncodedPackets;
 
   private constructor(context: CodecContext, frame: Frame) {
     this.#context = context;
-    this.#frame = frame;
-    this.#packet = new Packet();
-    this.#packet.alloc();
+    this.frame = frame;
+    this.#packets = new EncodedPackets(context);
     this.decoderRecord = recordOf(context.extraData ?? Buffer.alloc(0));
-    this.picture = pictureOf(frame);
   }
 
+  /** Errors: AvError, for an encoder in hardware also when its set-up cannot be read. */
   static async open(options: VideoEncoderOptions): Promise<VideoEncoder> {
-    const codec = Codec.findEncoderByName(FF_ENCODER_LIBX264);
-    if (!codec) throw new Error('this FFmpeg has no libx264');
-    const context = new CodecContext();
-    context.allocContext3(codec);
-    Object.assign(context, {
-      width: options.width,
-      height: options.height,
-      pixelFormat: AV_PIX_FMT_YUV420P,
-      timeBase: new Rational(1, 1000),
-      framerate: new Rational(options.framesPerSecond, 1),
-      gopSize: 10_000,
-      maxBFrames: 0,
-      threadCount: 1,
+    const { width, height, framesPerSecond, bitsPerSecond, colour, encoder = x264 } = options;
+    const context = await openEncoder(encoder.name, {
+      fields: {
+        width,
+        height,
+        pixelFormat: encoder.pixelFormat,
+        timeBase: milliseconds,
+        framerate: new Rational(framesPerSecond, 1),
+        gopSize: 10_000,
+        maxBFrames: 0,
+        threadCount: 1,
+        ...colour,
+        ...(bitsPerSecond && rateFields(bitsPerSecond)),
+      },
+      flags: [AV_CODEC_FLAG_GLOBAL_HEADER],
+      settings: { ...encoder.settings, ...(encoder === x264 && x264Settings(options)) },
     });
-    context.setFlags(AV_CODEC_FLAG_GLOBAL_HEADER);
-    const settings = {
-      preset: options.preset ?? 'superfast',
-      tune: 'zerolatency',
-      profile: 'main',
-      crf: String(options.quality ?? 23),
-      'forced-idr': '1',
-    };
-    check(await context.open2(codec, Dictionary.fromObject(settings)), 'opening x264');
-    return new VideoEncoder(context, makeFrame(options));
+    try {
+      return new VideoEncoder(context, allocatePicture({ width, height, colour }, encoder.pixelFormat));
+    } catch (error) {
+      context.freeContext();
+      throw error;
+    }
   }
 
-  /** Encodes what stands in `picture`. */
+  /** The planes of `frame`; only x264 has three of them. */
+  get picture(): Picture {
+    return planesOf(this.frame);
+  }
+
+  /** Encodes what stands in `frame`, in this turn. */
   encode(ptsMs: number, forceKeyFrame: boolean): EncodedPicture {
-    this.#frame.pts = BigInt(ptsMs);
-    this.#frame.pictType = forceKeyFrame ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
-    check(this.#context.sendFrameSync(this.#frame), 'encoding a picture');
-    check(this.#context.receivePacketSync(this.#packet), 'encoding a picture');
-    const nals = [...annexBNals(Buffer.from(this.#packet.data ?? []))].filter((nal) => !isParameterSet(nal));
-    const isKeyFrame = this.#packet.isKeyframe;
-    this.#packet.unref();
-    return { data: toAvcc(nals), isKeyFrame, ptsMs };
+    this.#prepare(ptsMs, forceKeyFrame);
+    check(this.#context.sendFrameSync(this.frame), 'encoding a picture');
+    const encoded = this.#take();
+    if (!encoded) throw new AvError('encoding a picture without delay', -1);
+    return encoded;
+  }
+
+  /** Encodes what stands in `frame`, beside the event loop; undefined while an encoder in hardware falls behind. */
+  async encodeFrame(ptsMs: number, forceKeyFrame: boolean): Promise<EncodedPicture | undefined> {
+    this.#prepare(ptsMs, forceKeyFrame);
+    check(await this.#context.sendFrame(this.frame), 'encoding a picture');
+    return this.#take();
   }
 
   [Symbol.dispose](): void {
-    this.#packet.free();
-    this.#frame.free();
+    this.#packets[Symbol.dispose]();
+    this.frame.free();
     this.#context.freeContext();
   }
+
+  #prepare(ptsMs: number, forceKeyFrame: boolean): void {
+    this.frame.pts = BigInt(ptsMs);
+    this.frame.pictType = forceKeyFrame ? AV_PICTURE_TYPE_I : AV_PICTURE_TYPE_NONE;
+  }
+
+  #take(): EncodedPicture | undefined {
+    for (const packet of this.#packets.ready()) return pictureOf(packet);
+    return undefined;
+  }
+}
+
+function x264Settings({ preset, quality, bitsPerSecond }: VideoEncoderOptions): Record<string, string> {
+  return {
+    ...(preset !== undefined && { preset }),
+    ...(bitsPerSecond === undefined && { crf: String(quality ?? 23) }),
+  };
+}
+
+function rateFields(bitsPerSecond: number) {
+  const bitRate = BigInt(bitsPerSecond);
+  return { bitRate, rcMaxRate: bitRate, rcBufferSize: bitsPerSecond * rateWindowSeconds };
+}
+
+function pictureOf(packet: Packet): EncodedPicture {
+  const nals = [...annexBNals(bytesOf(packet))].filter((nal) => !leftOut.has(nalTypeOf(nal)));
+  return { data: toAvcc(nals), isKeyFrame: packet.isKeyframe, ptsMs: Number(packet.pts) };
 }
 
 function recordOf(extraData: Buffer): Buffer {
@@ -114,23 +150,4 @@ function recordOf(extraData: Buffer): Buffer {
   const parameterSets = nals.filter((nal) => nalTypeOf(nal) === nalType.sps);
   const pictureSets = nals.filter((nal) => nalTypeOf(nal) === nalType.pps);
   return encodeAvcDecoderRecord(createAvcDecoderRecord(parameterSets, pictureSets));
-}
-
-function isParameterSet(nal: Buffer): boolean {
-  const type = nalTypeOf(nal);
-  return type === nalType.sps || type === nalType.pps || type === nalType.sei;
-}
-
-function makeFrame({ width, height }: VideoEncoderOptions): Frame {
-  const frame = new Frame();
-  frame.alloc();
-  Object.assign(frame, { format: AV_PIX_FMT_YUV420P, width, height });
-  check(frame.getBuffer(), 'allocating a picture');
-  return frame;
-}
-
-function pictureOf(frame: Frame): Picture {
-  const [luma, blue, red] = frame.data ?? [];
-  const [lumaStride, chromaStride] = frame.linesize;
-  return { width: frame.width, height: frame.height, luma, blue, red, lumaStride, chromaStride };
 }

@@ -16,6 +16,8 @@ export interface RtmpServerLimits {
   readonly decisionMs: number;
   /** Of a publisher without a byte. */
   readonly publisherIdleMs: number;
+  /** How often a publisher is sent a ping, to measure the way to it and back. */
+  readonly pingMs: number;
   /** What a player may send per second of its life on average, and at once: it has little to say. */
   readonly playerBytesPerSecond: number;
   /** How long a refused peer may take to read why, and a player to take the last bytes. */
@@ -34,6 +36,7 @@ export const rtmpServerLimits: RtmpServerLimits = {
   requestMs: 10_000,
   decisionMs: 5000,
   publisherIdleMs: 15_000,
+  pingMs: 5000,
   playerBytesPerSecond: 4096,
   lingerMs: 1000,
   heldBytesMax: 256 * 1024 * 1024,

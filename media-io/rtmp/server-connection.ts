@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { TokenBucket } from '@gala/lib/http';
 import { MediaError } from '@gala/media/error';
 import { createServerSession, type MediaMessage, type PublishRequest } from '@gala/media/rtmp';
@@ -6,6 +7,7 @@ import type { PlayRequest, ServerSession, ServerSessionStage } from '@gala/media
 import type { RtmpConnectionHandler, RtmpDecision } from './connection-handler.ts';
 import type { RtmpEndReason, RtmpServerCounters } from './counters.ts';
 import type { RtmpServerLimits } from './limits.ts';
+import { RoundTrip } from './round-trip.ts';
 
 type Role = 'publish' | 'play';
 type Request = PublishRequest | PlayRequest;
@@ -43,6 +45,8 @@ export interface RtmpServerConnectionOptions {
 export class RtmpServerConnection {
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** RTMPS. */
+  readonly isSecure: boolean;
   readonly #socket: Socket;
   readonly #limits: RtmpServerLimits;
   readonly #counters: RtmpServerCounters;
@@ -58,6 +62,7 @@ export class RtmpServerConnection {
   #decision: AbortController | undefined;
   /** What a player may still send; its answers would pile up in front of the media. */
   #playerAllowance: TokenBucket | undefined;
+  #roundTrip: RoundTrip | undefined;
   #heldBytes = 0;
   #batchMessages = 0;
   #isEnded = false;
@@ -70,6 +75,7 @@ export class RtmpServerConnection {
     this.#onClosed = options.onClosed;
     this.remoteAddress = socket.remoteAddress ?? '';
     this.remotePort = socket.remotePort ?? 0;
+    this.isSecure = socket instanceof TLSSocket;
     this.#session = createServerSession({
       limits: limits.session,
       fourCcList,
@@ -80,12 +86,13 @@ export class RtmpServerConnection {
         onMedia: (message) => this.#onMedia(message),
         onPublishEnd: (reason) => this.#handler.onPublishEnd?.(reason),
         onPlayEnd: () => this.#handler.onPlayEnd?.(),
+        onPong: (value) => this.#roundTrip?.answered(value),
       },
     });
     this.#handler = options.onSession(this);
     socket.on('data', (bytes: Buffer) => this.#onData(bytes));
     socket.on('end', () => this.#end('PEER_CLOSED'));
-    socket.on('error', () => this.#end('CONNECTION_LOST'));
+    socket.on('error', (error) => this.#end(isTlsError(error) ? 'TLS_FAILED' : 'CONNECTION_LOST'));
     socket.on('close', () => this.#end('CONNECTION_LOST'));
     this.#armDeadline();
   }
@@ -97,6 +104,11 @@ export class RtmpServerConnection {
   /** Chunk size of this player, for `encodeMessage` when many players get the same bytes. */
   get chunkBytes(): number {
     return this.#session.chunkBytes;
+  }
+
+  /** Time to the publisher and back; undefined for one that has not answered a ping. */
+  get rttMs(): number | undefined {
+    return this.#roundTrip?.ms;
   }
 
   /** Bytes waiting in the socket; the owner bounds them for players. */
@@ -168,7 +180,17 @@ export class RtmpServerConnection {
     this.#stageAtMs = performance.now();
     // A player gets many messages in one write: Nagle costs it nothing, and half-empty packets cost much.
     if (stage === 'playing') this.#socket.setNoDelay(false);
+    this.#measureRoundTrip();
     this.#armDeadline();
+  }
+
+  /** Of publishers, as long as they are: what players see of the way to them is their backlog. */
+  #measureRoundTrip(): void {
+    this.#roundTrip?.[Symbol.dispose]();
+    this.#roundTrip = undefined;
+    if (this.#stage !== 'publishing') return;
+    const ping = (value: number): void => this.#session.ping(value);
+    this.#roundTrip = new RoundTrip({ intervalMs: this.#limits.pingMs, ping });
   }
 
   #mayPlayerSend(bytes: number): boolean {
@@ -305,6 +327,7 @@ export class RtmpServerConnection {
     this.#isEnded = true;
     clearTimeout(this.#deadline);
     this.#decision?.abort();
+    this.#roundTrip?.[Symbol.dispose]();
     this.#session.close();
     this.#account(0);
     this.#closeSocket(reason);
@@ -325,4 +348,8 @@ export class RtmpServerConnection {
     linger.unref();
     this.#socket.once('close', () => clearTimeout(linger));
   }
+}
+
+function isTlsError({ code = '' }: NodeJS.ErrnoException): boolean {
+  return code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS');
 }

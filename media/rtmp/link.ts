@@ -22,6 +22,8 @@ export class RtmpLink {
   readonly #reader: ChunkReader;
   readonly #writer = new ChunkWriter();
   readonly #write: (bytes: Buffer) => void;
+  /** Called with the value of a ping that the peer answers. */
+  onPong: ((value: number) => void) | undefined;
   #receivedBytes = 0;
   #acknowledgedBytes = 0;
   #ackWindowBytes = ACK_WINDOW_BYTES;
@@ -87,10 +89,11 @@ export class RtmpLink {
 
   #answerUserControl(payload: Buffer): void {
     if (payload.length < 2) throw new MediaError('RTMP_MESSAGE_INVALID', 'User Control');
-    const isPing = payload.readUInt16BE(0) === userControlEvent.pingRequest;
-    if (isPing && payload.length >= PING_BYTES) {
-      this.send(userControlMessage('pingResponse', payload.readUInt32BE(2)));
-    }
+    if (payload.length < PING_BYTES) return;
+    const event = payload.readUInt16BE(0);
+    const value = payload.readUInt32BE(2);
+    if (event === userControlEvent.pingRequest) this.send(userControlMessage('pingResponse', value));
+    else if (event === userControlEvent.pingResponse) this.onPong?.(value);
   }
 }
 

@@ -23,6 +23,7 @@ function open(limits: Partial<RtmpLimits> = {}) {
   const plays: PlayRequest[] = [];
   const media: MediaMessage[] = [];
   const ends: string[] = [];
+  const pongs: number[] = [];
   const session = createServerSession({
     limits: { ...rtmpLimits, ...limits },
     fourCcList: ['avc1', 'hvc1'],
@@ -33,6 +34,7 @@ function open(limits: Partial<RtmpLimits> = {}) {
       onMedia: (message) => media.push(message),
       onPublishEnd: (reason) => ends.push(reason),
       onPlayEnd: () => ends.push('play'),
+      onPong: (value) => pongs.push(value),
     },
   });
   const answers = (): RtmpMessage[] => {
@@ -43,7 +45,7 @@ function open(limits: Partial<RtmpLimits> = {}) {
     return messages;
   };
   const commands = (): RtmpCommand[] => answers().filter(isCommand).map(decodeCommand);
-  return { session, written, publishes, plays, media, ends, answers, commands };
+  return { session, written, publishes, plays, media, ends, pongs, answers, commands };
 }
 
 const hello = Buffer.concat([createClientHello(randomBytes), Buffer.alloc(HANDSHAKE_BYTES)]);
@@ -370,5 +372,18 @@ describe('acknowledgements and pings', () => {
     peer.session.push(send({ ...windowAckSizeMessage(1), typeId: messageType.userControl, payload }));
     const pong = peer.answers().find((message) => message.typeId === messageType.userControl);
     expect(pong?.payload.toString('hex')).toBe('0007fffffffe');
+  });
+
+  test('a ping of ours is told when it is answered, and a short answer is none', () => {
+    const peer = open();
+    peer.session.push(Buffer.concat([hello, send(connect())]));
+    peer.session.ping(0xfffffffe);
+    const ping = peer.answers().findLast((message) => message.typeId === messageType.userControl);
+    expect(ping?.payload.toString('hex')).toBe('0006fffffffe');
+    for (const hex of ['0007fffffffe', '0007ff', '0003fffffffe']) {
+      const payload = Buffer.from(hex, 'hex');
+      peer.session.push(send({ ...windowAckSizeMessage(1), typeId: messageType.userControl, payload }));
+    }
+    expect(peer.pongs).toEqual([0xfffffffe]);
   });
 });

@@ -39,6 +39,8 @@ export interface ServerSessionHandler {
   onMedia(message: MediaMessage): void;
   onPublishEnd(reason: PublishEndReason): void;
   onPlayEnd?(): void;
+  /** The peer has answered `ping`. */
+  onPong?(value: number): void;
 }
 
 export interface ServerSessionOptions {
@@ -99,6 +101,7 @@ export class ServerSession {
     this.#fourCcList = options.fourCcList ?? [];
     this.#handshake = new ServerHandshake(options.random ?? randomBytes);
     this.#link = new RtmpLink(this.#limits, (bytes) => this.#handler.onWrite(bytes));
+    this.#link.onPong = (value) => this.#handler.onPong?.(value);
   }
 
   get stage(): ServerSessionStage {
@@ -168,6 +171,11 @@ export class ServerSession {
   /** Says no to `onPlay`, or ends it with an error; closes the session. */
   refusePlay(code = 'NetStream.Play.StreamNotFound', description = 'Refused'): void {
     this.#refuse('play', code, description);
+  }
+
+  /** Sends a ping request with an unsigned 32-bit value, which comes back in `onPong`; many encoders never answer. */
+  ping(value: number): void {
+    if (!this.#isClosed) this.#link.send(userControlMessage('pingRequest', value));
   }
 
   /** Tells a player that the stream has ended. */

@@ -73,6 +73,11 @@ export const edgeErrors = {
   VARIANT_INVALID: entry(400, invalidArgument, 'only is audio; container is fmp4 or ts'),
   AUDIO_MISSING: entry(406, failedPrecondition, 'the stream has no sound'),
   RANGE_INVALID: entry(416, outOfRange, 'the file has no such bytes'),
+  HOOK_DENIED: entry(403, permissionDenied, 'a hook of this installation denies it'),
+  HOOK_FAILED: entry(503, unavailable, 'a hook that decides gave no decision'),
+  ADDRESS_DENIED: entry(403, permissionDenied, 'this address is not allowed here'),
+  TOO_MANY_PUBLISHERS: entry(503, resourceExhausted, 'this edge takes no more publishers, or none of this address'),
+  STREAM_FULL: entry(503, resourceExhausted, 'the stream has as many viewers as it may'),
 } as const;
 
 export const protocolErrors = { ...commonErrors, ...accountErrors, ...roomErrors, ...edgeErrors } as const;

@@ -60,7 +60,7 @@ export function readWatch(page: Page): Promise<Watch> {
 /** Reads the frame number that ffmpeg drew into the picture that the page shows now. */
 export function readFrameNumber(page: Page): Promise<number> {
   return page.evaluate((bits) => {
-    const video = document.querySelector('video')!;
+    const video = document.querySelector<HTMLVideoElement>('video.front')!;
     const canvas = document.createElement('canvas');
     canvas.width = video.videoWidth;
     canvas.height = video.videoHeight;

@@ -2,6 +2,13 @@ import { buildBundle, buildWeb } from '../../cli/tasks/build.ts';
 
 /** Scenarios run what users run: the bundle and the built pages of the present sources. */
 export default async function setup(): Promise<void> {
-  await buildWeb();
+  // Under the NODE_ENV of a test run React would come in its development form.
+  const { NODE_ENV: before } = process.env;
+  process.env['NODE_ENV'] = 'production';
+  try {
+    await buildWeb();
+  } finally {
+    process.env['NODE_ENV'] = before;
+  }
   await buildBundle();
 }

@@ -9,6 +9,8 @@ export interface PublishOptions {
   readonly height?: number;
   readonly framesPerSecond?: number;
   readonly seconds?: number;
+  /** Says so to ffmpeg's RTMP protocol (`-rtmp_live live`), as its documentation advises for live servers. */
+  readonly live?: boolean;
   /** Colour of the left upper quarter, to tell publishers apart. */
   readonly colour?: string;
 }
@@ -66,6 +68,7 @@ function publishArguments(options: PublishOptions): string[] {
       `-c:v libx264 -preset ultrafast -tune zerolatency -pix_fmt yuv420p -g ${framesPerSecond} -b:v 800k`,
     ),
     ...words('-c:a aac -b:a 96k -ar 48000 -ac 2'),
+    ...(options.live ? words('-rtmp_live live') : []),
     ...words(`-f flv ${options.rtmpUrl}/${options.streamKey}`),
   ];
 }

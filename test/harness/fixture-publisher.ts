@@ -1,9 +1,9 @@
 import type { FlvTag } from '@gala/media/flv';
 import type { RtmpStatus } from '@gala/media/rtmp';
 import { connectRtmp, type RtmpClient } from '@gala/media-io/rtmp';
-import { FixtureMedia } from './fixture-media.ts';
+import { FixtureMedia, type FixtureOptions } from './fixture-media.ts';
 
-export interface FixturePublisherOptions {
+export interface FixturePublisherOptions extends FixtureOptions {
   readonly rtmpUrl: string;
   readonly streamKey: string;
 }
@@ -16,14 +16,14 @@ export class FixturePublisher implements AsyncDisposable {
   readonly #client: RtmpClient;
   readonly #media: FixtureMedia;
 
-  private constructor(client: RtmpClient, statuses: RtmpStatus[]) {
+  private constructor(client: RtmpClient, statuses: RtmpStatus[], options: FixtureOptions) {
     this.#client = client;
     this.statuses = statuses;
-    this.#media = new FixtureMedia((tag) => this.#send(tag));
+    this.#media = new FixtureMedia((tag) => this.#send(tag), options);
   }
 
   /** Resolves when the publish was accepted; rejects with `RTMP_REFUSED` and the status code as detail. */
-  static async start({ rtmpUrl, streamKey }: FixturePublisherOptions): Promise<FixturePublisher> {
+  static async start({ rtmpUrl, streamKey, ...options }: FixturePublisherOptions): Promise<FixturePublisher> {
     const statuses: RtmpStatus[] = [];
     let publisher: FixturePublisher | undefined;
     const client = await connectRtmp(rtmpUrl, {
@@ -32,7 +32,7 @@ export class FixturePublisher implements AsyncDisposable {
       onClose: () => publisher?.end(),
     });
     await client.publish();
-    publisher = new FixturePublisher(client, statuses);
+    publisher = new FixturePublisher(client, statuses, options);
     return publisher;
   }
 

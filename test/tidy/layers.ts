@@ -17,8 +17,8 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 };
 /** What may come to a browser, and by which way. */
 const BROWSER = ['web', 'sdk', 'protocol', 'lib'];
-/** Who starts processes besides the command line: the fence of native codecs and the launcher of PostgreSQL. */
-const STARTS_PROCESSES = /^(cli|media-io\/av|lib\/sql)\//;
+/** Who starts processes besides the command line: the launcher of PostgreSQL. */
+const STARTS_PROCESSES = /^(cli|lib\/sql)\//;
 
 const production = (sources: readonly Source[]): Source[] => sources.filter(({ path }) => !isTest(path));
 

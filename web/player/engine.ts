@@ -1,8 +1,16 @@
 import { feedLoader } from './feed-loader.ts';
 import type { StreamFeed } from './feed.ts';
-import { latencyProfiles, type Latency } from './latency.ts';
+import { latencyProfiles } from './latency.ts';
+import { parseMove } from './move.ts';
 import { mpegts, type MpegtsPlayer } from './mpegts.ts';
 import { Pacer } from './pacer.ts';
+import {
+  onFirstPicture,
+  playWhenReady,
+  type EngineEnd,
+  type EngineOptions,
+  type PlayEngine,
+} from './play-engine.ts';
 
 /** The edge sends something at least once a second, also while a room is held. */
 const silenceMsMax = 8_000;
@@ -12,20 +20,13 @@ const firstFrameMsMax = 10_000;
 const backwardSecondsMax = 30;
 const backwardSecondsMin = 10;
 
-export type EngineEnd = 'network-lost' | 'media-broken' | 'browser-unable' | 'parked';
-
-export interface EngineOptions {
-  readonly video: HTMLVideoElement;
+export interface FlvEngineOptions extends EngineOptions {
   readonly feed: StreamFeed;
-  readonly latency: Latency;
-  readonly onFrame: () => void;
-  /** At most once; the engine has to be disposed of then. */
-  readonly onEnd: (end: EngineEnd) => void;
 }
 
 /** One connection played into one video element: demuxing and Media Source by mpegts.js, pace by us. */
-export class Engine {
-  readonly #options: EngineOptions;
+export class Engine implements PlayEngine {
+  readonly #options: FlvEngineOptions;
   readonly #player: MpegtsPlayer;
   readonly #pacer: Pacer;
   readonly #watch: ReturnType<typeof setInterval>;
@@ -34,8 +35,9 @@ export class Engine {
   #blindMs = 0;
   #framed = false;
   #ended = false;
+  #disposed = false;
 
-  constructor(options: EngineOptions) {
+  constructor(options: FlvEngineOptions) {
     this.#options = options;
     this.#player = createPlayer(options.feed);
     this.#pacer = new Pacer({
@@ -47,6 +49,10 @@ export class Engine {
       this.#end(nameError(kind, detail)),
     );
     this.#player.on(mpegts.Events.LOADING_COMPLETE, () => this.#end('network-lost'));
+    this.#player.on(mpegts.Events.SCRIPTDATA_ARRIVED, (script: unknown) => {
+      const move = parseMove(script);
+      if (move && !this.#ended) options.onMove?.(move);
+    });
     this.#watch = setInterval(() => this.#check(), watchMs);
     this.#start();
   }
@@ -58,6 +64,7 @@ export class Engine {
   /** Leaves the last picture only as long as nothing else is loaded into the element. */
   dispose(): void {
     this.#ended = true;
+    this.#disposed = true;
     clearInterval(this.#watch);
     this.#listeners.abort();
     this.#pacer.dispose();
@@ -68,37 +75,27 @@ export class Engine {
     const { video } = this.#options;
     this.#player.attachMediaElement(video);
     this.#player.load();
-    onFirstFrame(video, () => {
+    const { signal } = this.#listeners;
+    onFirstPicture(video, signal, () => {
       if (this.#ended || this.#framed) return;
       this.#framed = true;
       this.#options.onFrame();
     });
-    // Not before there is something to play: an early play() counts as a stall ("waiting") of the picture.
-    video.addEventListener('canplay', () => this.#play(), { once: true, signal: this.#listeners.signal });
-  }
-
-  /** A browser that refuses sound without a gesture gets the picture muted. */
-  #play(): void {
-    const { video } = this.#options;
-    video.play().catch(() => {
-      if (this.#ended) return;
-      video.muted = true;
-      video.play().catch(() => undefined);
-    });
+    playWhenReady(video, signal);
   }
 
   #check(): void {
     const now = performance.now();
     if (now - this.#options.feed.lastDataMs > silenceMsMax) this.#end('network-lost');
     if (!this.#framed && !document.hidden) this.#blindMs += watchMs;
-    if (!this.#framed && this.#blindMs > firstFrameMsMax) this.#end('media-broken');
+    if (!this.#framed && this.#blindMs > firstFrameMsMax) this.#end('pictureless');
   }
 
   #end(end: EngineEnd): void {
     if (this.#ended) return;
     this.#ended = true;
     // mpegts.js is still inside its own callback here; its owner may destroy it only afterwards.
-    queueMicrotask(() => this.#options.onEnd(end));
+    queueMicrotask(() => this.#disposed || this.#options.onEnd(end));
   }
 }
 
@@ -130,9 +127,4 @@ function createPlayer(feed: StreamFeed): MpegtsPlayer {
 function nameError(kind: string, detail: string): EngineEnd {
   if (kind === mpegts.ErrorTypes.NETWORK_ERROR) return 'network-lost';
   return detail === mpegts.ErrorDetails.MEDIA_CODEC_UNSUPPORTED ? 'browser-unable' : 'media-broken';
-}
-
-function onFirstFrame(video: HTMLVideoElement, run: () => void): void {
-  if ('requestVideoFrameCallback' in video) video.requestVideoFrameCallback(run);
-  else (video as HTMLVideoElement).addEventListener('playing', run, { once: true });
 }

@@ -1,5 +1,5 @@
 import { FlvSpan } from './flv-span.ts';
-import type { Protocol } from './support.ts';
+import type { FlvProtocol } from './support.ts';
 
 /** What ends a feed; `code` is the error code of the edge where the protocol lets us see it. */
 export class FeedError extends Error {
@@ -17,7 +17,7 @@ export interface FeedSink {
 }
 
 export interface FeedOptions {
-  readonly protocol: Protocol;
+  readonly protocol: FlvProtocol;
   readonly url: string;
   /** Media to gather before the first byte is handed on. */
   readonly startSeconds: number;
@@ -34,7 +34,7 @@ const openMsMax = 6_000;
  * playback starts with a cushion instead of stalling after its first frame, and hands it on in one piece.
  */
 export class StreamFeed {
-  readonly protocol: Protocol;
+  readonly protocol: FlvProtocol;
   /** Resolves with the first bytes; rejects with a FeedError. */
   readonly opened: Promise<void>;
   /** `performance.now()` of the last bytes. */

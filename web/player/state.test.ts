@@ -28,9 +28,10 @@ const host = {
   sessionCount: 1,
 } as const;
 const answer: EnterAnswer = { room, host, play: [] };
+const frame = { type: 'frame', front: 0, way: 'ws-flv' } as const;
 const run = (events: readonly PlayerEvent[], from: PlayerState = initialState): PlayerState =>
   events.reduce(reducePlayer, from);
-const watching = run([{ type: 'connect' }, { type: 'entered', answer }, { type: 'frame' }]);
+const watching = run([{ type: 'connect' }, { type: 'entered', answer }, frame]);
 
 test('enter, then the first frame: playing', () => {
   expect(run([{ type: 'connect' }, { type: 'entered', answer }])).toMatchObject({
@@ -48,13 +49,13 @@ test('a held room says so, and plays again when the host is back', () => {
 
 test('who enters a held room sees it held with the first frame', () => {
   const held = { ...answer, room: { ...room, state: 'hold' as const } };
-  expect(run([{ type: 'connect' }, { type: 'entered', answer: held }, { type: 'frame' }]).phase).toBe('held');
+  expect(run([{ type: 'connect' }, { type: 'entered', answer: held }, frame]).phase).toBe('held');
 });
 
 test('a lost connection keeps its picture and its cause until a frame comes', () => {
   const lost = run([{ type: 'closed', cause: 'network-lost' }, { type: 'connect' }], watching);
   expect(lost).toMatchObject({ phase: 'reconnecting', cause: 'network-lost', pictured: true, attempt: 1 });
-  expect(run([{ type: 'frame' }], lost)).toMatchObject({ phase: 'playing', cause: undefined, attempt: 0 });
+  expect(run([frame], lost)).toMatchObject({ phase: 'playing', cause: undefined, attempt: 0 });
 });
 
 test('the state of the room changes nothing while there is no picture', () => {
@@ -70,9 +71,7 @@ test('the end of the room ends the picture, and stays the thing to read while th
   expect(ended).toMatchObject({ phase: 'ended', cause: 'room-ended', pictured: false });
   const waiting = run([{ type: 'connect' }, { type: 'closed', cause: 'not-on-air' }], ended);
   expect(waiting).toMatchObject({ phase: 'ended', cause: 'room-ended' });
-  expect(run([{ type: 'connect' }, { type: 'entered', answer }, { type: 'frame' }], waiting).phase).toBe(
-    'playing',
-  );
+  expect(run([{ type: 'connect' }, { type: 'entered', answer }, frame], waiting).phase).toBe('playing');
 });
 
 test('every cause has a phase of its own kind', () => {
@@ -89,6 +88,7 @@ test('every cause has a phase of its own kind', () => {
     'server-trouble': 'reconnecting',
     'media-broken': 'reconnecting',
     'browser-unable': 'failed',
+    'codec-missing': 'failed',
   });
 });
 
@@ -97,4 +97,31 @@ test('failed and ended are final, everything else is tried again', () => {
     const { phase } = run([{ type: 'closed', cause }]);
     expect(isFinal(cause)).toBe(phase === 'failed' || phase === 'ended');
   }
+});
+
+test('the ways that failed are shown with the one that is tried, until there is a picture', () => {
+  const failures = [{ protocol: 'ws-flv', cause: 'unreachable' }] as const;
+  const trying = run([{ type: 'connect' }, { type: 'ways', trying: 'http-flv', failures }]);
+  expect(trying).toMatchObject({ phase: 'connecting', trying: 'http-flv', failures });
+  const playing = run([{ ...frame, way: 'http-flv' }], trying);
+  expect(playing).toMatchObject({ phase: 'playing', way: 'http-flv', trying: undefined, failures });
+  expect(run([{ type: 'ways', trying: 'ws-flv', failures: [] }]).trying).toBeUndefined();
+});
+
+test('a change leaves the picture alone until the new one is in front', () => {
+  const changing = run([{ type: 'change', change: 'pending' }], watching);
+  expect(changing).toMatchObject({ phase: 'playing', front: 0, change: 'pending' });
+  expect(run([{ ...frame, front: 1 }], changing)).toMatchObject({
+    phase: 'playing',
+    front: 1,
+    change: 'none',
+  });
+  expect(run([{ type: 'change', change: 'failed' }], changing)).toMatchObject({ phase: 'playing', front: 0 });
+});
+
+test('codecs that are missing come with their cause and go with the next one', () => {
+  const missing = [{ name: 'HEVC', kind: 'video' }] as const;
+  const lacking = run([{ type: 'closed', cause: 'codec-missing', missing }]);
+  expect(lacking).toMatchObject({ phase: 'failed', missing });
+  expect(run([{ type: 'closed', cause: 'network-lost' }], lacking).missing).toEqual([]);
 });

@@ -1,4 +1,8 @@
 import type { EnterAnswer, Host, Room } from '@gala/protocol/rest';
+import type { MissingCodec } from './codecs.ts';
+import type { WayFailure } from './fall-back.ts';
+import type { DeckIndex } from './stage.ts';
+import { renditionsOf, type Protocol } from './support.ts';
 
 /** Why there is no picture; each has its own words and its own next step. */
 export const failureCauses = [
@@ -13,6 +17,7 @@ export const failureCauses = [
   'server-trouble',
   'media-broken',
   'browser-unable',
+  'codec-missing',
 ] as const;
 export type FailureCause = (typeof failureCauses)[number];
 
@@ -38,14 +43,37 @@ export interface PlayerState {
   readonly framed: boolean;
   /** Some picture is on the screen: of this connection, or the last one of the one before. */
   readonly pictured: boolean;
+  /** The video element that shows it. */
+  readonly front: DeckIndex;
+  /** The way of the picture. */
+  readonly way: Protocol | undefined;
+  /** The way that is being tried because others have failed. */
+  readonly trying: Protocol | undefined;
+  readonly failures: readonly WayFailure[];
+  /** Of the cause `codec-missing`. */
+  readonly missing: readonly MissingCodec[];
+  /** Renditions to choose from beside the source. */
+  readonly renditions: readonly string[];
+  /** The viewer has chosen something else to watch while the picture goes on. */
+  readonly change: 'none' | 'pending' | 'failed';
 }
 
 export type PlayerEvent =
   | { readonly type: 'connect' }
   | { readonly type: 'entered'; readonly answer: EnterAnswer }
-  | { readonly type: 'frame' }
+  | {
+      readonly type: 'ways';
+      readonly trying: Protocol | undefined;
+      readonly failures: readonly WayFailure[];
+    }
+  | { readonly type: 'frame'; readonly front: DeckIndex; readonly way: Protocol }
   | { readonly type: 'room'; readonly room: Room }
-  | { readonly type: 'closed'; readonly cause: FailureCause };
+  | { readonly type: 'change'; readonly change: PlayerState['change'] }
+  | {
+      readonly type: 'closed';
+      readonly cause: FailureCause;
+      readonly missing?: readonly MissingCodec[];
+    };
 
 export const initialState: PlayerState = {
   phase: 'connecting',
@@ -55,6 +83,13 @@ export const initialState: PlayerState = {
   host: undefined,
   framed: false,
   pictured: false,
+  front: 0,
+  way: undefined,
+  trying: undefined,
+  failures: [],
+  missing: [],
+  renditions: [],
+  change: 'none',
 };
 
 /** Causes that no further try of this page can change. */
@@ -64,6 +99,7 @@ const finalCauses: ReadonlySet<FailureCause> = new Set([
   'room-private',
   'room-ended',
   'browser-unable',
+  'codec-missing',
 ]);
 
 export function isFinal(cause: FailureCause): boolean {
@@ -76,21 +112,41 @@ export function reducePlayer(state: PlayerState, event: PlayerEvent): PlayerStat
     case 'connect':
       return { ...state, attempt: state.attempt + 1, framed: false, phase: phaseOfTry(state) };
     case 'entered':
-      return { ...state, room: event.answer.room, host: event.answer.host };
-    case 'frame':
+      return enter(state, event.answer);
+    case 'ways':
       return {
         ...state,
-        attempt: 0,
-        cause: undefined,
-        framed: true,
-        pictured: true,
-        phase: phaseOfPicture(state.room),
+        trying: event.failures.length > 0 ? event.trying : undefined,
+        failures: event.failures,
       };
+    case 'frame':
+      return takePicture(state, event.front, event.way);
     case 'room':
       return takeRoom({ ...state, room: event.room });
+    case 'change':
+      return { ...state, change: event.change };
     default:
-      return close(state, causeToShow(state, event.cause));
+      return close({ ...state, missing: event.missing ?? [] }, causeToShow(state, event.cause));
   }
+}
+
+function enter(state: PlayerState, { room, host, play }: EnterAnswer): PlayerState {
+  return { ...state, room, host, renditions: renditionsOf(play) };
+}
+
+function takePicture(state: PlayerState, front: DeckIndex, way: Protocol): PlayerState {
+  return {
+    ...state,
+    attempt: 0,
+    cause: undefined,
+    framed: true,
+    pictured: true,
+    front,
+    way,
+    trying: undefined,
+    change: 'none',
+    phase: phaseOfPicture(state.room),
+  };
 }
 
 /** Who saw the end of a broadcast goes on reading that it has ended while the page waits for the next. */
@@ -100,7 +156,8 @@ function causeToShow(state: PlayerState, cause: FailureCause): FailureCause {
 
 function close(state: PlayerState, cause: FailureCause): PlayerState {
   const phase = phaseOfCause(cause);
-  return { ...state, cause, framed: false, pictured: state.pictured && phase === 'reconnecting', phase };
+  const pictured = state.pictured && phase === 'reconnecting';
+  return { ...state, cause, framed: false, pictured, change: 'none', phase };
 }
 
 /** A retry keeps saying why it is needed; a first try has nothing to explain. */

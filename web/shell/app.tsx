@@ -1,6 +1,5 @@
 import { lazy, Suspense } from 'react';
 import { Notice } from '../design/notice.tsx';
-import { HomePage } from '../viewer/home-page.tsx';
 import { Header } from './header.tsx';
 import { Link } from './link.tsx';
 import { useAddress } from './navigation.ts';
@@ -8,7 +7,9 @@ import { hrefOf, parseRoute, pathBelowBase, type Route } from './route.ts';
 import { useTitle } from './title.ts';
 import { useWords } from './words.tsx';
 
+const HomePage = lazy(() => import('../viewer/home-page.tsx'));
 const RoomPage = lazy(() => import('../viewer/room-page.tsx'));
+const ConsolePage = lazy(() => import('../console/console-page.tsx'));
 const HostPage = lazy(() => import('../studio/host-page.tsx'));
 
 export function App() {
@@ -40,6 +41,8 @@ function Page({ route }: { readonly route: Route }) {
       return <HomePage />;
     case 'host':
       return <HostPage />;
+    case 'console':
+      return <ConsolePage roomId={route.roomId} />;
     case 'room':
       return <RoomPage key={route.roomRef} roomRef={route.roomRef} preference={route.preference} />;
     default:

@@ -5,6 +5,7 @@ import '../design/parts.css';
 import '../design/viewer.css';
 import '../design/player.css';
 import '../design/studio.css';
+import '../design/console.css';
 import { App } from './app.tsx';
 import { ErrorBoundary } from './error-boundary.tsx';
 import { WordsProvider, type Spoken } from './words.tsx';

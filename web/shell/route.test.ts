@@ -7,6 +7,9 @@ test.each([
   ['/host/', { page: 'host' }],
   ['/room/4294967299', { page: 'room', roomRef: '4294967299' }],
   ['/@night-bus', { page: 'room', roomRef: '@night-bus' }],
+  ['/console', { page: 'console', roomId: undefined }],
+  ['/console/1048577', { page: 'console', roomId: 1048577 }],
+  ['/console/x', { page: 'unknown' }],
   ['/room/0', { page: 'unknown' }],
   ['/room/7/more', { page: 'unknown' }],
   ['/@a', { page: 'unknown' }],
@@ -15,11 +18,11 @@ test.each([
   expect(parseRoute(path, '')).toMatchObject(route);
 });
 
-test('the query of a room page chooses latency and protocol', () => {
-  expect(parseRoute('/room/7', '?protocol=http-flv&latency=realtime')).toMatchObject({
-    preference: { protocol: 'http-flv', latency: 'realtime' },
+test('the query of a room page chooses latency, protocol and quality', () => {
+  expect(parseRoute('/room/7', '?protocol=ll-hls&latency=realtime&quality=540p')).toMatchObject({
+    preference: { protocol: 'll-hls', latency: 'realtime', quality: '540p' },
   });
-  expect(parseRoute('/room/7', '?protocol=x&latency=y')).toMatchObject({
-    preference: { protocol: undefined, latency: 'low' },
+  expect(parseRoute('/room/7', '?protocol=x&latency=y&quality=%3Cb%3E')).toMatchObject({
+    preference: { protocol: undefined, latency: 'low', quality: undefined },
   });
 });

@@ -1,12 +1,14 @@
 import { parseLatency } from '../player/latency.ts';
-import { parseProtocol, type PlayPreference } from '../player/support.ts';
+import { parseProtocol, parseQuality, type PlayPreference } from '../player/support.ts';
 
 export type Route =
   | { readonly page: 'home' }
   | { readonly page: 'host' }
+  | { readonly page: 'console'; readonly roomId: number | undefined }
   | { readonly page: 'room'; readonly roomRef: string; readonly preference: PlayPreference }
   | { readonly page: 'unknown' };
 
+const consolePath = /^\/console(?:\/([1-9][0-9]{0,15}))?$/;
 const roomPath = /^\/room\/([1-9][0-9]{0,15})$/;
 const hostNamePath = /^\/(@[A-Za-z0-9][A-Za-z0-9._-]{2,31})$/;
 
@@ -15,11 +17,19 @@ export function parseRoute(path: string, search: string): Route {
   const trimmed = path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
   if (trimmed === '/') return { page: 'home' };
   if (trimmed === '/host') return { page: 'host' };
+  const onConsole = consolePath.exec(trimmed);
+  if (onConsole) {
+    return { page: 'console', roomId: onConsole[1] === undefined ? undefined : Number(onConsole[1]) };
+  }
   const roomRef = roomPath.exec(trimmed)?.[1] ?? hostNamePath.exec(trimmed)?.[1];
   if (roomRef === undefined) return { page: 'unknown' };
   const query = new URLSearchParams(search);
-  const latency = parseLatency(query.get('latency'));
-  return { page: 'room', roomRef, preference: { latency, protocol: parseProtocol(query.get('protocol')) } };
+  const preference = {
+    latency: parseLatency(query.get('latency')),
+    protocol: parseProtocol(query.get('protocol')),
+    quality: parseQuality(query.get('quality')),
+  };
+  return { page: 'room', roomRef, preference };
 }
 
 const basePath = (): string => new URL('.', document.baseURI).pathname;

@@ -11,7 +11,7 @@ import {
 } from '../words/index.ts';
 import { keepLanguage } from './language.ts';
 
-interface Speech {
+export interface Speech {
   readonly language: Language;
   readonly t: (word: Word, values?: Values) => string;
   /** What a failed call means to the reader. */

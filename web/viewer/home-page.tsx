@@ -13,7 +13,7 @@ import { RoomCard } from './room-card.tsx';
 
 const refreshMs = 2_000;
 
-export function HomePage() {
+export default function HomePage() {
   const { t } = useWords();
   useTitle('');
   const [pages, setPages] = useState(1);

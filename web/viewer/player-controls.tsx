@@ -1,6 +1,6 @@
 import { useEffect, useState, type RefObject } from 'react';
 import { Icon, type IconName } from '../design/icon.tsx';
-import type { PlayerPhase } from '../player/state.ts';
+import type { PlayerState } from '../player/state.ts';
 import type { PlayPreference } from '../player/support.ts';
 import { useWords } from '../shell/words.tsx';
 import { PlayerMenu } from './player-menu.tsx';
@@ -8,16 +8,17 @@ import { useSound } from './sound.ts';
 
 interface PlayerControlsProps {
   readonly root: RefObject<HTMLDivElement | null>;
-  readonly video: RefObject<HTMLVideoElement | null>;
-  readonly phase: PlayerPhase;
+  /** The one in front. */
+  readonly video: HTMLVideoElement | null;
+  readonly state: PlayerState;
   readonly preference: PlayPreference;
 }
 
-export function PlayerControls({ root, video, phase, preference }: PlayerControlsProps) {
+export function PlayerControls({ root, video, state, preference }: PlayerControlsProps) {
   const { t } = useWords();
   const sound = useSound(video);
   const paused = usePaused(video);
-  const shown = phase === 'playing' || phase === 'held';
+  const shown = state.phase === 'playing' || state.phase === 'held';
   return (
     <>
       {shown && sound.muted && (
@@ -30,7 +31,7 @@ export function PlayerControls({ root, video, phase, preference }: PlayerControl
         <ControlButton
           icon={paused ? 'play' : 'pause'}
           label={paused ? t('player.play') : t('player.pause')}
-          onPress={() => togglePlay(video.current)}
+          onPress={() => togglePlay(video)}
         />
         <ControlButton
           icon={sound.muted ? 'soundOff' : 'soundOn'}
@@ -48,7 +49,7 @@ export function PlayerControls({ root, video, phase, preference }: PlayerControl
           aria-label={t('player.volume')}
         />
         <span className="controls-space" />
-        <PlayerMenu preference={preference} />
+        <PlayerMenu preference={preference} state={state} />
         <PictureButton video={video} />
         <FullscreenButton root={root} video={video} />
       </div>
@@ -76,7 +77,7 @@ function PictureButton({ video }: Pick<PlayerControlsProps, 'video'>) {
   const toggle = (): void => {
     const change = document.pictureInPictureElement
       ? document.exitPictureInPicture()
-      : video.current?.requestPictureInPicture();
+      : video?.requestPictureInPicture();
     change?.catch(() => undefined);
   };
   return <ControlButton icon="pip" label={t('player.pip')} onPress={toggle} />;
@@ -98,7 +99,7 @@ function FullscreenButton({ root, video }: Pick<PlayerControlsProps, 'root' | 'v
   const toggle = (): void => {
     if (document.fullscreenElement) document.exitFullscreen().catch(() => undefined);
     else if (document.fullscreenEnabled) root.current?.requestFullscreen().catch(() => undefined);
-    else showNative(video.current);
+    else showNative(video);
   };
   return (
     <ControlButton
@@ -113,18 +114,18 @@ function showNative(video: AppleVideo | null): void {
   video?.webkitEnterFullscreen?.();
 }
 
-function usePaused(video: RefObject<HTMLVideoElement | null>): boolean {
+function usePaused(element: HTMLVideoElement | null): boolean {
   const [paused, setPaused] = useState(false);
   useEffect(() => {
-    const element = video.current;
     const update = (): void => setPaused(element?.paused === true && element.readyState > 0);
+    update();
     element?.addEventListener('play', update);
     element?.addEventListener('pause', update);
     return () => {
       element?.removeEventListener('play', update);
       element?.removeEventListener('pause', update);
     };
-  }, [video]);
+  }, [element]);
   return paused;
 }
 

@@ -1,15 +1,19 @@
 import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type RefObject } from 'react';
 import { Icon } from '../design/icon.tsx';
 import { latencies } from '../player/latency.ts';
-import { protocols, type PlayPreference } from '../player/support.ts';
+import type { PlayerState } from '../player/state.ts';
+import { protocolNames, protocols, soundOnly, type PlayPreference } from '../player/support.ts';
 import { go } from '../shell/navigation.ts';
 import { pathBelowBase } from '../shell/route.ts';
-import { useWords } from '../shell/words.tsx';
+import { useWords, type Speech } from '../shell/words.tsx';
 
-const protocolNames = { 'ws-flv': 'WebSocket-FLV', 'http-flv': 'HTTP-FLV' } as const;
+interface PlayerMenuProps {
+  readonly preference: PlayPreference;
+  readonly state: PlayerState;
+}
 
-/** Latency and connection. The choice is part of the address, so that it can be kept and passed on. */
-export function PlayerMenu({ preference }: { readonly preference: PlayPreference }) {
+/** Quality, latency and connection. The choice is part of the address, so that it can be kept and passed on. */
+export function PlayerMenu({ preference, state }: PlayerMenuProps) {
   const { t } = useWords();
   const [open, setOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
@@ -31,17 +35,25 @@ export function PlayerMenu({ preference }: { readonly preference: PlayPreference
         data-testid="player-menu"
       >
         <Icon name="settings" />
-        <span>{t(`player.latency.${preference.latency}`)}</span>
+        <span>{summary(t, preference)}</span>
       </button>
-      {open && <Choices preference={preference} />}
+      {open && <Choices preference={preference} state={state} />}
     </div>
   );
 }
 
-function Choices({ preference }: { readonly preference: PlayPreference }) {
+/** What the button says: a quality that was chosen matters more to most than the latency. */
+function summary(t: Speech['t'], { quality, latency }: PlayPreference): string {
+  if (quality === soundOnly) return t('player.quality.audio');
+  return quality ?? t(`player.latency.${latency}`);
+}
+
+function Choices({ preference, state }: PlayerMenuProps) {
   const { t } = useWords();
   return (
-    <div className="menu-panel">
+    <div className="menu-panel" data-testid="player-menu-panel">
+      <ChangeNote change={state.change} />
+      <QualityChoices preference={preference} state={state} />
       <fieldset>
         <legend>{t('player.latency')}</legend>
         {latencies.map((latency) => (
@@ -55,24 +67,74 @@ function Choices({ preference }: { readonly preference: PlayPreference }) {
           />
         ))}
       </fieldset>
-      <fieldset>
-        <legend>{t('player.protocol')}</legend>
-        {[undefined, ...protocols].map((protocol) => (
-          <Choice
-            key={protocol ?? 'auto'}
-            name="protocol"
-            value={protocol}
-            words={protocol ? protocolNames[protocol] : t('player.protocol.auto')}
-            checked={preference.protocol === protocol}
-          />
-        ))}
-      </fieldset>
+      <ProtocolChoices preference={preference} state={state} />
     </div>
   );
 }
 
+function ChangeNote({ change }: Pick<PlayerState, 'change'>) {
+  const { t } = useWords();
+  return (
+    <p className="menu-note" role="status">
+      {change !== 'none' && t(`player.change.${change}`)}
+    </p>
+  );
+}
+
+function QualityChoices({ preference, state }: PlayerMenuProps) {
+  const { t } = useWords();
+  const { quality } = preference;
+  const isListed = quality === soundOnly || state.renditions.includes(quality ?? '');
+  return (
+    <fieldset>
+      <legend>{t('player.quality')}</legend>
+      <Choice name="quality" value={undefined} words={t('player.quality.source')} checked={!isListed} />
+      {state.renditions.map((name) => (
+        <Choice key={name} name="quality" value={name} words={name} checked={quality === name} />
+      ))}
+      <Choice
+        name="quality"
+        value={soundOnly}
+        words={t('player.quality.audio')}
+        text={t('player.quality.audio.text')}
+        checked={quality === soundOnly}
+      />
+    </fieldset>
+  );
+}
+
+function ProtocolChoices({ preference, state }: PlayerMenuProps) {
+  const { t } = useWords();
+  const automatic = preference.protocol === undefined;
+  return (
+    <fieldset>
+      <legend>{t('player.protocol')}</legend>
+      <Choice
+        name="protocol"
+        value={undefined}
+        words={t('player.protocol.auto')}
+        {...(automatic && state.way && { text: t('player.protocol.now', { way: protocolNames[state.way] }) })}
+        checked={automatic}
+      />
+      {protocols.map((protocol) => {
+        const failure = state.failures.find((failed) => failed.protocol === protocol);
+        return (
+          <Choice
+            key={protocol}
+            name="protocol"
+            value={protocol}
+            words={protocolNames[protocol]}
+            {...(failure && { text: t(`player.way.${failure.cause}`) })}
+            checked={preference.protocol === protocol}
+          />
+        );
+      })}
+    </fieldset>
+  );
+}
+
 interface ChoiceProps {
-  readonly name: 'latency' | 'protocol';
+  readonly name: 'latency' | 'protocol' | 'quality';
   readonly value: string | undefined;
   readonly words: string;
   readonly text?: string;

@@ -1,38 +1,73 @@
 import type { ReactNode } from 'react';
 import { Icon } from '../design/icon.tsx';
 import type { FailureCause, PlayerState } from '../player/state.ts';
+import { protocolNames } from '../player/support.ts';
 import { Link } from '../shell/link.tsx';
 import { pathBelowBase } from '../shell/route.ts';
-import { useWords } from '../shell/words.tsx';
+import type { MissingCodec } from '../player/codecs.ts';
+import { useWords, type Speech } from '../shell/words.tsx';
 
 interface PlayerMessageProps {
   readonly state: PlayerState;
   readonly hostName: string;
+  readonly soundOnly: boolean;
   readonly onRetry: () => void;
 }
 
 /** What is going on when it is not simply playing: the cause in words, and the next step. */
-export function PlayerMessage({ state, hostName, onRetry }: PlayerMessageProps) {
+export function PlayerMessage(props: PlayerMessageProps) {
   return (
     <div role="status" className="player-status">
-      <Message state={state} hostName={hostName} onRetry={onRetry} />
+      <Message {...props} />
     </div>
   );
 }
 
-function Message({ state, hostName, onRetry }: PlayerMessageProps) {
+function Message({ state, hostName, soundOnly, onRetry }: PlayerMessageProps) {
   const { t } = useWords();
-  if (state.phase === 'playing') return null;
-  if (state.phase === 'connecting') return <Spinner label={t('player.connecting')} />;
+  if (state.phase === 'playing') {
+    return soundOnly ? <Words title={t('player.quality.audio')} text={hostName} light /> : null;
+  }
+  if (state.phase === 'connecting') {
+    return (
+      <div className="player-message">
+        <Spinner label={t('player.connecting')} />
+        <FailedWays state={state} />
+      </div>
+    );
+  }
   if (state.phase === 'held') {
     return <Words title={t('player.held.title')} text={t('player.held.text', { host: hostName })} light />;
   }
   const cause = state.cause ?? 'network-lost';
+  const codecs = codecWords(t, state.missing);
   return (
-    <Words title={t(`cause.${cause}.title`)} text={t(`cause.${cause}.text`)}>
+    <Words title={t(`cause.${cause}.title`, { codecs })} text={t(`cause.${cause}.text`)}>
+      {state.phase === 'reconnecting' && <FailedWays state={state} />}
       {state.phase === 'reconnecting' && <Spinner label={t('player.reconnecting')} />}
       <NextStep cause={cause} hostName={hostName} onRetry={onRetry} />
     </Words>
+  );
+}
+
+function codecWords(t: Speech['t'], missing: readonly MissingCodec[]): string {
+  return missing.map(({ name, kind }) => t(`codec.${kind}`, { name })).join(', ');
+}
+
+/** Each way that failed, why, and which one is tried next. */
+function FailedWays({ state }: Pick<PlayerMessageProps, 'state'>) {
+  const { t } = useWords();
+  const { failures, trying } = state;
+  if (failures.length === 0) return null;
+  return (
+    <ul className="failed-ways" data-testid="failed-ways">
+      {failures.map(({ protocol, cause }) => (
+        <li key={protocol}>
+          {protocolNames[protocol]}: {t(`player.way.${cause}`)}
+        </li>
+      ))}
+      {trying && <li>{t('player.way.next', { way: protocolNames[trying] })}</li>}
+    </ul>
   );
 }
 

@@ -1,8 +1,8 @@
 import { useEffect, useRef, useState, type RefObject } from 'react';
 import { Cover } from '../design/cover.tsx';
-import { PlayerSession } from '../player/session.ts';
-import type { PlayerState } from '../player/state.ts';
-import type { PlayPreference } from '../player/support.ts';
+import type { PlayerSession } from '../player/session.ts';
+import { initialState, reducePlayer, type PlayerState } from '../player/state.ts';
+import { soundOnly, type PlayPreference } from '../player/support.ts';
 import { client } from '../shell/client.ts';
 import { useWords } from '../shell/words.tsx';
 import { PlayerControls } from './player-controls.tsx';
@@ -19,10 +19,13 @@ interface PlayerProps {
 export function Player({ roomRef, preference, state, onState }: PlayerProps) {
   const { t } = useWords();
   const root = useRef<HTMLDivElement>(null);
-  const video = useRef<HTMLVideoElement>(null);
-  const session = useSession({ roomRef, preference, onState, video });
+  const decks = useDecks();
+  const { retry } = useSession({ roomRef, preference, onState, videos: decks.videos });
   const idle = useIdle(root);
   const hostName = state.room?.hostName ?? state.host?.name ?? roomRef.replace('@', '');
+  const label = t('player.label', { host: hostName });
+  const video = decks.videos?.[state.front] ?? null;
+  const covered = !state.pictured || (preference.quality === soundOnly && state.change === 'none');
   return (
     <div
       ref={root}
@@ -30,37 +33,83 @@ export function Player({ roomRef, preference, state, onState }: PlayerProps) {
       data-testid="player"
       data-player-state={state.phase}
       data-player-cause={state.cause}
+      data-player-way={state.way}
     >
-      <video ref={video} muted playsInline aria-label={t('player.label', { host: hostName })} />
-      {!state.pictured && <Cover name={hostName} dimmed />}
-      <PlayerMessage state={state} hostName={hostName} onRetry={() => session.current?.retry()} />
-      <PlayerControls root={root} video={video} phase={state.phase} preference={preference} />
+      <div className="decks">
+        {[0, 1].map((index) => (
+          <video
+            key={index}
+            ref={decks.refs[index]}
+            className={index === state.front ? 'front' : undefined}
+            aria-hidden={index !== state.front}
+            muted
+            playsInline
+            aria-label={label}
+          />
+        ))}
+      </div>
+      {covered && <Cover name={hostName} dimmed />}
+      <PlayerMessage
+        state={state}
+        hostName={hostName}
+        soundOnly={preference.quality === soundOnly}
+        onRetry={retry}
+      />
+      <PlayerControls root={root} video={video} preference={preference} state={state} />
     </div>
   );
 }
 
-interface UseSessionOptions extends Pick<PlayerProps, 'roomRef' | 'preference' | 'onState'> {
-  readonly video: RefObject<HTMLVideoElement | null>;
+type Decks = readonly [HTMLVideoElement, HTMLVideoElement];
+
+/** The two video elements; `videos` from when both are on the page. */
+function useDecks() {
+  const first = useRef<HTMLVideoElement>(null);
+  const second = useRef<HTMLVideoElement>(null);
+  const [videos, setVideos] = useState<Decks>();
+  useEffect(() => {
+    if (first.current && second.current) setVideos([first.current, second.current]);
+  }, []);
+  return { refs: [first, second], videos };
 }
 
-function useSession(options: UseSessionOptions): RefObject<PlayerSession | null> {
-  const { roomRef, preference, onState, video } = options;
-  const { latency, protocol } = preference;
-  const session = useRef<PlayerSession>(null);
-  useEffect(() => {
-    if (!video.current) return undefined;
-    const started = new PlayerSession({
-      client,
-      roomRef,
-      preference: { latency, protocol },
-      video: video.current,
-      onState,
-    });
-    session.current = started;
-    return () => started.dispose();
-  }, [roomRef, latency, protocol, onState, video]);
-  return session;
+interface UseSessionOptions extends Pick<PlayerProps, 'roomRef' | 'preference' | 'onState'> {
+  readonly videos: Decks | undefined;
 }
+
+/** One session per room; another preference is its business, so that the picture can go on. */
+function useSession(options: UseSessionOptions): { readonly retry: () => void } {
+  const { roomRef, preference, onState, videos } = options;
+  const { latency, protocol, quality } = preference;
+  const session = useRef<PlayerSession>(undefined);
+  const wanted = useRef(preference);
+  useEffect(() => {
+    if (!videos) return undefined;
+    const left = new AbortController();
+    loadSession().then(
+      ({ PlayerSession }) => {
+        if (left.signal.aborted) return;
+        const started = new PlayerSession({ client, roomRef, preference: wanted.current, videos, onState });
+        session.current = started;
+        left.signal.addEventListener('abort', () => started.dispose());
+      },
+      () => left.signal.aborted || onState(notLoaded),
+    );
+    return () => {
+      left.abort();
+      session.current = undefined;
+    };
+  }, [roomRef, onState, videos]);
+  useEffect(() => {
+    wanted.current = { latency, protocol, quality };
+    session.current?.change(wanted.current);
+  }, [latency, protocol, quality]);
+  return { retry: () => (session.current ? session.current.retry() : location.reload()) };
+}
+
+/** Not part of the page: it is drawn while the player comes. */
+const loadSession = () => import('../player/session.ts');
+const notLoaded = reducePlayer(initialState, { type: 'closed', cause: 'network-lost' });
 
 const idleMs = 2_600;
 

@@ -1,4 +1,4 @@
-import { useEffect, useState, type RefObject } from 'react';
+import { useEffect, useState } from 'react';
 import { keep, readKept } from '../shell/theme.ts';
 
 const volumeKey = 'gala.volume';
@@ -12,27 +12,27 @@ export interface Sound {
 }
 
 /** Sound of the player. It starts muted, as browsers demand without a gesture; the volume is remembered. */
-export function useSound(video: RefObject<HTMLVideoElement | null>): Sound {
+export function useSound(element: HTMLVideoElement | null): Sound {
   const [muted, showMuted] = useState(true);
   const [volume, showVolume] = useState(readVolume);
   useEffect(() => {
-    const element = video.current;
     if (!element) return undefined;
     setVolume(element, readVolume());
     const update = (): void => {
       showMuted(element.muted);
       showVolume(element.volume);
     };
+    update();
     element.addEventListener('volumechange', update);
     return () => element.removeEventListener('volumechange', update);
-  }, [video]);
+  }, [element]);
   return {
     muted,
     volume,
-    setMuted: (next) => setMuted(video.current, next),
+    setMuted: (next) => setMuted(element, next),
     setVolume: (next) => {
-      setVolume(video.current, next);
-      setMuted(video.current, next === 0);
+      setVolume(element, next);
+      setMuted(element, next === 0);
       keep(volumeKey, String(next));
     },
   };

@@ -21,6 +21,13 @@ export interface Admitted {
   readonly fromMemory: boolean;
 }
 
+interface Asked {
+  readonly streamKey: string;
+  readonly remoteAddress: string;
+  readonly onlyCheck: boolean;
+  readonly traceparent?: string;
+}
+
 /**
  * The publish decision of the room service. When that cannot be reached, a key that published here moments ago
  * and whose stream still stands is admitted from memory, so that a dead database does not end running shows.
@@ -37,10 +44,28 @@ export class Admission {
   }
 
   /** @throws CodedError STREAM_KEY_WRONG and the other codes of AdmitPublish; UNAVAILABLE */
-  async admit(streamKey: string, remoteAddress: string): Promise<Admitted> {
+  admit(streamKey: string, remoteAddress: string, traceparent?: string): Promise<Admitted> {
+    return this.#askOrRemember({ streamKey, remoteAddress, onlyCheck: false, traceparent });
+  }
+
+  /**
+   * Whose key it is, and the room that its holder would get; nothing comes of it.
+   * @throws as `admit`
+   */
+  check(streamKey: string, remoteAddress: string): Promise<Admitted> {
+    return this.#askOrRemember({ streamKey, remoteAddress, onlyCheck: true });
+  }
+
+  /** Asks the room service. A key that it refuses is not admitted from memory later. */
+  ask(streamKey: string, remoteAddress: string): Promise<Admitted> {
+    return this.#ask({ streamKey, remoteAddress, onlyCheck: false });
+  }
+
+  async #askOrRemember(asked: Asked): Promise<Admitted> {
+    const { streamKey } = asked;
     if (!looksLikeKey(streamKey)) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
     try {
-      return await this.ask(streamKey, remoteAddress);
+      return await this.#ask(asked);
     } catch (error) {
       const remembered = isUnreachable(error) ? this.#remembered.get(hashOf(streamKey)) : undefined;
       if (!remembered) throw error;
@@ -48,13 +73,12 @@ export class Admission {
     }
   }
 
-  /** Asks the room service. A key that it refuses is not admitted from memory later. */
-  async ask(streamKey: string, remoteAddress: string): Promise<Admitted> {
-    const request = { streamKey, edgeId: this.#edgeId, remoteAddress };
+  async #ask({ traceparent, ...asked }: Asked): Promise<Admitted> {
+    const request = { ...asked, edgeId: this.#edgeId };
     try {
-      return toAdmitted(await this.#rooms.admitPublish(request, { timeoutMs: decisionMs }));
+      return toAdmitted(await this.#rooms.admitPublish(request, { timeoutMs: decisionMs, traceparent }));
     } catch (error) {
-      if (hasCode(error, 'STREAM_KEY_WRONG')) this.#remembered.delete(hashOf(streamKey));
+      if (hasCode(error, 'STREAM_KEY_WRONG')) this.#remembered.delete(hashOf(asked.streamKey));
       throw error;
     }
   }

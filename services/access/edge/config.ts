@@ -32,6 +32,9 @@ export const rtmpSection = section(
   z.object({
     host: z.string().default('127.0.0.1').describe('address to bind; `gala up --public` binds ::'),
     port: z.int().min(0).max(65_535).default(1935),
+    tlsPort: z.int().min(0).max(65_535).default(1936).describe('RTMPS, when there is a certificate'),
+    tlsCert: z.string().optional().describe('certificate file (PEM) of RTMPS; otherwise tls.cert'),
+    tlsKey: z.string().optional().describe('its private key file (PEM); otherwise tls.key'),
     connectionsMax: z.int().min(1).default(12_000).describe('publishers and players of one process'),
     playersMax: z
       .int()

@@ -1,5 +1,5 @@
 import type { Logger } from '@gala/lib/logger';
-import type { Metrics } from '@gala/lib/metrics';
+import type { Histogram, Metrics } from '@gala/lib/metrics';
 import type { ViewerCounters } from './viewer.ts';
 
 export type EdgeCounters = ReturnType<typeof edgeCounters>;
@@ -48,12 +48,21 @@ export type HlsRelease = 'idle' | 'over' | 'replaced' | 'closing' | 'stream_too_
 /** One function per business event: a structured line and a counter. Keys and signatures never come here. */
 export class EdgeEvents {
   readonly counters: EdgeCounters & ViewerCounters;
+  /** From the request of a viewer to the first bytes of its stream. */
+  readonly joinSeconds: Histogram;
+  /** From the request of a publisher to the decision about it. */
+  readonly admissionSeconds: Histogram;
   readonly #logger: Logger;
   #beatsFail = false;
 
   constructor(logger: Logger, metrics: Metrics) {
     this.#logger = logger;
     this.counters = edgeCounters(metrics);
+    this.joinSeconds = metrics.histogram(
+      'gala_edge_join_seconds',
+      'from a request to play to its first bytes',
+    );
+    this.admissionSeconds = metrics.histogram('gala_edge_admission_seconds', 'decisions about publishers');
   }
 
   publishAccepted(stream: { roomId: number; epoch: number }, remoteAddress: string): void {

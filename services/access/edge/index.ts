@@ -9,20 +9,25 @@ import { Fanout } from './fanout.ts';
 import { forwardSection } from './forward/config.ts';
 import { ForwardEvents } from './forward/events.ts';
 import { Forwards } from './forward/forwards.ts';
+import { openGuards } from './guards.ts';
 import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
 import { HlsPlayers } from './hls/players.ts';
 import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
+import { guardBitrates } from './limits/bitrate-guard.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
 import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
 import { Pulls } from './pull/pulls.ts';
+import { openRecordings } from './record/open.ts';
+import { openRelay } from './relay/index.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { serveOperators } from './operator.ts';
 import { mountStreams, showMetrics } from './routes.ts';
+import { Stream, type StreamIdentity } from './stream.ts';
 import { StreamLookup } from './stream-lookup.ts';
 import { Streams } from './streams.ts';
 
@@ -33,7 +38,7 @@ export { edgeSections } from './sections.ts';
 export const role: Role = { name: 'edge', start };
 
 async function start(context: Context): Promise<RunningRole> {
-  const { clock, coord, logger, metrics, processId, rpc } = context;
+  const { clock, logger, metrics, processId, rpc, tracer } = context;
   const config = edgeConfig(context);
   const events = new EdgeEvents(logger, metrics);
   const rooms = rpc.client(RoomService);
@@ -41,33 +46,35 @@ async function start(context: Context): Promise<RunningRole> {
   const streams = new Streams();
   const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
-  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, logger }));
+  const onStop = (stream: Stream): void => void relay.handover.stop(stream);
+  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, onStop, logger }));
   const fanout = new Fanout(clock);
+  const makeStream = (identity: StreamIdentity): Stream =>
+    new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
+  const relay = stack.use(await openRelay({ context, streams, makeStream }));
+  lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
-  const ingest = new Ingest({ admission, streams, reports, fanout, events, clock, config: config.edge });
-  stack.use(
-    new Forwards({
-      config: context.settings.get(forwardSection),
-      streams,
-      events: new ForwardEvents(logger, metrics),
-    }),
-  );
-  const keys = new PlayKeys({
-    accounts,
-    clock,
-    onFailed: (error) => events.playKeysFailed(error),
-  });
+  const guards = stack.use(openGuards(context, admission));
+  const onOwned = (stream: Stream): void => relay.handover.claim(stream);
+  const ingestParts = { admission, gate: guards.gate, streams, reports, events };
+  const ingest = new Ingest({ ...ingestParts, tracer, makeStream, onOwned });
+  stack.use(openForwards(context, streams));
+  stack.use(await openRecordings(context, streams, guards.hooks));
+  const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
   const play = new Play({
     clock,
     config: config.edge,
     lookup,
     events,
     keys,
+    guard: guards.viewers,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
-  stack.use(await coord.join('edge', { id: processId, data: {} }));
-  const rtmp = stack.use(await openRtmp({ config: config.rtmp, ingest, play, events, metrics }));
+  const rtmp = stack.use(
+    await openRtmp({ config: config.rtmp, ingest, play, hooks: guards.hooks, events, metrics, logger }),
+  );
   stack.defer(() => ingest.close());
+  stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
   const pulls = new Pulls({
@@ -78,12 +85,13 @@ async function start(context: Context): Promise<RunningRole> {
     admission,
     ingest,
     events: new PullEvents(logger, metrics),
-    isWatched: (stream) => stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0,
+    isWatched: (stream) =>
+      stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0 || relay.isFed(stream),
   });
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
-  const parts = { lookup, outputs: hls, players, play, keys, events, limiter };
+  const parts = { lookup, outputs: hls, players, play, guard: guards.viewers, keys, events, limiter };
   const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
   const live = await context.listener('live');
   const request: RequestHandler = (...call) =>
@@ -94,5 +102,10 @@ async function start(context: Context): Promise<RunningRole> {
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
   const owned = stack.move();
-  return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { addresses: rtmp.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function openForwards({ settings, logger, metrics }: Context, streams: Streams): Forwards {
+  const events = new ForwardEvents(logger, metrics);
+  return new Forwards({ config: settings.get(forwardSection), streams, events });
 }

@@ -3,6 +3,7 @@ import { loadSettings } from '@gala/lib/config';
 import { waitUntil } from '@gala/lib/lifecycle';
 import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
+import { Tracer } from '@gala/lib/trace';
 import type { Client } from '@gala/lib/rpc';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import type { RoomService } from '@gala/protocol/room';
@@ -12,7 +13,9 @@ import { edgeSection } from './config.ts';
 import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
 import { Ingest } from './ingest.ts';
+import type { PublishGate } from './publish-gate.ts';
 import { Reports } from './reports.ts';
+import { Stream } from './stream.ts';
 import { Streams } from './streams.ts';
 import { TestPublisher } from './testing.ts';
 import { publish, startTestEdge, type TestEdge } from './testing-edge.ts';
@@ -135,27 +138,43 @@ test.concurrent('the epoch of a publisher that did not wait goes to the one on a
   const logger = createLogger({ name: 'test', level: 'silent' });
   const events = new EdgeEvents(logger, createMetrics('test'));
   const streams = new Streams();
-  await using reports = new Reports({ edgeId: 'a', rooms, streams, events, logger });
+  await using reports = new Reports({
+    edgeId: 'a',
+    rooms,
+    streams,
+    events,
+    logger,
+    onStop: (stopped) => stopped.end('stopped'),
+  });
   const config = loadSettings([edgeSection], { env: {} }).get(edgeSection);
   const clock = systemClock;
   const fanout = new Fanout(clock);
+  const owned: number[] = [];
+  const admission = new Admission(rooms, 'a');
+  const gate: Pick<PublishGate, 'pass'> = {
+    pass: async () => ({ remembered: undefined, enter: () => undefined, leave: () => undefined }),
+  };
   const ingest = new Ingest({
-    admission: new Admission(rooms, 'a'),
+    admission,
+    gate,
     streams,
     reports,
-    fanout,
     events,
-    clock,
-    config,
+    tracer: new Tracer({ clock, logger, metrics: createMetrics('test') }),
+    makeStream: (identity) =>
+      new Stream({ identity, clock, config, fanout, events, onState: streams.changed }),
+    onOwned: ({ epoch: present }) => void owned.push(present),
   });
   const publisher = new TestPublisher();
   const { signal } = new AbortController();
-  const stream = await ingest.publish({ publisher, streamKey: '1.a', signal });
-  const impatient = { publisher: new TestPublisher(), streamKey: '1.a', signal: AbortSignal.abort() };
+  const asked = { publisher, protocol: 'rtmp', streamKey: '1.a', query: '', signal } as const;
+  const stream = await ingest.publish(asked);
+  const impatient = { ...asked, publisher: new TestPublisher(), signal: AbortSignal.abort() };
   await expect(ingest.publish(impatient)).rejects.toMatchObject({ code: 'DEADLINE_EXCEEDED' });
   expect([stream.publisher, stream.epoch]).toEqual([publisher, 2]);
+  expect(owned).toEqual([1, 2]);
   ingest.close();
-  await expect(ingest.publish({ publisher, streamKey: '1.a', signal })).rejects.toMatchObject({
+  await expect(ingest.publish(asked)).rejects.toMatchObject({
     code: 'UNAVAILABLE',
   });
   expect(streams.size).toBe(0);

@@ -1,41 +1,60 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
+import type { Span, Tracer } from '@gala/lib/trace';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
 import { StreamEvent } from '@gala/protocol/room';
 import { isUnreachable, type Admission, type Admitted } from './admission.ts';
-import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
-import type { Fanout } from './fanout.ts';
+import type { PublishGate, PublishPass } from './publish-gate.ts';
 import type { Reports } from './reports.ts';
-import { stoppedByRoom, Stream, type Publisher } from './stream.ts';
+import { StreamTrace } from './stream-trace.ts';
+import { edgeClosed, stoppedByRoom, type Publisher, type Stream, type StreamIdentity } from './stream.ts';
 import type { Streams } from './streams.ts';
 
 export interface IngestOptions {
   readonly admission: Admission;
+  readonly gate: Pick<PublishGate, 'pass'>;
   readonly streams: Streams;
   readonly reports: Reports;
-  readonly fanout: Fanout;
   readonly events: EdgeEvents;
-  readonly clock: Clock;
-  readonly config: EdgeConfig['edge'];
+  readonly tracer: Tracer;
+  /** Told of each publisher that is on air here, and of each change of its epoch. */
+  readonly onOwned: (stream: Stream) => void;
+  readonly makeStream: (identity: StreamIdentity) => Stream;
 }
 
 export interface PublishAttempt {
   readonly publisher: Publisher;
+  readonly protocol: 'rtmp' | 'rtmps';
   readonly streamKey: string;
+  /** What the encoder wrote behind its address, without the key. */
+  readonly query: string;
   /** Aborted when the publisher did not wait for the decision. */
   readonly signal: AbortSignal;
 }
 
+/** Why a publisher may not go on. */
+export interface Expulsion {
+  readonly reason: string;
+  /** For the encoder. */
+  readonly description: string;
+}
+
+interface Present {
+  readonly pass: PublishPass;
+  readonly stream: Stream;
+  /** Under which it came in. */
+  readonly epoch: number;
+}
+
 /** How often a publisher that was admitted from memory asks again. */
 const reconcileMs = 2_000;
-/** Why a stream ended whose edge is closing: its room is held, so that the publisher finds it again. */
-const edgeClosed = 'edge_closed';
 
 /** Takes publishers in: the decision, the stream that they feed, and what is reported of it. */
 export class Ingest {
   readonly #options: IngestOptions;
+  /** Publishers on air; bounded by the gate. */
+  readonly #present = new Map<Publisher, Present>();
   #closed = false;
 
   constructor(options: IngestOptions) {
@@ -48,16 +67,13 @@ export class Ingest {
    * @throws CodedError why it is refused
    */
   async publish(attempt: PublishAttempt): Promise<Stream> {
-    const { publisher, streamKey } = attempt;
+    const { remoteAddress } = attempt.publisher;
+    using span = this.#options.tracer.start('publish');
     try {
-      const admitted = await this.#options.admission.admit(streamKey, publisher.remoteAddress);
-      const stream = this.putOnAir(attempt, admitted);
-      this.#options.admission.remember(streamKey, admitted);
-      if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
-      return stream;
+      const pass = await this.#options.gate.pass({ ...attempt, remoteAddress });
+      return await this.#publishPassed(attempt, pass, span);
     } catch (error) {
-      const code = error instanceof CodedError ? error.code : 'INTERNAL';
-      this.#options.events.publishRefused(code, publisher.remoteAddress);
+      this.#options.events.publishRefused(codeOf(error), remoteAddress);
       throw error;
     }
   }
@@ -66,17 +82,57 @@ export class Ingest {
    * Puts a publisher about which has been decided on air.
    * @throws CodedError UNAVAILABLE, STREAM_STALE, DEADLINE_EXCEEDED
    */
-  putOnAir({ publisher, signal }: Pick<PublishAttempt, 'publisher' | 'signal'>, admitted: Admitted): Stream {
+  putOnAir(
+    { publisher, signal }: Pick<PublishAttempt, 'publisher' | 'signal'>,
+    admitted: Admitted,
+    span: Span = this.#options.tracer.start('publish'),
+  ): Stream {
+    using _ = span;
     this.#check(admitted, signal);
     const stream = this.#streamOf(admitted);
+    span.set('roomId', stream.roomId).set('epoch', admitted.epoch);
+    stream.trace = new StreamTrace(this.#options.tracer, span);
     this.#attach(stream, publisher, admitted);
     return stream;
+  }
+
+  /** Call when the connection of a publisher is over, or nothing more is taken from it. */
+  left(publisher: Publisher, reason: string): void {
+    const present = this.#present.get(publisher);
+    this.#present.delete(publisher);
+    present?.pass.leave({ reason, roomId: present.stream.roomId, epoch: present.epoch });
+  }
+
+  /** Closes a publisher that may not go on; its stream is held. */
+  expel(stream: Stream, publisher: Publisher, { reason, description }: Expulsion): void {
+    if (stream.publisher !== publisher) return;
+    this.left(publisher, reason);
+    stream.detach(publisher, reason);
+    publisher.close('NetStream.Publish.BadName', description);
   }
 
   /** Ends all streams; new publishers are refused from here on. */
   close(): void {
     this.#closed = true;
     for (const stream of this.#options.streams) stream.end(edgeClosed);
+  }
+
+  async #publishPassed(attempt: PublishAttempt, pass: PublishPass, span: Span): Promise<Stream> {
+    const { admission } = this.#options;
+    const { publisher, streamKey } = attempt;
+    const { remoteAddress } = publisher;
+    try {
+      const admitted = pass.remembered ?? (await admission.admit(streamKey, remoteAddress, span.traceparent));
+      const stream = this.putOnAir(attempt, admitted, span);
+      pass.enter(admitted);
+      this.#present.set(publisher, { pass, stream, epoch: stream.epoch });
+      admission.remember(streamKey, admitted);
+      if (admitted.fromMemory) void this.#reconcile(stream, publisher, streamKey);
+      return stream;
+    } catch (error) {
+      pass.leave({ reason: codeOf(error).toLowerCase() });
+      throw error;
+    }
   }
 
   #check(admitted: Admitted, signal: AbortSignal): void {
@@ -88,39 +144,51 @@ export class Ingest {
     }
     if (!signal.aborted) return;
     // The epoch was spent on a publisher that has left: who is on air goes on under it, or would be stale.
-    if (present) present.epoch = Math.max(present.epoch, admitted.epoch);
+    if (present?.isOwner) this.#moveOn(present, admitted.epoch);
     throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED', { detail: 'the publisher did not wait' });
   }
 
-  #attach(stream: Stream, publisher: Publisher, { epoch, fromMemory }: Admitted): void {
-    const { events, reports } = this.#options;
-    const isTakeover = stream.publisher !== undefined;
+  #attach(stream: Stream, publisher: Publisher, { identity, epoch, fromMemory }: Admitted): void {
+    const { events, reports, streams, onOwned } = this.#options;
+    const before = stream.publisher;
+    const isTakeover = stream.isOwner && before !== undefined;
+    const wasRelayed = !stream.isOwner && stream.state === 'live';
+    if (before) this.left(before, 'taken_over');
     stream.isOwner = true;
+    stream.identity = identity;
     stream.attach(publisher, Math.max(epoch, stream.epoch));
     stream.provisional = fromMemory;
     if (fromMemory) events.publishFromMemory(stream.roomId, publisher.remoteAddress);
     else events.publishAccepted(stream, publisher.remoteAddress);
     if (isTakeover) reports.send(stream, StreamEvent.TAKEN_OVER, 'newer publisher');
+    // Its state stays, but now it is our word that counts.
+    if (wasRelayed) streams.changed(stream, 'publisher is here now');
+    onOwned(stream);
+  }
+
+  #moveOn(stream: Stream, epoch: number): void {
+    stream.epoch = Math.max(stream.epoch, epoch);
+    this.#options.onOwned(stream);
   }
 
   #streamOf({ identity }: Admitted): Stream {
-    const { streams } = this.#options;
+    const { streams, makeStream } = this.#options;
     const present = streams.get(identity.roomId);
     if (present) return present;
     // A host has one show at a time: what is left of the session before ends with the next one.
     streams.byName(identity.hostName)?.end('next_session');
-    const stream = new Stream({ ...this.#options, identity, onState: streams.changed });
+    const stream = makeStream(identity);
     streams.add(stream);
     return stream;
   }
 
   #stateChanged(stream: Stream, reason: string): void {
     const { reports, admission } = this.#options;
+    if (stream.state === 'ended') admission.forget(stream.roomId);
     if (!stream.isOwner) return;
     if (stream.state === 'live') reports.send(stream, StreamEvent.STARTED, reason);
     if (stream.state === 'hold') reports.send(stream, StreamEvent.HELD, reason);
     if (stream.state !== 'ended') return;
-    admission.forget(stream.roomId);
     const event = reason === edgeClosed ? StreamEvent.HELD : StreamEvent.STOPPED;
     if (reason !== stoppedByRoom) reports.send(stream, event, reason);
   }
@@ -144,16 +212,19 @@ export class Ingest {
   #confirm(stream: Stream, publisher: Publisher, { identity, epoch }: Admitted): void {
     if (stream.publisher !== publisher) return;
     if (identity.roomId !== stream.roomId) return stream.end('next_session');
-    stream.epoch = Math.max(stream.epoch, epoch);
+    this.#moveOn(stream, epoch);
     stream.provisional = false;
     this.#options.reports.send(stream, StreamEvent.STARTED, 'admitted from memory, confirmed');
   }
 
   #expel(stream: Stream, publisher: Publisher, error: unknown): void {
     if (stream.publisher !== publisher) return;
-    const code = error instanceof CodedError ? error.code : 'INTERNAL';
-    this.#options.events.expelled(stream.roomId, code);
-    stream.detach(publisher, 'refused_after_all');
-    publisher.close('NetStream.Publish.BadName', 'the key is no longer valid');
+    this.#options.events.expelled(stream.roomId, codeOf(error));
+    const description = 'the key is no longer valid';
+    this.expel(stream, publisher, { reason: 'refused_after_all', description });
   }
+}
+
+function codeOf(error: unknown): string {
+  return error instanceof CodedError ? error.code : 'INTERNAL';
 }

@@ -15,6 +15,8 @@ test('a stream is listed with its publisher, what it measures and its viewers by
   await using edge = await startTestEdge();
   await using _ = await publish(edge);
   const viewers = [await watch(edge), await watch(edge, '?latency=realtime')];
+  const rtt = async () => (await operator(edge).listStreams({ limit: 1 })).streams[0].publisher?.rttMs;
+  await expect.poll(rtt).toBeTypeOf('number');
   const listed = await operator(edge).listStreams({ limit: 10 });
   expect(listed.owned).toBe(1);
   const [stream] = listed.streams;

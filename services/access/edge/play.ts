@@ -12,6 +12,7 @@ import type { PlayKeys } from './play-keys.ts';
 import { parsePlayUrl, type PlayTarget, type Wanted } from './play-request.ts';
 import type { Stream } from './stream.ts';
 import type { StreamLookup } from './stream-lookup.ts';
+import type { Caller, ViewerGuard } from './viewer-guard.ts';
 import { Viewer, type Latency, type ViewerLimits, type ViewerSocket } from './viewer.ts';
 import { acceptWebSocket, watchControlFrames } from './websocket.ts';
 
@@ -36,6 +37,7 @@ export interface PlayOptions {
   readonly lookup: StreamLookup;
   readonly keys: PlayKeys;
   readonly events: EdgeEvents;
+  readonly guard: ViewerGuard;
   readonly trustedProxies: TrustedProxies;
 }
 
@@ -43,6 +45,8 @@ export interface Found {
   readonly stream: Stream;
   readonly latency: Latency;
   readonly wanted: Wanted;
+  /** Monotonic time of the request. */
+  readonly askedAtMs: number;
 }
 
 /** Room for one viewer, which counts until it is given back. */
@@ -50,6 +54,12 @@ export interface Place {
   readonly stream: Stream;
   /** The viewer's address as the limits count it. */
   readonly address: string;
+}
+
+/** A play request and who makes it. */
+interface Requested {
+  readonly found: Found;
+  readonly caller: Caller;
 }
 
 /** A place of a viewer on a connection of its own. */
@@ -88,16 +98,16 @@ export class Play {
       response.writeHead(204, preflightHeaders).end();
       return;
     }
-    this.#findRequested(request)
-      .then((target) => this.#playHttp(request, response, target))
+    this.#findRequested(request, 'http-flv')
+      .then((requested) => this.#playHttp(request, response, requested))
       .catch((error: unknown) => this.#refuse(response, error));
   };
 
   /** WS-FLV. `head` is what came right behind the handshake. */
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
     if (head.length > 0) socket.unshift(head);
-    this.#findRequested(request)
-      .then((target) => this.#playWebSocket(request, socket, target))
+    this.#findRequested(request, 'ws-flv')
+      .then((requested) => this.#playWebSocket(request, socket, requested))
       .catch((error: unknown) => this.#refuseUpgrade(socket, error));
   };
 
@@ -107,17 +117,18 @@ export class Play {
    * does
    */
   async find(target: PlayTarget): Promise<Found> {
-    const { lookup, keys } = this.#options;
+    const { clock, lookup, keys } = this.#options;
+    const askedAtMs = clock.monotonicMs();
     const stream = await lookup.find(target);
     if (stream.identity.isPrivate) await keys.verify(stream.roomId, target.query);
     if (target.wanted === 'audio' && stream.isSilent) throw new CodedError(edgeErrors, 'AUDIO_MISSING');
-    return { stream, latency: target.latency, wanted: target.wanted };
+    return { stream, latency: target.latency, wanted: target.wanted, askedAtMs };
   }
 
   /**
    * The last checks, in the same turn as the place is taken, so that no two viewers take the same one. It goes
    * back by `leave` for who has joined, by `quit` for who has entered, else by `release`.
-   * @throws CodedError TOO_MANY_VIEWERS, STREAM_UNKNOWN
+   * @throws CodedError TOO_MANY_VIEWERS, STREAM_FULL, STREAM_UNKNOWN
    */
   reserve<Wish extends Pick<Place, 'stream'>>(found: Wish, address: string): Wish & Place {
     const { config } = this.#options;
@@ -126,16 +137,32 @@ export class Play {
       throw new CodedError(edgeErrors, 'TOO_MANY_VIEWERS');
     }
     if (found.stream.state === 'ended') throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
-    this.#count(address, 1);
-    return { ...found, address };
+    this.#options.guard.checkRoom(found.stream);
+    const place = { ...found, address };
+    this.#count(place, 1);
+    return place;
   }
 
-  release({ address }: Place): void {
-    this.#count(address, -1);
+  /**
+   * Asks whoever else decides about who has reserved a place. Without their word the place is released.
+   * @throws what `ViewerGuard.ask` does
+   */
+  async admit(place: Place, caller: Caller, signal?: AbortSignal): Promise<void> {
+    try {
+      await this.#options.guard.ask(place, caller, signal);
+    } catch (error) {
+      this.release(place);
+      throw error;
+    }
+  }
+
+  release(place: Place): void {
+    this.#count(place, -1);
+    this.#options.guard.end(place);
   }
 
   join(
-    { stream, latency, wanted, address }: ConnectionPlace,
+    { stream, latency, wanted, askedAtMs, address }: ConnectionPlace,
     socket: ViewerSocket,
     framing: Framing,
   ): Viewer {
@@ -149,17 +176,19 @@ export class Play {
       limits: this.#limits,
       tally: stream.tallies[latency],
       joinedAtMs: Math.round(clock.nowMs()),
+      askedAtMs,
     });
     events.viewerJoined();
+    stream.trace?.joined({ roomId: stream.roomId, framing, latency });
     stream.join(viewer);
     return viewer;
   }
 
   /** Call once when the connection of a viewer that joined is over. */
-  leave(viewer: Viewer, stream: Stream): void {
-    this.#count(viewer.remoteAddress, -1);
+  leave(viewer: Viewer, place: Place): void {
+    this.release(place);
     this.#options.events.viewerLeft();
-    stream.leave(viewer);
+    place.stream.leave(viewer);
   }
 
   /** A viewer without a connection that would say when it goes: it is one until `quit`. */
@@ -174,38 +203,50 @@ export class Play {
     place.stream.players.count--;
   }
 
-  /** Whom the limits count a connection for. */
-  addressKey(peer: string, forwardedFor?: string): string {
-    return rateKey(clientAddress(peer, forwardedFor, this.#options.trustedProxies));
+  /**
+   * The address of the client itself.
+   * @throws CodedError ADDRESS_DENIED
+   */
+  clientOf(peer: string, forwardedFor?: string): string {
+    const client = clientAddress(peer, forwardedFor, this.#options.trustedProxies);
+    this.#options.guard.checkAddress(client);
+    return client;
   }
 
   /** The same of a request. */
-  addressOf({ socket, headers }: IncomingMessage): string {
-    return this.addressKey(socket.remoteAddress ?? '', headers['x-forwarded-for']?.toString());
+  requesterOf({ socket, headers }: IncomingMessage): string {
+    return this.clientOf(socket.remoteAddress ?? '', headers['x-forwarded-for']?.toString());
   }
 
-  async #findRequested(request: IncomingMessage): Promise<Found> {
+  async #findRequested(request: IncomingMessage, protocol: Caller['protocol']): Promise<Requested> {
+    const address = this.requesterOf(request);
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       throw new CodedError(commonErrors, 'METHOD_NOT_ALLOWED');
     }
-    return this.find(parsePlayUrl(request.url ?? ''));
+    const target = parsePlayUrl(request.url ?? '');
+    return { found: await this.find(target), caller: { address, protocol, query: target.query } };
   }
 
-  #playHttp(request: IncomingMessage, response: ServerResponse, found: Found): void {
-    const place = this.#reserveFor(request, found);
+  async #playHttp(request: IncomingMessage, response: ServerResponse, requested: Requested): Promise<void> {
+    const { found, caller } = requested;
+    const place = this.reserve(found, rateKey(caller.address));
     if (request.method === 'HEAD') {
       this.release(place);
       response.writeHead(200, flvHeaders).end();
       return;
     }
+    await this.admit(place, caller);
     const socket = takeSocket(response, { headers: flvHeaders });
     if (socket) this.#joinSocket(place, socket, 'flv');
     else this.release(place);
   }
 
-  #playWebSocket(request: IncomingMessage, socket: Duplex, found: Found): void {
+  async #playWebSocket(request: IncomingMessage, socket: Duplex, requested: Requested): Promise<void> {
     if (socket.destroyed) return;
-    const place = this.#reserveFor(request, found);
+    const { found, caller } = requested;
+    const place = this.reserve(found, rateKey(caller.address));
+    await this.admit(place, caller);
+    if (socket.destroyed) return this.release(place);
     // Nagle on, as takeSocket does for HTTP-FLV.
     if (socket instanceof Socket) socket.setNoDelay(false);
     if (!acceptWebSocket(request, socket)) {
@@ -216,19 +257,15 @@ export class Play {
     watchControlFrames(viewer, socket, () => this.#options.events.counters.framesMalformed++);
   }
 
-  #reserveFor(request: IncomingMessage, found: Found): ConnectionPlace {
-    return this.reserve(found, this.addressOf(request));
-  }
-
   /** One closure a viewer, since what one weighs counts ten thousand times. */
   #joinSocket(place: ConnectionPlace, socket: Duplex, framing: Framing): Viewer {
-    const { stream } = place;
     const viewer = this.join(place, socket, framing);
-    socket.once('close', () => this.leave(viewer, stream));
+    socket.once('close', () => this.leave(viewer, place));
     return viewer;
   }
 
-  #count(address: string, change: number): void {
+  #count({ stream, address }: Place, change: 1 | -1): void {
+    this.#options.guard.count(stream, change);
     this.#viewerCount += change;
     const count = (this.#perAddress.get(address) ?? 0) + change;
     if (count > 0) this.#perAddress.set(address, count);

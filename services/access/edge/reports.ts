@@ -6,7 +6,7 @@ import type { Client } from '@gala/lib/rpc';
 import type { RoomService } from '@gala/protocol/room';
 import { StreamOrder, type StreamEvent } from '@gala/protocol/room';
 import type { EdgeEvents } from './events.ts';
-import { stoppedByRoom, type Stream } from './stream.ts';
+import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
 
 /** Reports of one room that wait for the room service at most; the oldest is given up beyond it. */
@@ -29,6 +29,8 @@ export interface ReportsOptions {
   readonly rooms: Client<typeof RoomService>;
   readonly streams: Streams;
   readonly events: EdgeEvents;
+  /** The room service wants this stream stopped under the epoch that it has. */
+  readonly onStop: (stream: Stream) => void;
   readonly logger: Logger;
 }
 
@@ -118,7 +120,7 @@ export class Reports implements AsyncDisposable {
 
   /** An order is about the epoch that was named: a publisher that came later goes on. */
   #obey(order: StreamOrder, stream: Stream, epoch: number): void {
-    if (order === StreamOrder.STOP && stream.epoch === epoch) stream.end(stoppedByRoom);
+    if (order === StreamOrder.STOP && stream.epoch === epoch) this.#options.onStop(stream);
   }
 
   async #beat(signal: AbortSignal): Promise<void> {

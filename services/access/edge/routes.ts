@@ -1,16 +1,15 @@
 import type { ServerResponse } from 'node:http';
 import { respondJson, type HttpListener } from '@gala/lib/http';
-import type { LabelledValue, Metrics } from '@gala/lib/metrics';
+import type { Metrics } from '@gala/lib/metrics';
 import type { Fanout } from './fanout.ts';
 import type { HlsOutputs } from './hls/outputs.ts';
 import type { HlsPlayers } from './hls/players.ts';
 import type { Play } from './play.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
+import { showStreamMetrics } from './stream-metrics.ts';
 import { listViewers, summarize } from './summary.ts';
 
-/** Streams with series of their own in a scrape, largest first; all others are summed under `other`. */
-const seriesMax = 100;
 /** Viewers that the detail of a stream lists. */
 const viewersShownMax = 1_000;
 
@@ -41,11 +40,7 @@ export function showMetrics({ metrics, streams, play, fanout, hls, players }: Sh
   metrics.gauge('gala_edge_hls_bytes', 'segments in memory', () => hls.bytes);
   metrics.gauge('gala_edge_hls_blocked', 'HLS requests that wait for media', () => hls.places.taken);
   metrics.gauge('gala_edge_hls_players', 'players of HLS among the viewers', () => players.size);
-  const perRoom = (name: string, help: string, read: (stream: Stream) => number): void =>
-    metrics.gauges({ name, help, labelNames: ['room'], read: () => bounded(streams, read) });
-  perRoom('gala_stream_viewers', 'viewers of a stream', (stream) => stream.viewerCount);
-  perRoom('gala_stream_bits_per_second', 'media received', (stream) => stream.stats.bitsPerSecond);
-  perRoom('gala_stream_frames_per_second', 'pictures received', (stream) => stream.stats.framesPerSecond);
+  showStreamMetrics(metrics, streams);
 }
 
 /** `GET /streams` and `/streams?room=<roomId>` on the admin listener. */
@@ -63,13 +58,4 @@ function respondStream(response: ServerResponse, stream: Stream | undefined, pla
   const asking = players.of(stream).map(({ place }) => ({ address: place.address, framing: 'hls' }));
   const viewers = [...connected, ...asking].slice(0, viewersShownMax);
   respondJson(response, { stream: summarize(stream), viewers });
-}
-
-function bounded(streams: Streams, read: (stream: Stream) => number): LabelledValue[] {
-  const sorted = [...streams].toSorted((a, b) => b.viewerCount - a.viewerCount);
-  const shown = sorted
-    .slice(0, seriesMax)
-    .map((stream) => ({ labels: { room: String(stream.roomId) }, value: read(stream) }));
-  const rest = sorted.slice(seriesMax).reduce((sum, stream) => sum + read(stream), 0);
-  return sorted.length > seriesMax ? [...shown, { labels: { room: 'other' }, value: rest }] : shown;
 }

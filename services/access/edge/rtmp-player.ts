@@ -1,4 +1,5 @@
 import { CodedError } from '@gala/lib/error';
+import { rateKey } from '@gala/lib/http';
 import type { PlayRequest } from '@gala/media/rtmp';
 import type { RtmpDecision, RtmpServerConnection } from '@gala/media-io/rtmp';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
@@ -100,26 +101,36 @@ export class RtmpPlayer implements ViewerSocket {
     if (!viewer) return this.#players.play.release(place);
     viewer.closed = true;
     // In a turn of its own, as a raw socket tells its close: the stream may be the one that ends this viewer.
-    queueMicrotask(() => this.#players.play.leave(viewer, place.stream));
+    queueMicrotask(() => this.#players.play.leave(viewer, place));
   }
 
   async #takePlace(request: PlayRequest, signal: AbortSignal): Promise<void> {
     const { play } = this.#players;
+    const address = play.clientOf(this.#connection.remoteAddress);
     const target = parsePlayAddress(request);
     if (request.streamId !== rtmpStreamId) {
       throw new CodedError(commonErrors, 'INVALID_REQUEST', { detail: 'play on message stream 1' });
     }
     const found = await play.find(target);
-    // Its answer is not heard any more, so nobody would give the place back.
-    if (signal.aborted) throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED');
+    throwIfGone(signal);
     this.#players.enter();
     try {
-      this.#place = play.reserve(found, play.addressKey(this.#connection.remoteAddress));
+      const place = play.reserve(found, rateKey(address));
+      const protocol = this.#connection.isSecure ? 'rtmps' : 'rtmp';
+      await play.admit(place, { address, protocol, query: target.query }, signal);
+      if (signal.aborted) play.release(place);
+      throwIfGone(signal);
+      this.#place = place;
     } catch (error) {
       this.#players.leave();
       throw error;
     }
   }
+}
+
+/** An answer that is not heard any more is none: nobody would give the place back. */
+function throwIfGone(signal: AbortSignal): void {
+  if (signal.aborted) throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED');
 }
 
 /** What is not there is not found; anything else is a failure. The description begins with our code. */

@@ -13,6 +13,7 @@ import { StreamStats } from './stats.ts';
 import type { Tag } from './tag.ts';
 import { Tally } from './tally.ts';
 import { TagEncoder } from './tag-encoder.ts';
+import type { StreamTrace } from './stream-trace.ts';
 import { Timeline, type TrackKind } from './timeline.ts';
 import type { Latency, Viewer } from './viewer.ts';
 import { WaitingViewers } from './waiting-viewers.ts';
@@ -35,7 +36,7 @@ export interface StreamOutput {
   beginPublisher(): void;
   /** The present publisher does not send these. */
   forget(kinds: readonly TrackKind[]): void;
-  end(): void;
+  end(reason: string): void;
 }
 
 export interface StreamIdentity {
@@ -75,6 +76,8 @@ export interface StreamMessage {
 
 /** Why a stream ended whose room has ended or is on air elsewhere: the room service need not be told. */
 export const stoppedByRoom = 'stopped_by_room';
+/** Why a stream ended whose edge is closing: its room is held, so that the publisher finds it again. */
+export const edgeClosed = 'edge_closed';
 /** How long a publisher without one of the tracks may keep the first viewers waiting for it. */
 const trackWaitMs = 700;
 /** How long audio of a realtime stream waits for the picture that it rides with. */
@@ -84,7 +87,8 @@ const viewerWaitMsMax = 10_000;
 
 /** One room on air: one publisher at a time, one timeline, one GOP cache, and its audiences. */
 export class Stream {
-  readonly identity: StreamIdentity;
+  /** As the publish decision said last. */
+  identity: StreamIdentity;
   readonly stats: StreamStats;
   /** Viewers that have no connection that would stay: players of HLS. */
   readonly players = { count: 0, bytesOut: 0 };
@@ -96,6 +100,8 @@ export class Stream {
   provisional = false;
   /** True where its publisher is: this edge answers to the room service for it. False for copies. */
   isOwner = false;
+  /** The span that viewers' joins belong to. */
+  trace: StreamTrace | undefined;
   readonly #options: StreamOptions;
   readonly #cache = new GopCache();
   readonly #timeline = new Timeline();
@@ -120,8 +126,9 @@ export class Stream {
     this.identity = options.identity;
     this.#options = options;
     this.beganAtMs = options.clock.nowMs();
-    const { counters } = events;
-    this.tallies = { realtime: new Tally(counters), low: new Tally(counters), economy: new Tally(counters) };
+    const { counters, joinSeconds } = events;
+    const tally = (): Tally => new Tally({ clock: options.clock, counters, joinSeconds });
+    this.tallies = { realtime: tally(), low: tally(), economy: tally() };
     this.stats = new StreamStats({ clock: options.clock, bytesOut: () => this.bytesOut });
     this.#audiences = {
       realtime: this.#audience('realtime'),
@@ -160,6 +167,15 @@ export class Stream {
     return this.#cache.bytes;
   }
 
+  get outputCount(): number {
+    return this.#outputs.size;
+  }
+
+  /** Time of the newest tag. */
+  get positionMs(): number {
+    return this.#timeline.positionMs;
+  }
+
   /** Written to viewers since the stream began. */
   get bytesOut(): number {
     const { realtime, low, economy } = this.tallies;
@@ -178,13 +194,16 @@ export class Stream {
   /**
    * A publisher with a newer epoch speaks from now on; the one before is told and closed. Viewers keep what they
    * have until its first key frame.
+   * @param liveMs for tags of another edge, the newest time that it has sent; see `Timeline.follow`
    */
-  attach(publisher: Publisher, epoch: number): void {
+  attach(publisher: Publisher, epoch: number, liveMs?: number): void {
     const before = this.#publisher;
     this.#publisher = publisher;
     this.epoch = epoch;
     this.#stopHold();
-    this.#timeline.join();
+    if (liveMs === undefined) this.#timeline.join();
+    // A change of publisher there is none of the clock.
+    else if (!before) this.#timeline.follow(liveMs);
     this.#encoder.beginPublisher();
     this.#cache.beginPublisher();
     this.stats.beginPublisher();
@@ -282,7 +301,7 @@ export class Stream {
     publisher?.close('NetStream.Unpublish.Success', reason);
     for (const audience of Object.values(this.#audiences)) audience.end();
     for (const viewer of this.#waiting.take()) viewer.end();
-    for (const output of this.#outputs) output.end();
+    for (const output of this.#outputs) output.end(reason);
     this.#outputs.clear();
     this.#options.events.ended(this.roomId, this.epoch, reason);
     this.#setState('ended', reason);
@@ -355,10 +374,12 @@ export class Stream {
   }
 
   #open(): void {
+    // Those that come with the change of state are begun as they come.
+    const outputs = [...this.#outputs];
     this.#isOpen = true;
     this.#setState('live', 'tracks are known');
     for (const viewer of this.#waiting.take()) this.#place(viewer);
-    for (const output of this.#outputs) this.#beginOutput(output);
+    for (const output of outputs) this.#beginOutput(output);
   }
 
   #joinPoint(sequence: number): JoinPoint {

@@ -2,7 +2,7 @@ import type { Publisher, Stream, StreamState } from './stream.ts';
 import type { Framing } from './payload.ts';
 import type { Latency, Viewer } from './viewer.ts';
 
-interface ViewerClass {
+export interface ViewerClass {
   readonly latency: string;
   readonly framings: readonly { readonly framing: string; readonly viewers: number }[];
   readonly bytesOut: number;

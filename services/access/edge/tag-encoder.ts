@@ -2,6 +2,7 @@ import { MediaError } from '@gala/media/error';
 import { decodeMetadata, encodeTag, isDisposableVideo, parseAudioTag, parseVideoTag } from '@gala/media/flv';
 import { parseAvcDecoderRecord, type NalLengthBytes } from '@gala/media/h264';
 import { stripDataFrame } from '@gala/media/rtmp';
+import { isReserved } from './script.ts';
 import type { Tag } from './tag.ts';
 import type { TrackKind } from './timeline.ts';
 
@@ -15,9 +16,9 @@ const timestampRange = 2 ** 32;
 
 /**
  * Why a message became no tag: it cannot be parsed; it is set-up that viewers have; nothing can be decoded yet;
- * it ends the publisher's sequence, which is not the end of ours.
+ * it ends the publisher's sequence, which is not the end of ours; it bears a name that only edges may use.
  */
-export type Skipped = 'malformed' | 'repeated' | 'undecodable' | 'sequenceEnd';
+export type Skipped = 'malformed' | 'repeated' | 'undecodable' | 'sequenceEnd' | 'reserved';
 
 /**
  * Turns RTMP messages into FLV tags, the one encoding that every viewer shares. It keeps the sequence of the
@@ -66,6 +67,7 @@ export class TagEncoder {
     try {
       if (kind === 'video') return this.#videoTraits(payload);
       if (kind === 'audio') return audioTraits(payload);
+      if (isReserved(payload)) return 'reserved';
       return decodeMetadata(payload) ? sequenceHeader : plain;
     } catch (error) {
       if (error instanceof MediaError) return 'malformed';

@@ -1,5 +1,14 @@
+import type { Clock } from '@gala/lib/clock';
+import type { Histogram } from '@gala/lib/metrics';
 import type { Framing } from './payload.ts';
 import type { ViewerCounters } from './viewer.ts';
+
+export interface TallyOptions {
+  readonly clock: Clock;
+  /** Of the process. */
+  readonly counters: ViewerCounters;
+  readonly joinSeconds: Histogram;
+}
 
 /**
  * What became of the bytes of a stream at one latency: one object that all such viewers share, so that counting
@@ -15,9 +24,17 @@ export class Tally implements ViewerCounters {
   /** Viewers that are here, those that wait for a first picture too. */
   readonly viewers: Record<Framing, number> = { flv: 0, webSocket: 0, rtmp: 0 };
   readonly #process: ViewerCounters;
+  readonly #options: TallyOptions;
 
-  constructor(process: ViewerCounters) {
-    this.#process = process;
+  constructor(options: TallyOptions) {
+    this.#options = options;
+    this.#process = options.counters;
+  }
+
+  /** A viewer that asked at this monotonic time has its first bytes. */
+  begun(askedAtMs: number): void {
+    const { clock, joinSeconds } = this.#options;
+    joinSeconds.observe((clock.monotonicMs() - askedAtMs) / 1000);
   }
 
   shedDisposable(): void {

@@ -5,7 +5,7 @@ import { Timeline } from './timeline.ts';
 /*
  * For the promise (design, media) that the clocks of a stream drift at most 20 ms in 50 days across every wrap.
  * Encoders speak RTMP chunks into the timeline: at full frame rates for a minute around each wrap and each change of
- * publisher, and five messages a second in between, which keeps the simulation short.
+ * publisher, and a few messages a second in between, which keeps the simulation short.
  */
 
 type Track = 'audio' | 'video';
@@ -18,7 +18,6 @@ export const lateMsMax = 80;
 /** Pictures of 30/1.001 a second, captured up to this much off their beat; sound comes by its samples. */
 const captureJitterMs = 8;
 const frameMs: Readonly<Record<Track, number>> = { video: 1001 / 30, audio: 1024 / 48 };
-const sparseMs: Readonly<Record<Track, number>> = { video: 401, audio: 397 };
 const denseMs = 60_000;
 
 interface Encoder {
@@ -47,6 +46,7 @@ class LongBroadcast {
   /** The furthest step of the output against the truth from one publisher to the next. */
   seamMs = 0;
   messages = 0;
+  readonly #sparseMs: Readonly<Record<Track, number>>;
   readonly #number = steadyNumbers(50);
   readonly #lastOutMs = { audio: -1, video: -1 };
   readonly #errorMs = { audio: 0, video: 0 };
@@ -54,6 +54,10 @@ class LongBroadcast {
   #baseMs: number | undefined;
   #baseBeforeMs: number | undefined;
   #arrivalMs = 0;
+
+  constructor(sparseMs: Readonly<Record<Track, number>>) {
+    this.#sparseMs = sparseMs;
+  }
 
   publish(encoder: Encoder): void {
     this.timeline.join();
@@ -66,7 +70,7 @@ class LongBroadcast {
       const trueMs = next[kind];
       if (trueMs >= encoder.toMs) return;
       const isDense = this.#isDense(trueMs, encoder);
-      next[kind] += isDense ? frameMs[kind] : sparseMs[kind];
+      next[kind] += isDense ? frameMs[kind] : this.#sparseMs[kind];
       const jitterMs = kind === 'video' ? (this.#number() - 0.5) * 2 * captureJitterMs : 0;
       const capturedMs = Math.max(trueMs + jitterMs, encoder.fromMs);
       const sentMs = Math.floor(encoder.wireMs + capturedMs - encoder.fromMs) % wireRange;
@@ -153,14 +157,14 @@ const resultOf = ({ driftMs, skewMs, seamMs, messages, timeline }: LongBroadcast
 
 /** One encoder all the time, whose clock passes 2^24, 2^31 and 2^32. */
 export function simulateOneEncoder(): LongBroadcastResult {
-  const broadcast = new LongBroadcast();
+  const broadcast = new LongBroadcast({ video: 401, audio: 397 });
   broadcast.publish({ wireMs: 0, fromMs: 0, toMs: endMs });
   return resultOf(broadcast);
 }
 
 /** A hundred publishers with clocks of all kinds: every other one is taken over, the rest leave a gap that is held. */
 export function simulateManyPublishers(): LongBroadcastResult {
-  const broadcast = new LongBroadcast();
+  const broadcast = new LongBroadcast({ video: 1601, audio: 1597 });
   const clocks = [0, 2 ** 24 - 600_000, 2 ** 31 - 600_000, wireRange - 600_000, 3_000_000_000];
   const turnMs = 12 * 3_600_000;
   for (let turn = 0; turn * turnMs < endMs; turn++) {

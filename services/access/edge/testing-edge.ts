@@ -1,4 +1,6 @@
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
+import path from 'node:path';
 import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
@@ -14,7 +16,17 @@ import { Tracer } from '@gala/lib/trace';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { AccountService } from '@gala/protocol/account';
 import { accountErrors, commonErrors, roomErrors } from '@gala/protocol/errors';
-import { RoomService, StreamEvent, StreamOrder, Visibility, type HostMedia } from '@gala/protocol/room';
+import {
+  RecordingState,
+  RoomService,
+  RoomState,
+  StreamEvent,
+  StreamOrder,
+  Visibility,
+  type EdgeStream,
+  type HostMedia,
+  type Recording,
+} from '@gala/protocol/room';
 import type { PlayKey } from '@gala/protocol/play';
 import { edgeSections, role } from './index.ts';
 import { bodies } from './testing.ts';
@@ -39,6 +51,10 @@ export class TestRooms {
   visibility = Visibility.PUBLIC;
   /** While false every call is answered UNAVAILABLE. */
   isReachable = true;
+  /** The edge that was asked to admit last; it owns the room, and others that do not relay it are told to stop. */
+  edgeId = '';
+  /** What the edges said last, by their ids. */
+  readonly carried = new Map<string, readonly EdgeStream[]>();
   /** Answers a publisher waits for, in the order of their calls; without any it is answered at once. */
   readonly gates: Promise<void>[] = [];
   /** What a heart-beat waits for. */
@@ -46,6 +62,10 @@ export class TestRooms {
   order = StreamOrder.GO_ON;
   stopRoomIds: number[] = [];
   readonly reports: TestReport[] = [];
+  readonly recordings: Recording[] = [];
+  /** What an edge is to remove. */
+  removals: Recording[] = [];
+  state = RoomState.LIVE;
   beats = 0;
 
   get handlers(): Handlers<typeof RoomService> {
@@ -53,8 +73,8 @@ export class TestRooms {
       throw new CodedError(commonErrors, 'NOT_FOUND');
     };
     const served: Partial<Handlers<typeof RoomService>> = {
-      admitPublish: async ({ streamKey }) => this.#admit(streamKey),
-      admitPull: async () => this.#admit(this.streamKey),
+      admitPublish: async ({ streamKey, edgeId, onlyCheck }) => this.#admit(streamKey, edgeId, onlyCheck),
+      admitPull: async ({ edgeId }) => this.#admit(this.streamKey, edgeId, false),
       getHost: async () => ({ host: { hostId: 1n, name: 'Anna', visibility: this.visibility } }),
       getHostMedia: async () => ({ media: this.media }),
       reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
@@ -63,10 +83,35 @@ export class TestRooms {
         this.reports.push({ ...ids, sequence, event: StreamEvent[event], reason });
         return { order: this.order };
       },
-      reportEdge: async () => {
+      reportRecording: async ({ recording }) => {
+        this.#check();
+        if (recording) this.recordings.push(recording);
+        return {};
+      },
+      listRecordings: async () => {
+        this.#check();
+        const last = new Map(this.recordings.map((each) => [`${each.startedAtMs}.${each.format}`, each]));
+        return { recordings: [...last.values()].filter(({ state }) => state !== RecordingState.REMOVED) };
+      },
+      listRemovals: async () => {
+        this.#check();
+        return { recordings: this.removals };
+      },
+      getRoom: async ({ roomId }) => {
+        this.#check();
+        const { epoch, edgeId, visibility } = this;
+        const isOver = this.order === StreamOrder.STOP || this.stopRoomIds.includes(Number(roomId));
+        const state = isOver ? RoomState.ENDED : this.state;
+        return {
+          room: { roomId, hostId: 1n, hostName: 'Anna', epoch: BigInt(epoch), edgeId, visibility, state },
+        };
+      },
+      reportEdge: async ({ edgeId, streams }) => {
         this.#check();
         this.beats++;
-        const stopRoomIds = this.stopRoomIds.map(BigInt);
+        this.carried.set(edgeId, streams);
+        const stale = streams.filter(({ relayed }) => !relayed && edgeId !== this.edgeId);
+        const stopRoomIds = [...this.stopRoomIds.map(BigInt), ...stale.map(({ roomId }) => roomId)];
         await this.beatGate;
         return { stopRoomIds };
       },
@@ -80,11 +125,12 @@ export class TestRooms {
     return this.reports.map(({ event }) => event);
   }
 
-  async #admit(streamKey: string) {
+  async #admit(streamKey: string, edgeId: string, onlyCheck: boolean) {
     this.#check();
     if (streamKey !== this.streamKey) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
-    const epoch = BigInt(++this.epoch);
-    await this.gates.shift();
+    const epoch = BigInt(onlyCheck ? this.epoch : ++this.epoch);
+    if (!onlyCheck) this.edgeId = edgeId;
+    if (!onlyCheck) await this.gates.shift();
     const { roomId, visibility, holdMs, media } = this;
     return {
       holdMs,
@@ -102,13 +148,22 @@ export interface TestEdgeOptions {
   /** Settings as environment variables. */
   readonly env?: Readonly<Record<string, string>>;
   readonly playKeys?: readonly PlayKey[];
+  /** Unique among the edges that share `coord` and `rooms`. */
+  readonly edgeId?: string;
+  readonly coord?: MemoryCoord;
+  readonly rooms?: TestRooms;
+  /** What starts its native children; without it each one fails to start. */
+  readonly spawn?: Context['spawn'];
 }
 
 /** The edge role alone in this process, on real sockets and the real rpc; its peers are served by the test. */
 export interface TestEdge extends AsyncDisposable {
   readonly rpc: Rpc;
   readonly rooms: TestRooms;
+  readonly tracer: Tracer;
+  readonly dataFolder: string;
   readonly port: number;
+  readonly internalPort: number;
   readonly adminPort: number;
   readonly rtmpUrl: string;
   readonly logLines: readonly string[];
@@ -116,8 +171,12 @@ export interface TestEdge extends AsyncDisposable {
   metric(name: string): Promise<number>;
 }
 
-export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions = {}): Promise<TestEdge> {
+export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
+  const { env = {}, playKeys = [], spawn = spawnNothing } = options;
+  const { edgeId = 'test-1', rooms = new TestRooms() } = options;
   await using stack = new AsyncDisposableStack();
+  const dataFolder = await mkdtemp(path.join(tmpdir(), 'gala-edge-'));
+  stack.defer(() => rm(dataFolder, { recursive: true, force: true }));
   const logLines: string[] = [];
   const destination = { write: (line: string) => void logLines.push(line) };
   const logger = createLogger({ name: 'test', level: 'debug', destination });
@@ -125,16 +184,17 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
   const address = { host: '127.0.0.1', port: 0, portSetting: 'none', logger, metrics };
   const live = stack.use(await listen({ ...address, name: 'live' }));
   const admin = stack.use(await listen({ ...address, name: 'admin' }));
-  // The edge asks no more of coord than membership.
-  const coord = new MemoryCoord() as unknown as Coord;
+  const internal = stack.use(await listen({ ...address, name: 'internal' }));
+  const listeners = { live, web: live, admin, internal };
+  const coord = (options.coord ?? new MemoryCoord()) as unknown as Coord;
   const clusterToken = 'cluster-token-of-tests';
   const hosts = { advertiseHost: '127.0.0.1', listenHost: '127.0.0.1' };
-  const rpc = stack.use(createRpc({ ...address, ...hosts, memberId: 'test-1', coord, clusterToken }));
-  const rooms = new TestRooms();
+  const rpc = stack.use(createRpc({ ...address, ...hosts, memberId: edgeId, coord, clusterToken }));
+  const tracer = new Tracer({ clock: systemClock, logger, metrics, sampleShare: 1 });
   await servePeers(rpc, rooms, playKeys);
   const context: Context = {
-    dataFolder: tmpdir(),
-    processId: 'test-1',
+    dataFolder,
+    processId: edgeId,
     processName: 'test',
     settings: loadSettings(edgeSections, { env: { GALA_RTMP_PORT: '0', ...env } }),
     secrets: { operatorToken: '', clusterToken },
@@ -146,24 +206,34 @@ export async function startTestEdge({ env = {}, playKeys = [] }: TestEdgeOptions
     sql: undefined as never,
     coord,
     breakers: new Breakers({ clock: systemClock, logger, metrics }),
-    tracer: new Tracer({ clock: systemClock, logger, metrics }),
+    tracer,
     advertiseHost: '127.0.0.1',
-    listener: async (name) => (name === 'admin' ? admin : live),
+    listener: async (name) => listeners[name],
+    spawn,
   };
   const running = stack.use(await role.start(context));
-  const metric = async (name: string): Promise<number> =>
-    Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await metrics.text())?.[1]);
   const owned = stack.move();
   return {
     rpc,
     rooms,
+    tracer,
+    dataFolder,
     port: live.port,
+    internalPort: internal.port,
     adminPort: admin.port,
     rtmpUrl: running.addresses!.rtmp,
     logLines,
-    metric,
+    metric: async (name) => metricIn(await metrics.text(), name),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+function metricIn(text: string, name: string): number {
+  return Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(text)?.[1]);
+}
+
+function spawnNothing(): never {
+  throw new Error('this test starts no child');
 }
 
 async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey[]): Promise<void> {
@@ -177,7 +247,7 @@ async function servePeers(rpc: Rpc, rooms: TestRooms, playKeys: readonly PlayKey
     keys: playKeys.map(({ kid, secret }) => ({ kid, secret: Uint8Array.from(secret) })),
   });
   const findUser: Handlers<typeof AccountService>['findUser'] = async ({ name }) => {
-    if (name !== 'anna') throw new CodedError(accountErrors, 'USER_UNKNOWN');
+    if (name.toLowerCase() !== 'anna') throw new CodedError(accountErrors, 'USER_UNKNOWN');
     return { user: { userId: 1n, name: 'Anna' } };
   };
   await rpc.serve(AccountService, { ...handlers, signingKeys, findUser });

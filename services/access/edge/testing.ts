@@ -1,5 +1,7 @@
 import { randomFillSync } from 'node:crypto';
 import { Duplex } from 'node:stream';
+import { systemClock } from '@gala/lib/clock';
+import { Histogram } from '@gala/lib/metrics';
 import { FlvTagReader, type FlvTag } from '@gala/media/flv';
 import type { Framing } from './payload.ts';
 import type { Wanted } from './play-request.ts';
@@ -69,8 +71,8 @@ export function makeViewer(options: TestViewerOptions = {}) {
   const counters = { disposableShed: 0, picturesShed: 0, batchesShed: 0, viewersEvicted: 0 };
   const { framing = 'flv', latency = 'low', wanted } = options;
   const viewerLimits = options.limits ?? limits;
-  const tally = new Tally(counters);
-  const given = { remoteAddress: '', joinedAtMs: 0, limits: viewerLimits, tally };
+  const tally = new Tally({ clock: systemClock, counters, joinSeconds: new Histogram() });
+  const given = { remoteAddress: '', joinedAtMs: 0, askedAtMs: 0, limits: viewerLimits, tally };
   const viewer = new Viewer({ socket, framing, latency, wanted, ...given });
   const received = (): Buffer => {
     const bytes = Buffer.concat(chunks);

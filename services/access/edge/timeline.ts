@@ -25,6 +25,8 @@ export class Timeline {
   #positionMs = 0;
   #fresh = true;
   #begun = false;
+  /** Newest time of a clock that another edge has corrected; undefined for a publisher of our own. */
+  #liveMs: number | undefined;
   /** Steps that were replaced, for the counters. */
   jumps = 0;
 
@@ -41,6 +43,18 @@ export class Timeline {
   /** A new publisher speaks from here on: its clock is joined to the output at the time that has really passed. */
   join(): void {
     this.#fresh = true;
+    this.#liveMs = undefined;
+  }
+
+  /**
+   * Tags of another edge come from here on: their steps were corrected there and are taken as they are. Its newest
+   * time stands for now, so what it has kept from before does not put the output ahead of the time that has really
+   * passed. A timeline that begins takes over the times themselves.
+   * @param liveMs newest time that the other edge has sent, unsigned 32-bit
+   */
+  follow(liveMs: number): void {
+    this.#fresh = true;
+    this.#liveMs = liveMs;
   }
 
   /**
@@ -49,7 +63,8 @@ export class Timeline {
    * @param arrivalMs monotonic clock when it was received
    */
   correct(kind: TrackKind, wireMs: number, arrivalMs: number): number {
-    this.#positionMs += this.#fresh ? this.#joinStep(arrivalMs) : this.#step(wireMs, arrivalMs);
+    if (this.#fresh && this.#liveMs !== undefined) this.#positionMs = this.#followed(wireMs, arrivalMs);
+    else this.#positionMs += this.#fresh ? this.#joinStep(arrivalMs) : this.#step(wireMs, arrivalMs);
     this.#fresh = false;
     this.#begun = true;
     this.#lastWireMs = wireMs;
@@ -72,8 +87,15 @@ export class Timeline {
     return Math.max(Math.round(elapsedMs), behindMs + 1);
   }
 
+  #followed(wireMs: number, arrivalMs: number): number {
+    const liveMs = this.#liveMs ?? wireMs;
+    const nowMs = this.#begun ? this.positionMs + Math.max(0, arrivalMs - this.#lastArrivalMs) : liveMs;
+    return nowMs - signedDifference(liveMs, wireMs);
+  }
+
   #step(wireMs: number, arrivalMs: number): number {
     const stepMs = signedDifference(wireMs, this.#lastWireMs);
+    if (this.#liveMs !== undefined) return stepMs;
     if (Math.abs(stepMs) <= this.#jumpMs) return stepMs;
     const elapsedMs = arrivalMs - this.#lastArrivalMs;
     if (stepMs > 0 && Math.abs(stepMs - elapsedMs) <= this.#jumpMs) return stepMs;

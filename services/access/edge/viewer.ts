@@ -50,6 +50,8 @@ export interface ViewerOptions {
   readonly tally: Tally;
   /** Wall clock. */
   readonly joinedAtMs: number;
+  /** When it asked for the stream, monotonic. */
+  readonly askedAtMs: number;
 }
 
 /** Ids of the viewers of this process, never given twice. */
@@ -69,6 +71,7 @@ export class Viewer {
   readonly joinedAtMs: number;
   readonly #limits: ViewerLimits;
   readonly #tally: Tally;
+  readonly #askedAtMs: number;
   /** First tick of its audience that this viewer has not got with its join. */
   firstTick = 0;
   closed = false;
@@ -86,6 +89,7 @@ export class Viewer {
     this.remoteAddress = options.remoteAddress;
     this.#limits = options.limits;
     this.joinedAtMs = options.joinedAtMs;
+    this.#askedAtMs = options.askedAtMs;
     this.#tally = options.tally;
   }
 
@@ -103,6 +107,7 @@ export class Viewer {
     this.#waitsForKeyFrame = !hasPicture;
     this.#joinBytes = payload.in(this.framing).length;
     this.#write(payload);
+    this.#tally.begun(this.#askedAtMs);
   }
 
   /** One tick. Called for every viewer of the audience, so it must stay free of allocation. */

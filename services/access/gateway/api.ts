@@ -1,6 +1,6 @@
 import { CodedError, hasCode } from '@gala/lib/error';
 import { readJson, respondJson, type HttpListener } from '@gala/lib/http';
-import type { CallOptions } from '@gala/lib/rpc';
+import type { Span } from '@gala/lib/trace';
 import { protocolErrors } from '@gala/protocol/errors';
 import { schemas, type Operation, type OperationName } from '@gala/protocol/rest';
 import type { IncomingMessage, ServerResponse } from 'node:http';
@@ -27,6 +27,8 @@ type Door = Pick<HttpListener, 'clientAddress' | 'origin'>;
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
+  /** Of the whole request. */
+  readonly span: Span;
   readonly address: string;
   /** Scheme and host that the client used. */
   readonly origin: string;
@@ -49,14 +51,24 @@ export class Api {
     const { router, parts, observeSeconds } = this.#options;
     const beganMs = parts.clock.monotonicMs();
     const match = router.match(request.method ?? '', this.#pathOf(request));
+    using span = this.#startSpan(request, match);
     try {
       const [address, origin] = [door.clientAddress(request), door.origin(request)];
-      await this.#answer({ request, response, address, origin }, match);
+      await this.#answer({ request, response, span, address, origin }, match);
     } catch (error) {
-      throw this.#failure(match, error);
+      const failure = this.#failure(match, error);
+      // A refusal is an answer like others; kept whenever it happens is what is wrong on our side.
+      if (failure.http >= 500) span.fail(failure);
+      throw failure;
     } finally {
       observeSeconds((parts.clock.monotonicMs() - beganMs) / 1000);
     }
+  }
+
+  #startSpan({ headers: { traceparent } }: IncomingMessage, match: Match<OperationName>): Span {
+    const name = match.kind === 'operation' ? match.route.name : match.kind;
+    const parent = typeof traceparent === 'string' ? { parent: traceparent, isParentTrusted: false } : {};
+    return this.#options.parts.tracer.start(name, parent);
   }
 
   async #answer(exchange: Exchange, match: Match<OperationName>): Promise<void> {
@@ -80,7 +92,7 @@ export class Api {
     const { limits, handlers } = this.#options;
     const group = limitGroupOf(name, operation);
     limits.admitAddress(group, address);
-    const identity = this.#identity(request);
+    const identity = this.#identity(exchange);
     if (operation.access !== 'anyone') {
       const caller = await identity.caller();
       if (caller.userId !== 0) limits.admitUser(group, caller.userId);
@@ -94,9 +106,9 @@ export class Api {
   }
 
   /** Who calls, asked at most once a request. */
-  #identity(request: IncomingMessage): Pick<Call, 'caller' | 'visitor' | 'rpc'> {
+  #identity({ request, span }: Exchange): Pick<Call, 'caller' | 'visitor' | 'rpc'> {
     const { account, config } = this.#options.parts;
-    const rpc = callOptions(request);
+    const rpc = { traceparent: span.traceparent };
     const identification = { account, rpc, credentials: credentialsOf(request, config.cookie.name) };
     let caller: Promise<Caller> | undefined;
     return {
@@ -162,14 +174,6 @@ function answer(response: ServerResponse, operation: Operation, reply: Reply): v
   };
   if (operation.status === 204) response.writeHead(204, headers).end();
   else respondJson(response, reply.body, { status: operation.status, headers });
-}
-
-/** W3C Trace Context, version 00; anything else is not passed on. */
-const traceparentPattern = /^00-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$/;
-
-function callOptions({ headers }: IncomingMessage): CallOptions {
-  const { traceparent } = headers;
-  return typeof traceparent === 'string' && traceparentPattern.test(traceparent) ? { traceparent } : {};
 }
 
 function checkedParams(params: Readonly<Record<string, string>>): Record<string, string> {

@@ -31,6 +31,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
     traces: new Spread(context.rpc, TraceService),
     config,
     clock: context.clock,
+    tracer: context.tracer,
     events: createEvents(context.logger, context.metrics),
   };
   const web = new Web(config);

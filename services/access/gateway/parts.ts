@@ -1,5 +1,6 @@
 import type { Clock } from '@gala/lib/clock';
 import type { Client } from '@gala/lib/rpc';
+import type { Tracer } from '@gala/lib/trace';
 import type { AccountService } from '@gala/protocol/account';
 import type { EdgeService } from '@gala/protocol/edge';
 import type { RoomService } from '@gala/protocol/room';
@@ -17,5 +18,6 @@ export interface Parts {
   readonly traces: Spread<typeof TraceService>;
   readonly config: GatewayConfig;
   readonly clock: Clock;
+  readonly tracer: Tracer;
   readonly events: Events;
 }

@@ -8,7 +8,7 @@ import { streamOperations } from '@gala/protocol/rest';
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import * as account from '../../application/account/index.ts';
 import * as room from '../../application/room/index.ts';
-import { watchProcess } from '../../foundation/monitor/index.ts';
+import { traceSection, watchProcess } from '../../foundation/monitor/index.ts';
 import { gatewaySection, role } from './index.ts';
 import { startTestHouse, type TestHouse } from './testing-context.ts';
 import { createTestHost, TestClient } from './testing.ts';
@@ -26,7 +26,7 @@ beforeAll(async () => {
   house = cleanUp.use(
     await startTestHouse({
       roles: [account.role, room.role, role],
-      sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
+      sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection, traceSection],
       migrations: [...account.migrations, ...room.migrations],
     }),
   );

@@ -98,8 +98,9 @@ async function pageOfViewers(
   let passed = 0;
   for (const { member, answer } of found) {
     const viewersOffset = Math.max(0, offset - passed);
-    passed += answer.viewers;
-    if (viewersOffset >= answer.viewers || viewers.length >= limit) continue;
+    const listed = listedViewers(answer);
+    passed += listed;
+    if (viewersOffset >= listed || viewers.length >= limit) continue;
     const viewersLimit = limit - viewers.length;
     const request = { roomId: answer.roomId, viewersLimit, viewersOffset };
     const asked = edges.client.getStream(request, { ...rpc, member });
@@ -107,6 +108,12 @@ async function pageOfViewers(
     viewers.push(...(page?.viewers ?? []).map((viewer) => restViewer(member, viewer)));
   }
   return viewers;
+}
+
+/** Players of HLS have no connection that could be listed or closed. */
+function listedViewers({ classes }: EdgeStream): number {
+  const listed = classes.filter(({ latency }) => latency !== 'hls').flatMap(({ framings }) => framings);
+  return total(listed, ({ viewers }) => viewers);
 }
 
 /** One stream of what several edges say of it: the publisher's edge knows it, all of them have viewers. */

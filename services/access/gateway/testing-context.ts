@@ -65,6 +65,9 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
     tracer: new Tracer({ clock: systemClock, logger, metrics }),
     advertiseHost: '127.0.0.1',
     listener: async (name) => (name === 'admin' ? admin : listener),
+    spawn: () => {
+      throw new Error('the gateway starts no child');
+    },
   };
   for (const role of options.roles) stack.use(await role.start(context));
   const owned = stack.move();

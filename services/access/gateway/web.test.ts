@@ -50,7 +50,7 @@ test('addresses of the application get the page with the security headers', asyn
       "default-src 'self'",
       "object-src 'none'",
       "frame-ancestors 'self'",
-      "media-src 'self' blob:",
+      "media-src 'self' blob: http: https:",
     ])
       expect(policy.split('; ')).toContain(directive);
     expect(policy).not.toContain('unsafe-eval');

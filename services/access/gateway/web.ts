@@ -6,11 +6,12 @@ import { unbuiltPage, WebPageSource, type WebPage } from './web-page.ts';
 
 /**
  * What a page may load: scripts of ours only, media and signals from any edge (their addresses come from
- * `/v1`), blobs for Media Source and its worker, inline styles for elements that the player moves.
+ * `/v1`; a playlist may be the source of a video), blobs for Media Source and its worker, inline styles for
+ * elements that the player moves.
  */
 const policy = {
   'connect-src': "'self' ws: wss: http: https:",
-  'media-src': "'self' blob:",
+  'media-src': "'self' blob: http: https:",
   'worker-src': "'self' blob:",
   'style-src': "'self' 'unsafe-inline'",
   'img-src': "'self' data:",

@@ -62,6 +62,23 @@ test('a scheduled room is the one that begins', async () => {
   expect(room).toMatchObject({ roomId, state: 'live', title: 'gala night', visibility: 'private' });
 });
 
+test('a check names the room that a publisher would get, and begins and fences nothing', async () => {
+  const { hostId, streamKey } = await makeHost(world);
+  const asked = { streamKey, edgeId: 'media-b', remoteAddress: '192.0.2.1' };
+  const planned = (await world.admission.check(asked)).room;
+  expect(planned).toMatchObject({ hostId, state: 'created', epoch: 0 });
+  const begun = await publish(world, streamKey);
+  expect(begun.roomId).toBe(planned.roomId);
+  const checked = (await world.admission.check(asked)).room;
+  expect(checked).toMatchObject({ roomId: begun.roomId, state: 'live', epoch: 1, edgeId: 'media-a' });
+  expect(await world.rooms.get(begun.roomId)).toMatchObject({ epoch: 1, edgeId: 'media-a' });
+  await world.rooms.end(begun.roomId, 'over');
+  const next = (await world.admission.check(asked)).room;
+  expect(splitRoomId(next.roomId)).toEqual({ hostId, session: 2 });
+  const wrong = { ...asked, streamKey: `${streamKey}x` };
+  await expect(world.admission.check(wrong)).rejects.toMatchObject({ code: 'STREAM_KEY_WRONG' });
+});
+
 test('wrong, foreign, malformed and rotated keys are refused alike', async () => {
   const { streamKey } = await makeHost(world);
   const other = await makeHost(world);

@@ -11,7 +11,7 @@ import { fenceRoom, moveRoom, planRoom, type Host, type HostMedia, type Room } f
 import { takeSession } from './sessions.ts';
 import { decide } from './state.ts';
 import { findHost, lockHost } from './store/hosts.ts';
-import { insertRoom, lockPresentRoom, saveRooms } from './store/rooms.ts';
+import { findPresentRoom, insertRoom, lockPresentRoom, saveRooms } from './store/rooms.ts';
 import { matchesStreamKey, parseStreamKey, type StreamKey } from './stream-key.ts';
 
 export interface AdmissionParts {
@@ -89,6 +89,34 @@ export class Admission {
       events.publishRefused(code, asked.edgeId, asked.remoteAddress);
       throw error;
     }
+  }
+
+  /**
+   * The room that the holder of the key would get, for an edge that has somebody else to ask first: nothing is
+   * begun, locked or fenced. A room that does not exist yet has the id that it would get.
+   * @throws CodedError STREAM_KEY_WRONG
+   */
+  async check({ streamKey, edgeId, remoteAddress }: PublishAsked): Promise<AdmittedRoom> {
+    try {
+      return await this.#expected(parseStreamKey(streamKey));
+    } catch (error) {
+      const code = hasCode(error) ? error.code : 'INTERNAL';
+      this.#parts.events.publishRefused(code, edgeId, remoteAddress);
+      throw error;
+    }
+  }
+
+  async #expected(key: StreamKey | undefined): Promise<AdmittedRoom> {
+    const { sql, clock } = this.#parts;
+    if (!key) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
+    const { pool } = sql.shard(shardOfUser(key.hostId));
+    const host = checkKey(key, await findHost(pool, key.hostId));
+    const { media, title, visibility } = host;
+    const nowMs = clock.nowMs();
+    const present = await findPresentRoom(pool, host.hostId);
+    const isOpen = present && present.state !== 'ended' && !this.#expired(present, nowMs);
+    if (isOpen) return { room: present, media };
+    return { room: planRoom(host, { session: host.sessionCount + 1, title, visibility, nowMs }), media };
   }
 
   #decidedPull({ hostId, edgeId }: PullAsked): Promise<Admitted> {

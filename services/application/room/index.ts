@@ -34,11 +34,11 @@ function openDisk({ dataFolder: folder, settings, logger, metrics }: Context): P
   return watchDisk({ folder, logger, metrics, ...readDiskConfig(settings) });
 }
 
-function partsOf({ sql, coord, clock, metrics, logger, settings }: Context, disk: DiskWatch) {
+function partsOf({ sql, coord, clock, metrics, logger, settings, tracer }: Context, disk: DiskWatch) {
   const config = readConfig(settings);
   const events = new RoomEvents({ logger, metrics });
   const reads = new Reads({ sql, clock, config, metrics });
-  return { sql, coord, clock, metrics, config, events, reads, disk };
+  return { sql, coord, clock, metrics, config, events, reads, disk, tracer };
 }
 
 function routedParts(parts: Parts) {
@@ -50,5 +50,6 @@ function routedParts(parts: Parts) {
     liveList: new LiveList(parts),
     recordings: new Recordings(parts),
     holdMs: parts.config.holdMs,
+    tracer: parts.tracer,
   };
 }

@@ -6,6 +6,7 @@ import type { Context } from '@gala/lib/lifecycle';
 import { createMetrics } from '@gala/lib/metrics';
 import { createRpc, type Client } from '@gala/lib/rpc';
 import { startTestPostgres, type TestPostgres } from '@gala/lib/sql/testing';
+import { Tracer } from '@gala/lib/trace';
 import { composeRoomId } from '@gala/protocol/ids';
 import { RoomService, RoomState, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -13,6 +14,7 @@ import { diskSection, migrations, role, roomSection } from './index.ts';
 
 const cleanUp = new AsyncDisposableStack();
 let postgres: TestPostgres;
+let tracer: Tracer;
 let rooms: Client<typeof RoomService>;
 let edge: AsyncDisposable;
 
@@ -27,7 +29,8 @@ beforeAll(async () => {
   const rpc = cleanUp.use(createRpc({ ...network, ...identity, logger, metrics }));
   const env = { GALA_ROOM_HOLD_MS: '400', GALA_ROOM_SWEEP_MS: '50', GALA_ROOM_EDGE_ABSENT_MS: '100' };
   const settings = loadSettings([roomSection, diskSection], { env });
-  cleanUp.use(await role.start({ ...base, sql, coord, rpc, settings } as unknown as Context));
+  tracer = new Tracer(base);
+  cleanUp.use(await role.start({ ...base, sql, coord, rpc, settings, tracer } as unknown as Context));
   rooms = rpc.client(RoomService);
   edge = await coord.join('edge', { id: 'media-1', data: {} });
 });
@@ -118,3 +121,13 @@ test('when its edge is gone a room is held, then ended', async () => {
   await expect.poll(state, { timeout: 10_000 }).toBe(RoomState.HOLD);
   await expect.poll(state, { timeout: 10_000 }).toBe(RoomState.ENDED);
 }, 30_000);
+
+test('a publish decision is a span of its publish', async () => {
+  const { streamKey } = await makeHost();
+  const parent = tracer.start('publish', { isSampled: true });
+  const request = { streamKey, edgeId: 'media-1', remoteAddress: '192.0.2.1' };
+  const { room } = await rooms.admitPublish(request, { traceparent: parent.traceparent });
+  expect(tracer.trace(parent.traceId)).toMatchObject([
+    { name: 'room.admitPublish', parentId: parent.spanId, attributes: { roomId: Number(room?.roomId) } },
+  ]);
+});

@@ -1,6 +1,7 @@
 import { CodedError, hasCode } from '@gala/lib/error';
 import { mapErrors, type Handlers } from '@gala/lib/rpc';
 import { outageCodes } from '@gala/lib/sql';
+import type { Tracer } from '@gala/lib/trace';
 import { commonErrors } from '@gala/protocol/errors';
 import { roomIdMax, userIdMax } from '@gala/protocol/ids';
 import * as wire from '@gala/protocol/room';
@@ -26,6 +27,7 @@ export interface RoutedParts {
   readonly liveList: LiveList;
   readonly recordings: Recordings;
   readonly holdMs: number;
+  readonly tracer: Tracer;
 }
 
 /** Operations of the protocol as calls of the domain; conversions happen here and nowhere else. */
@@ -106,10 +108,14 @@ function streamHandlers({
   admission,
   heartBeats,
   holdMs,
+  tracer,
 }: RoutedParts): HandlersOf<'admitPublish' | 'admitPull' | 'reportStream' | 'reportEdge'> {
   return {
-    admitPublish: async ({ streamKey, edgeId, remoteAddress }) => {
-      const { room, media } = await admission.admit({ streamKey, edgeId: edgeIdOf(edgeId), remoteAddress });
+    admitPublish: async ({ streamKey, edgeId, remoteAddress, onlyCheck }, { traceparent }) => {
+      using span = tracer.start('room.admitPublish', { parent: traceparent });
+      const asked = { streamKey, edgeId: edgeIdOf(edgeId), remoteAddress };
+      const { room, media } = await (onlyCheck ? admission.check(asked) : admission.admit(asked));
+      span.set('roomId', room.roomId).set('epoch', room.epoch);
       return { room: wireRoom(room), holdMs, media: wireMedia(media) };
     },
     admitPull: async ({ hostId, edgeId }) => {

@@ -1,7 +1,26 @@
 import type { Context } from '@gala/lib/lifecycle';
+import { readTraceConfig } from './config.ts';
+import { SpanExport } from './span-export.ts';
 import { serveTraces } from './traces.ts';
 
-/** What every process does, whatever its roles, so that it can be watched: it answers for the spans it keeps. */
+export { readTraceConfig, traceSection } from './config.ts';
+
+/**
+ * What every process does, whatever its roles, so that it can be watched: it answers for the spans it keeps, and
+ * sends them on where that is set.
+ */
 export async function watchProcess(context: Context): Promise<AsyncDisposable> {
-  return serveTraces(context);
+  const { processId, processName, settings, tracer, clock, logger, metrics } = context;
+  const { otlpUrl: url, otlpQueueMax: queueMax } = readTraceConfig(settings);
+  await using stack = new AsyncDisposableStack();
+  if (url) {
+    const resource = {
+      'service.name': 'gala',
+      'service.namespace': processName,
+      'service.instance.id': processId,
+    };
+    stack.use(new SpanExport({ url, queueMax, resource, tracer, clock, logger, metrics }));
+  }
+  stack.use(await serveTraces(context));
+  return stack.move();
 }

@@ -1,6 +1,6 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { CodedError } from '@gala/lib/error';
-import { errorBody, respondError, type RateLimiter } from '@gala/lib/http';
+import { errorBody, rateKey, respondError, type RateLimiter } from '@gala/lib/http';
 import {
   parseReload,
   reloadTimeLimitMs,
@@ -15,6 +15,7 @@ import type { PlayKeys } from '../play-keys.ts';
 import { allowOrigin, preflightHeaders, type Play } from '../play.ts';
 import type { Stream } from '../stream.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
+import { foreignQuery, type ViewerGuard } from '../viewer-guard.ts';
 import { soundFormOf, variantsOf } from './multivariant.ts';
 import type { HlsOutput } from './output.ts';
 import type { HlsOutputs } from './outputs.ts';
@@ -28,6 +29,7 @@ export interface HlsDoorOptions {
   readonly outputs: HlsOutputs;
   readonly players: HlsPlayers;
   readonly play: Play;
+  readonly guard: ViewerGuard;
   readonly keys: PlayKeys;
   readonly events: EdgeEvents;
   /** Of the requests of one address. */
@@ -38,7 +40,7 @@ interface HlsCall {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
   readonly target: HlsTarget;
-  /** Of the client, as the limits count it. */
+  /** Of the client itself. */
   readonly address: string;
   /** Aborted when the client has gone. */
   readonly signal: AbortSignal;
@@ -88,8 +90,8 @@ export class HlsDoor {
     }
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const address = this.#options.play.addressOf(request);
-    this.#limit(address);
+    const address = this.#options.play.requesterOf(request);
+    this.#limit(rateKey(address));
     const target = parseHlsUrl(request.url ?? '');
     const query = await this.#verify(target);
     const call: HlsCall = { request, response, target, address, query, signal: gone.signal };
@@ -127,10 +129,12 @@ export class HlsDoor {
     await this.#playable(output, signal);
     const { stream, form } = output;
     const variants = variantsOf(output, outputs.get(stream.roomId, soundFormOf(form)));
-    const player = `${playerParameter}=${newPlayerToken()}`;
+    // What the client wrote is for the hook, which is asked with the first media playlist.
+    const added = new URLSearchParams(this.#options.guard.asks ? foreignQuery(target.query) : []);
+    added.set(playerParameter, newPlayerToken());
     const text = renderMultivariantPlaylist({
       variants,
-      query: query === '' ? player : `${query}&${player}`,
+      query: query === '' ? `${added}` : `${query}&${added}`,
     });
     return { stream, headers: playlistHeaders, chunks: [Buffer.from(text)] };
   }
@@ -148,7 +152,8 @@ export class HlsDoor {
     // Who still watches what is over is no viewer of the room any more.
     if (output.endedAtMs !== undefined || call.request.method === 'HEAD') return answer();
     const { stream } = output;
-    return this.#options.players.during({ stream, address, query: target.query }, async (player) => {
+    const caller = { address, protocol: 'hls', query: target.query } as const;
+    return this.#options.players.during({ stream, caller }, async (player) => {
       const answered = await answer();
       this.#options.players.keep(player, output.state.targetDurationSeconds);
       return answered;
@@ -181,6 +186,7 @@ export class HlsDoor {
     this.#options.events.counters.hlsFiles++;
     const output = this.#presentOf(target);
     if (!output) throw new CodedError(edgeErrors, 'SEGMENT_UNKNOWN');
+    this.#checkWatching(call, output);
     output.touch();
     const isDue = (): boolean => output.read(file) !== 'wait';
     await output.blocked.until({ isDue, limitMs: reloadTimeLimitMs(output.state), signal });
@@ -194,6 +200,13 @@ export class HlsDoor {
       ETag: `"${name}"`,
     };
     return ranged(call.request, { stream: output.stream, headers, chunks });
+  }
+
+  /** Names of files can be guessed: where a hook decides, they are for those whom it let have the playlist. */
+  #checkWatching({ address }: HlsCall, { stream, endedAtMs }: HlsOutput): void {
+    const { guard, players } = this.#options;
+    if (!guard.asks || endedAtMs !== undefined || players.isWatching(stream.roomId, address)) return;
+    throw new CodedError(edgeErrors, 'HOOK_DENIED');
   }
 
   /** The output that a playlist is asked of; it begins if need be. */

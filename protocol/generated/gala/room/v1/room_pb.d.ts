@@ -624,6 +624,13 @@ export declare type AdmitPublishRequest = Message<"gala.room.v1.AdmitPublishRequ
    * @generated from field: string remote_address = 3;
    */
   remoteAddress: string;
+
+  /**
+   * Checks the key and names the room that the publisher would get; nothing is begun and nobody fenced.
+   *
+   * @generated from field: bool only_check = 4;
+   */
+  onlyCheck: boolean;
 };
 
 /**
@@ -637,6 +644,8 @@ export declare const AdmitPublishRequestSchema: GenMessage<AdmitPublishRequest>;
  */
 export declare type AdmitPublishResponse = Message<"gala.room.v1.AdmitPublishResponse"> & {
   /**
+   * With only_check it may be a room that does not exist yet.
+   *
    * @generated from field: gala.room.v1.Room room = 1;
    */
   room?: Room | undefined;

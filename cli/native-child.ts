@@ -1,0 +1,18 @@
+import { spawn } from 'node:child_process';
+import { setPriority } from 'node:os';
+import type { NativeChild, NativeChildName } from '@gala/lib/lifecycle';
+import { entryPath } from './paths.ts';
+
+/** Media that is copied goes before media that is made. */
+const nice = 10;
+
+/** Starts a process for native code. It inherits no setting: those may hold passwords, and it needs none. */
+export function spawnNativeChild(name: NativeChildName): NativeChild {
+  const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('GALA_'));
+  const child = spawn(process.execPath, [entryPath(name)], {
+    stdio: ['pipe', 'pipe', 'inherit'],
+    env: Object.fromEntries(inherited),
+  });
+  if (child.pid !== undefined) setPriority(child.pid, nice);
+  return child;
+}

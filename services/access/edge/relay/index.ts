@@ -1,0 +1,53 @@
+import { hostPort } from '@gala/lib/http';
+import type { Context } from '@gala/lib/lifecycle';
+import { AccountService } from '@gala/protocol/account';
+import { RoomService } from '@gala/protocol/room';
+import type { Stream, StreamIdentity } from '../stream.ts';
+import type { Streams } from '../streams.ts';
+import { relayConfig } from './config.ts';
+import { RelayDoor } from './door.ts';
+import { Edges } from './edges.ts';
+import { RelayEvents } from './events.ts';
+import { Handover } from './handover.ts';
+import { Owners } from './owners.ts';
+import { Relays } from './relays.ts';
+
+export interface RelaySetup {
+  readonly context: Context;
+  readonly streams: Streams;
+  readonly makeStream: (identity: StreamIdentity) => Stream;
+}
+
+/** What an edge has to do with the other edges. */
+export interface OpenRelay extends AsyncDisposable {
+  readonly edges: Edges;
+  readonly relays: Relays;
+  readonly handover: Handover;
+  /** True while another edge takes a copy of the stream. */
+  isFed(stream: Stream): boolean;
+}
+
+/** Makes this edge known to the others, gives them its streams and brings theirs in. Errors: COORD_UNAVAILABLE. */
+export async function openRelay({ context, streams, makeStream }: RelaySetup): Promise<OpenRelay> {
+  const { advertiseHost, clock, coord, logger, metrics, processId: edgeId, rpc, secrets, tracer } = context;
+  const { clusterToken } = secrets;
+  const config = relayConfig(context);
+  const events = new RelayEvents(logger, metrics);
+  await using stack = new AsyncDisposableStack();
+  const internal = await context.listener('internal');
+  const door = new RelayDoor({ clusterToken, streams, config, events });
+  stack.defer(internal.mount('/relay', door.request));
+  const internalUrl = `http://${hostPort(advertiseHost, internal.port)}`;
+  const edges = stack.use(
+    await Edges.join({ coord, self: { id: edgeId, internalUrl, publicUrl: undefined } }),
+  );
+  const owners = stack.use(new Owners({ coord, edgeId, clock, events }));
+  const parts = { edges, owners, clusterToken, tracer, events, config, streams, clock, logger, makeStream };
+  const relays = stack.use(new Relays({ ...parts, accounts: rpc.client(AccountService) }));
+  const handover = new Handover({ rooms: rpc.client(RoomService), edgeId, streams, owners, relays, door });
+  metrics.gauge('gala_edge_relays', 'streams of other edges that are here', () => relays.size);
+  metrics.gauge('gala_edge_relay_feeds_open', 'copies of streams that other edges take', () => door.size);
+  const owned = stack.move();
+  const isFed = (stream: Stream): boolean => door.isFed(stream);
+  return { edges, relays, handover, isFed, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}

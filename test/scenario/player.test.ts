@@ -1,0 +1,238 @@
+import type { Browser, Page } from 'playwright-core';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { describeWithEngines } from '../engines.ts';
+import { launchBrowser, readFrameNumber, readWatch, watchVideo } from '../harness/browser.ts';
+import { FfmpegPublisher } from '../harness/ffmpeg.ts';
+import { FixturePublisher } from '../harness/fixture-publisher.ts';
+import { FlvServer } from '../harness/flv-server.ts';
+import { Gala, type TestHost } from '../harness/gala.ts';
+import { waitFor } from '../harness/wait.ts';
+
+/** A change is seen as a stall when no new picture comes for so long; a busy machine is forgiven some. */
+const gapMsMax = 700;
+const framesPerSecond = 30;
+const latencySecondsMax = 3;
+
+let browser: Browser;
+beforeAll(async () => void (browser = await launchBrowser()));
+afterAll(() => browser.close());
+afterEach(async () => {
+  for (const context of browser.contexts()) await context.close();
+});
+
+describeWithEngines('the player', ['ffmpeg', 'chromium'], () => {
+  let gala: Gala;
+  let host: TestHost;
+  let publisher: FfmpegPublisher;
+  /** `performance.now()` when picture 0 was at the edge. */
+  let beganAtMs: number;
+
+  beforeAll(async () => {
+    gala = await Gala.start();
+    host = await gala.createHost('mira');
+    publisher = new FfmpegPublisher({ rtmpUrl: gala.rtmpUrl, streamKey: host.streamKey });
+    await waitFor(() => gala.lines.some((line) => line.includes('publish accepted')), {
+      what: 'publish accepted',
+      everyMs: 5,
+    });
+    beganAtMs = performance.now();
+    await waitFor(async () => (await gala.anyone.listLiveRooms({})).rooms.length > 0, { what: 'listed' });
+  });
+  afterAll(async () => {
+    await publisher[Symbol.asyncDispose]();
+    await gala[Symbol.asyncDispose]();
+  });
+
+  const open = (query = ''): Promise<Page> => openPage(`${gala.webUrl}/@mira${query}`);
+
+  test('without WebSockets it plays by HTTP-FLV, and says why', async () => {
+    const page = await openPage(`${gala.webUrl}/@mira`, blockSockets);
+    await playing(page, 'http-flv');
+    await openMenu(page);
+    const panel = page.getByTestId('player-menu-panel');
+    expect(await panel.innerText()).toMatch(/Now HTTP-FLV[^]*WebSocket-FLV\s+could not be reached/);
+    expect(await gala.viewersOf(host)).toMatchObject([{ framing: 'flv' }]);
+  });
+
+  test('with FLV blocked altogether it plays LL-HLS at most three seconds behind, without a stall', async () => {
+    const page = await openPage(`${gala.webUrl}/@mira`, async (fresh) => {
+      await blockSockets(fresh);
+      await fresh.route(/\.flv\?/, (route) => route.abort());
+    });
+    const named = page.getByTestId('failed-ways');
+    await named.waitFor();
+    expect(await named.innerText()).toMatch(/WebSocket-FLV: could not be reached/);
+    await playing(page, 'll-hls');
+    const before = await readWatch(page);
+    await waitFor(async () => (await readWatch(page)).currentTime > before.currentTime + 10, {
+      what: 'ten seconds of LL-HLS',
+      timeoutMs: 30_000,
+    });
+    expect((await readWatch(page)).waiting - before.waiting).toBe(0);
+    expect(await latencySeconds(page)).toBeLessThan(latencySecondsMax);
+  });
+
+  test('another latency and another way take over without a stall', async () => {
+    const page = await open();
+    await playing(page, 'ws-flv');
+    await watchFront(page);
+    await openMenu(page);
+    await page.getByRole('radio', { name: 'Realtime' }).check();
+    await waitFor(async () => (await gala.viewersOf(host)).some(({ latency }) => latency === 'realtime'), {
+      what: 'a realtime viewer',
+    });
+    await waitFor(async () => (await gala.viewersOf(host)).length === 1, {
+      what: 'the old connection closed',
+    });
+    await page.getByRole('radio', { name: 'LL-HLS' }).check();
+    await playing(page, 'll-hls');
+    await page.getByRole('radio', { name: 'HTTP-FLV' }).check();
+    await playing(page, 'http-flv');
+    expect(await frontGapMs(page)).toBeLessThan(gapMsMax);
+    expect(page.url()).toContain('protocol=http-flv');
+  });
+
+  test('a way that cannot be opened leaves the picture alone', async () => {
+    const page = await open('?protocol=http-flv');
+    await playing(page, 'http-flv');
+    await watchFront(page);
+    await page.routeWebSocket(/\.flv/, (socket) => socket.close());
+    await openMenu(page);
+    await page.getByRole('radio', { name: 'WebSocket-FLV' }).check();
+    await page.getByText('That could not be opened').waitFor();
+    await playing(page, 'http-flv');
+    expect(await frontGapMs(page)).toBeLessThan(gapMsMax);
+  });
+
+  test('the menu is of the keyboard too', async () => {
+    const page = await open();
+    await playing(page, 'ws-flv');
+    await page.getByTestId('player-menu').focus();
+    await page.keyboard.press('Enter');
+    await page.getByTestId('player-menu-panel').waitFor();
+    await page.getByRole('radio', { name: 'Low' }).focus();
+    await page.keyboard.press('ArrowDown');
+    expect(page.url()).toContain('latency=economy');
+    await page.keyboard.press('Escape');
+    await page.getByTestId('player-menu-panel').waitFor({ state: 'detached' });
+    expect(await page.evaluate(() => document.activeElement?.getAttribute('data-testid'))).toBe(
+      'player-menu',
+    );
+  });
+
+  test('without Media Source the player says what is missing, and for a codec its name', async () => {
+    const page = await openPage(`${gala.webUrl}/@mira`, async (fresh) => {
+      await fresh.addInitScript(() => {
+        MediaSource.isTypeSupported = (type) => !type.includes('avc1');
+      });
+    });
+    await page.locator('[data-player-cause="codec-missing"]').waitFor();
+    expect(await page.getByTestId('player-message').innerText()).toContain('cannot play H.264 video');
+  });
+
+  async function latencySeconds(page: Page): Promise<number> {
+    const number = await readFrameNumber(page);
+    return (performance.now() - beganAtMs) / 1000 - number / framesPerSecond;
+  }
+});
+
+describeWithEngines('a move to another edge', ['chromium'], () => {
+  let gala: Gala;
+  let publisher: FixturePublisher;
+  let first: FlvServer;
+  let second: FlvServer;
+
+  beforeAll(async () => {
+    first = await FlvServer.start();
+    second = await FlvServer.start();
+    gala = await Gala.start({ env: { GALA_GATEWAY_LIVE_URL: first.url } });
+    const { streamKey } = await gala.createHost('nora');
+    publisher = await FixturePublisher.start({ rtmpUrl: gala.rtmpUrl, streamKey });
+    await waitFor(async () => (await gala.anyone.listLiveRooms({})).rooms.length > 0, { what: 'listed' });
+  });
+  afterAll(async () => {
+    await publisher[Symbol.asyncDispose]();
+    await gala[Symbol.asyncDispose]();
+    await first[Symbol.asyncDispose]();
+    await second[Symbol.asyncDispose]();
+  });
+
+  test('the picture goes on from there without a stall', async () => {
+    const page = await openPage(`${gala.webUrl}/@nora?protocol=http-flv`);
+    await playing(page, 'http-flv');
+    await watchFront(page);
+    first.sendScript('onGalaMove', { url: second.url, reason: 'drain' });
+    await waitFor(() => second.viewerCount === 1, { what: 'a viewer of the second edge' });
+    await waitFor(() => first.viewerCount === 0, { what: 'the first connection closed' });
+    expect(await frontGapMs(page)).toBeLessThan(gapMsMax);
+    await page.locator('[data-player-state="playing"]').waitFor();
+  });
+
+  test('a move that leads nowhere changes nothing until the stream ends, then it connects again', async () => {
+    const page = await openPage(`${gala.webUrl}/@nora?protocol=http-flv`);
+    await playing(page, 'http-flv');
+    await watchFront(page);
+    first.sendScript('onGalaMove', { url: 'http://127.0.0.1:9', reason: 'drain' });
+    const frames = (await readWatch(page)).frames;
+    await waitFor(async () => (await readWatch(page)).frames > frames + 75, { what: 'three seconds more' });
+    expect(await frontGapMs(page)).toBeLessThan(gapMsMax);
+    expect(first.viewerCount).toBe(1);
+    first.endAll();
+    await waitFor(() => first.viewerCount === 0, { what: 'the end' });
+    await waitFor(() => first.viewerCount === 1, { what: 'connected again' });
+    await playing(page, 'http-flv');
+  });
+});
+
+describe('what the tests measure', () => {
+  test('a picture that stands is seen as a gap', async () => {
+    const page = await openPage('about:blank');
+    await page.setContent('<video class="front"></video>');
+    await watchFront(page);
+    await waitFor(async () => (await frontGapMs(page)) > gapMsMax, { what: 'a gap' });
+  });
+});
+
+async function openPage(url: string, prepare?: (page: Page) => Promise<void>): Promise<Page> {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, locale: 'en-GB' });
+  const page = await context.newPage();
+  await watchVideo(page);
+  await prepare?.(page);
+  await page.goto(url);
+  return page;
+}
+
+const blockSockets = (page: Page): Promise<void> =>
+  page.routeWebSocket(/\.flv/, (socket) => void socket.close());
+
+async function playing(page: Page, way: string): Promise<void> {
+  await page.locator(`[data-player-state="playing"][data-player-way="${way}"]`).waitFor({ timeout: 20_000 });
+}
+
+async function openMenu(page: Page): Promise<void> {
+  await page.mouse.move(600, 400);
+  await page.getByTestId('player-menu').click();
+}
+
+/** Notes from now on when the video in front shows a new picture. */
+async function watchFront(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const times = [performance.now()];
+    (globalThis as unknown as { frontTimes: number[] }).frontTimes = times;
+    for (const video of document.querySelectorAll('video')) {
+      const onFrame = (nowMs: number): void => {
+        if (video.classList.contains('front')) times.push(nowMs);
+        video.requestVideoFrameCallback(onFrame);
+      };
+      video.requestVideoFrameCallback(onFrame);
+    }
+  });
+}
+
+/** The longest time without a new picture in front, up to now. */
+function frontGapMs(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const times = [...(globalThis as unknown as { frontTimes: number[] }).frontTimes, performance.now()];
+    return Math.max(...times.slice(1).map((time, index) => time - (times[index] ?? time)));
+  });
+}

@@ -1,0 +1,87 @@
+import { useEffect, useState } from 'react';
+import { ApiError, createRoomClient, type RoomClient } from '@gala/sdk/room';
+import { client } from '../shell/client.ts';
+import { useTitle } from '../shell/title.ts';
+import { useWords } from '../shell/words.tsx';
+import { StreamDetail } from './stream-detail.tsx';
+import { StreamList } from './stream-list.tsx';
+import { TokenForm } from './token-form.tsx';
+import { forgetToken, readToken } from './token.ts';
+import { useConsoleWords, type ConsoleWord } from './words.ts';
+
+type Access =
+  | { readonly kind: 'asking' }
+  | { readonly kind: 'refused'; readonly error: ApiError }
+  | { readonly kind: 'operator'; readonly client: RoomClient; readonly byToken: boolean };
+
+interface ConsolePageProps {
+  /** The stream that is looked at; undefined is the list of all. */
+  readonly roomId: number | undefined;
+}
+
+/** For operators: by the session of an account with that role, or by a token that this tab keeps. */
+export default function ConsolePage({ roomId }: ConsolePageProps) {
+  const say = useConsoleWords();
+  const { explain } = useWords();
+  useTitle(say('title'));
+  const [token, setToken] = useState(readToken);
+  const [access, setAccess] = useState<Access>({ kind: 'asking' });
+  useEffect(() => {
+    const controller = new AbortController();
+    void openConsole(token, controller.signal).then((found) => controller.signal.aborted || setAccess(found));
+    return () => controller.abort();
+  }, [token]);
+  if (access.kind === 'asking') {
+    return (
+      <p className="hint page-wait" role="status">
+        {say('loading')}
+      </p>
+    );
+  }
+  if (access.kind === 'refused') {
+    const word = refusalWord(access.error, token);
+    const error = word === 'other' ? explain(access.error) : word && say(word);
+    return <TokenForm onToken={setToken} {...(error !== undefined && { error })} />;
+  }
+  const leave = (): void => {
+    forgetToken();
+    setToken(undefined);
+    setAccess({ kind: 'asking' });
+  };
+  return (
+    <div className="console" data-testid="console">
+      {access.byToken && (
+        <button className="button quiet small console-leave" onClick={leave}>
+          {say('signOut')}
+        </button>
+      )}
+      {roomId === undefined ? (
+        <StreamList client={access.client} explain={explain} />
+      ) : (
+        <StreamDetail key={roomId} client={access.client} roomId={roomId} explain={explain} />
+      )}
+    </div>
+  );
+}
+
+/** Listing the edges is what every operator may, whoever he is. */
+async function openConsole(token: string | undefined, signal: AbortSignal): Promise<Access> {
+  const used =
+    token === undefined ? client : createRoomClient({ baseUrl: new URL('.', document.baseURI).href, token });
+  try {
+    // A session's change token comes with this answer; the operator token has no session to read.
+    if (token === undefined) await used.getSession(undefined, { signal });
+    await used.listEdges(undefined, { signal });
+    return { kind: 'operator', client: used, byToken: token !== undefined };
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    return { kind: 'refused', error };
+  }
+}
+
+/** Who is simply not signed in has done nothing wrong yet. */
+function refusalWord({ code }: ApiError, token: string | undefined): ConsoleWord | 'other' | undefined {
+  if (code !== 'UNAUTHENTICATED' && code !== 'FORBIDDEN') return 'other';
+  if (token !== undefined) return 'signIn.refused';
+  return code === 'FORBIDDEN' ? 'signIn.notOperator' : undefined;
+}
