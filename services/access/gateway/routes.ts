@@ -12,7 +12,7 @@ import { createHost } from './host.ts';
 import { recordingHandlers } from './recordings.ts';
 import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
-import { publishUrl } from './play.ts';
+import { publishTarget } from './play.ts';
 import { setCookie } from './session.ts';
 import { streamHandlers } from './streams.ts';
 import { traceHandlers } from './traces.ts';
@@ -76,7 +76,7 @@ function hostHandlers(
     const { streamKey } = await room.rotateStreamKey({ hostId: BigInt(hostId) }, call.rpc);
     const { userId: by } = await call.caller();
     events.streamKeyRotated({ hostId, by });
-    return { body: { streamKey, publish: { rtmpUrl: publishUrl(call.page, config) } } };
+    return { body: { streamKey, publish: publishTarget(call.page, config) } };
   };
   return {
     createHost: (call) => createHost(parts, call),
@@ -87,7 +87,7 @@ function hostHandlers(
         room.getPresentRoom({ hostId }, call.rpc),
       ]);
       if (!host) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
-      const publish = { rtmpUrl: publishUrl(call.page, config) };
+      const publish = publishTarget(call.page, config);
       return {
         body: { host: restHost(host), ...(present.room && { room: restRoom(present.room) }), publish },
       };
