@@ -31,6 +31,8 @@ export interface RtmpOptions {
   readonly ingest: Ingest;
   readonly play: Play;
   readonly hooks: Hooks;
+  /** Other processes listen on the ports too. */
+  readonly sharesPort: boolean;
   readonly events: EdgeEvents;
   readonly metrics: Metrics;
   readonly logger: Logger;
@@ -39,6 +41,8 @@ export interface RtmpOptions {
 export interface RtmpDoor extends AsyncDisposable {
   /** What an encoder on this machine is told to use; `rtmps` where there is a certificate. */
   readonly addresses: Readonly<Record<'rtmp', string> & Partial<Record<'rtmps', string>>>;
+  /** Connections that are there go on. */
+  stopAccepting(): void;
 }
 
 /**
@@ -53,6 +57,7 @@ export async function openRtmp(options: RtmpOptions): Promise<RtmpDoor> {
   await using stack = new AsyncDisposableStack();
   const shared: Shared = {
     host: config.host,
+    reusePort: options.sharesPort,
     counters,
     limits: {
       connectionsMax: config.connectionsMax,
@@ -69,10 +74,14 @@ export async function openRtmp(options: RtmpOptions): Promise<RtmpDoor> {
     `${scheme}://${hostPort(shownHost, server.address().port)}/${application}`;
   const addresses = { rtmp: urlOf('rtmp', plain), ...(secure && { rtmps: urlOf('rtmps', secure) }) };
   const owned = stack.move();
-  return { addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  const stopAccepting = (): void => {
+    plain.stopAccepting();
+    secure?.stopAccepting();
+  };
+  return { addresses, stopAccepting, [Symbol.asyncDispose]: () => owned.disposeAsync() };
 }
 
-type Shared = Pick<RtmpServerOptions, 'host' | 'counters' | 'limits' | 'onSession'>;
+type Shared = Pick<RtmpServerOptions, 'host' | 'reusePort' | 'counters' | 'limits' | 'onSession'>;
 
 /** The same behind TLS, with a certificate that is read again when it changes. */
 async function listenSecurely(

@@ -87,6 +87,8 @@ export class Ladder implements StreamOutput {
     const place = settings.findIndex((setting) => setting.name === name);
     const index = place < 0 ? undefined : place;
     const stream = makeStream(name);
+    // HLS numbers its discontinuities by it, alike in all renditions.
+    stream.epoch = source.epoch;
     this.#rungs.set(name, { stream, index, usedAtMs: nowMs() });
     source.renditions.set(name, stream);
     events.begun(source.roomId, name);
@@ -251,7 +253,7 @@ const publisher: Publisher = { remoteAddress: 'transcoder', close: () => undefin
 /** Times are those of the source, so that players change between the two without a step. */
 function feed(stream: Stream, { kind, timestampMs, payload }: StreamMessage): void {
   const wireMs = timestampMs % wireRange;
-  if (!stream.publisher) stream.attach(publisher, 1, wireMs);
+  if (!stream.publisher) stream.attach(publisher, stream.epoch, wireMs);
   stream.append(publisher, { kind, timestampMs: wireMs, payload });
   stream.endOfRead();
 }
