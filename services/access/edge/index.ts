@@ -3,6 +3,7 @@ import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
 import { Admission } from './admission.ts';
+import { openBackups } from './backup/index.ts';
 import { edgeConfig } from './config.ts';
 import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
@@ -70,8 +71,9 @@ async function start(context: Context): Promise<RunningRole> {
     guard: guards.viewers,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
+  const backups = stack.use(openBackups(context, { admission, gate: guards.gate, ingest, streams }));
   const rtmp = stack.use(
-    await openRtmp({ config: config.rtmp, ingest, play, hooks: guards.hooks, events, metrics }),
+    await openRtmp({ config: config.rtmp, ingest, backups, play, hooks: guards.hooks, events, metrics }),
   );
   stack.defer(() => ingest.close());
   stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
