@@ -44,7 +44,7 @@ export const tlsSection = section(
       cert: z
         .string()
         .optional()
-        .describe('certificate file (PEM): HTTPS and WSS on http and live; read again on change'),
+        .describe('certificate file (PEM): HTTPS and WSS on http and live, RTMPS; read again on change'),
       key: z.string().optional().describe('its private key file (PEM)'),
     })
     .refine(({ cert, key }) => (cert === undefined) === (key === undefined), 'cert and key go together'),
@@ -110,11 +110,16 @@ export function readSettings(options: SettingsOptions = {}, env: NodeJS.ProcessE
   const file = env.GALA_CONFIG ?? (existsSync('gala.yaml') ? 'gala.yaml' : undefined);
   const given = { ...(options.isPublic ? publicHosts : {}), ...env };
   const first = loadSettings(sections, { file, env: given, reservedEnv });
+  const { cert, key } = first.get(tlsSection);
+  const rtmp = first.get(rtmpSection);
+  const hasRtmps = (rtmp.tlsCert ?? cert) !== undefined;
   const defaults = {
+    ...(cert && key && { GALA_RTMP_TLS_CERT: cert, GALA_RTMP_TLS_KEY: key }),
+    ...(hasRtmps && { GALA_GATEWAY_RTMPS_PORT: String(rtmp.tlsPort) }),
     GALA_GATEWAY_LIVE_PORT: String(
       (options.singleListener ? first.get(httpSection) : first.get(liveSection)).port,
     ),
-    GALA_GATEWAY_RTMP_PORT: String(first.get(rtmpSection).port),
+    GALA_GATEWAY_RTMP_PORT: String(rtmp.port),
     GALA_GATEWAY_WEB_FOLDER: webFolder,
     GALA_EDGE_TRUSTED_PROXIES: first.get(gatewaySection).trustedProxies.join(','),
   };

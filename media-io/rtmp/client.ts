@@ -25,6 +25,8 @@ export interface RtmpClientOptions {
   timeoutMs?: number;
   /** Bytes that may wait in the socket; more media is not taken. */
   writableBytesMax?: number;
+  /** Certificates (PEM) that an RTMPS server is trusted by, instead of those of the system. */
+  ca?: string | Buffer;
   /** Use the complex handshake. */
   digestScheme?: DigestScheme;
   /** Resolves the host, if not as ever. */
@@ -207,7 +209,7 @@ export async function connectRtmp(url: string, options: RtmpClientOptions = {}):
   const { lookup, signal } = options;
   const servername = isIP(host) === 0 ? host : '';
   const target = { host, port, lookup };
-  const socket = parts.isSecure ? connectTls({ ...target, servername }) : connectTcp(target);
+  const socket = parts.isSecure ? connectTls({ ...target, servername, ca: options.ca }) : connectTcp(target);
   const abort = (): void => void socket.destroy(fail('RTMP_CLOSED'));
   signal?.addEventListener('abort', abort, { once: true });
   if (signal?.aborted) abort();

@@ -9,6 +9,7 @@ export type RtmpEndReason =
   | MediaErrorCode
   | 'PEER_CLOSED'
   | 'CONNECTION_LOST'
+  | 'TLS_FAILED'
   | 'REFUSED'
   | 'DISMISSED'
   | 'STREAM_ENDED'

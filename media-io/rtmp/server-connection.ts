@@ -1,4 +1,5 @@
 import type { Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
 import { TokenBucket } from '@gala/lib/http';
 import { MediaError } from '@gala/media/error';
 import { createServerSession, type MediaMessage, type PublishRequest } from '@gala/media/rtmp';
@@ -44,6 +45,8 @@ export interface RtmpServerConnectionOptions {
 export class RtmpServerConnection {
   readonly remoteAddress: string;
   readonly remotePort: number;
+  /** RTMPS. */
+  readonly isSecure: boolean;
   readonly #socket: Socket;
   readonly #limits: RtmpServerLimits;
   readonly #counters: RtmpServerCounters;
@@ -72,6 +75,7 @@ export class RtmpServerConnection {
     this.#onClosed = options.onClosed;
     this.remoteAddress = socket.remoteAddress ?? '';
     this.remotePort = socket.remotePort ?? 0;
+    this.isSecure = socket instanceof TLSSocket;
     this.#session = createServerSession({
       limits: limits.session,
       fourCcList,
@@ -88,7 +92,7 @@ export class RtmpServerConnection {
     this.#handler = options.onSession(this);
     socket.on('data', (bytes: Buffer) => this.#onData(bytes));
     socket.on('end', () => this.#end('PEER_CLOSED'));
-    socket.on('error', () => this.#end('CONNECTION_LOST'));
+    socket.on('error', (error) => this.#end(isTlsError(error) ? 'TLS_FAILED' : 'CONNECTION_LOST'));
     socket.on('close', () => this.#end('CONNECTION_LOST'));
     this.#armDeadline();
   }
@@ -344,4 +348,8 @@ export class RtmpServerConnection {
     linger.unref();
     this.#socket.once('close', () => clearTimeout(linger));
   }
+}
+
+function isTlsError({ code = '' }: NodeJS.ErrnoException): boolean {
+  return code.startsWith('ERR_SSL') || code.startsWith('ERR_TLS');
 }

@@ -1,5 +1,7 @@
 import { createServer, type AddressInfo, type Server, type Socket } from 'node:net';
+import { createSecureContext, TLSSocket, type SecureContext } from 'node:tls';
 import { CodedError } from '@gala/lib/error';
+import type { CertificatePair } from '@gala/lib/http';
 import type { RtmpConnectionHandler } from './connection-handler.ts';
 import { countEnd, createRtmpServerCounters, type RtmpServerCounters } from './counters.ts';
 import { rtmpErrors } from './errors.ts';
@@ -19,7 +21,10 @@ export interface RtmpServerOptions {
   portSetting?: string;
   /** Several processes may listen on one port; the kernel spreads the connections. */
   reusePort?: boolean;
+  /** RTMPS: every connection begins with TLS, within the time limit of the handshake. */
+  tls?: CertificatePair;
   limits?: Partial<RtmpServerLimits>;
+  /** Listeners that share them share `connectionsMax` and `heldBytesMax` as well. */
   counters?: RtmpServerCounters;
   fourCcList?: readonly string[];
   /** Gives the owner's side of each new connection. */
@@ -33,11 +38,13 @@ export class RtmpServer implements AsyncDisposable {
   readonly #limits: RtmpServerLimits;
   readonly #server: Server;
   readonly #connections = new Set<RtmpServerConnection>();
+  #secureContext: SecureContext | undefined;
 
   constructor(options: RtmpServerOptions) {
     this.#options = options;
     this.#limits = { ...rtmpServerLimits, ...options.limits };
     this.counters = options.counters ?? createRtmpServerCounters();
+    if (options.tls) this.renewCertificate(options.tls);
     // Half-open sockets are allowed so that a peer that has finished sending can still read its answer.
     this.#server = createServer({
       allowHalfOpen: true,
@@ -51,6 +58,11 @@ export class RtmpServer implements AsyncDisposable {
   /** Connections that have not ended. */
   get connections(): ReadonlySet<RtmpServerConnection> {
     return this.#connections;
+  }
+
+  /** Connections from here on get this certificate. */
+  renewCertificate(pair: CertificatePair): void {
+    this.#secureContext = createSecureContext({ ...pair, minVersion: 'TLSv1.2' });
   }
 
   /** Where the server listens. */
@@ -74,6 +86,11 @@ export class RtmpServer implements AsyncDisposable {
     this.#server.on('error', () => (this.counters.acceptFailures += 1));
   }
 
+  /** Frees the port for others; connections that are there go on. */
+  stopAccepting(): void {
+    this.#server.close();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());
@@ -84,15 +101,16 @@ export class RtmpServer implements AsyncDisposable {
   #accept(socket: Socket): void {
     const { counters } = this;
     counters.opened += 1;
-    if (this.#connections.size >= this.#limits.connectionsMax) {
+    if (counters.open >= this.#limits.connectionsMax) {
       countEnd(counters, 'CONNECTIONS_MAX');
       socket.on('error', () => {});
       socket.destroy();
       return;
     }
     counters.open += 1;
+    const secureContext = this.#secureContext;
     const connection = new RtmpServerConnection({
-      socket,
+      socket: secureContext ? new TLSSocket(socket, { isServer: true, secureContext }) : socket,
       counters,
       limits: this.#limits,
       fourCcList: this.#options.fourCcList ?? FOUR_CC_LIST,

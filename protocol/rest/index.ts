@@ -11,6 +11,7 @@ export type Room = z.infer<typeof shape.room>;
 export type Host = z.infer<typeof shape.host>;
 export type HostMedia = z.infer<typeof shape.hostMedia>;
 export type PlayUrl = z.infer<typeof shape.playUrl>;
+export type PublishTarget = z.infer<typeof shape.publishTarget>;
 export type Principal = z.infer<typeof shape.principal>;
 export type Session = z.infer<typeof shape.session>;
 export type EnterAnswer = z.infer<typeof shape.enterAnswer>;

@@ -80,7 +80,10 @@ export const enterAnswer = z
   .meta({ id: 'Enter' });
 
 export const publishTarget = z
-  .object({ rtmpUrl: z.string().describe('server field of OBS; the stream key goes apart') })
+  .object({
+    rtmpUrl: z.string().describe('server field of OBS; the stream key goes apart'),
+    rtmpsUrl: z.string().optional().describe('the same over TLS, where edges have a certificate'),
+  })
   .meta({ id: 'PublishTarget' });
 
 /** Of an address that may hold a key in its path or query. */

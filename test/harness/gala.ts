@@ -26,6 +26,7 @@ interface Ports {
   readonly http: number;
   readonly live: number;
   readonly rtmp: number;
+  readonly rtmps: number;
   readonly admin: number;
 }
 
@@ -51,6 +52,8 @@ export class Gala implements AsyncDisposable {
   readonly liveUrl: string;
   readonly rtmpUrl: string;
   readonly rtmpPort: number;
+  /** Listened on where there is a certificate. */
+  readonly rtmpsUrl: string;
   readonly adminUrl: string;
   readonly dataFolder: string;
   readonly operator: RoomClient;
@@ -78,6 +81,7 @@ export class Gala implements AsyncDisposable {
     this.liveUrl = `${scheme}://127.0.0.1:${options.placement === 'one' ? ports.http : ports.live}`;
     this.rtmpUrl = `rtmp://127.0.0.1:${ports.rtmp}/live`;
     this.rtmpPort = ports.rtmp;
+    this.rtmpsUrl = `rtmps://127.0.0.1:${ports.rtmps}/live`;
     this.adminUrl = `http://127.0.0.1:${ports.admin}`;
     this.operator = createRoomClient({ baseUrl: this.adminUrl, token });
     this.anyone = createRoomClient({ baseUrl: this.webUrl });
@@ -176,6 +180,7 @@ function launch(options: GalaOptions, ports: Ports, dataFolder: string): ChildPr
       GALA_HTTP_PORT: String(ports.http),
       GALA_LIVE_PORT: String(ports.live),
       GALA_RTMP_PORT: String(ports.rtmp),
+      GALA_RTMP_TLS_PORT: String(ports.rtmps),
       GALA_ADMIN_PORT: String(ports.admin),
       ...env,
     },
@@ -184,8 +189,8 @@ function launch(options: GalaOptions, ports: Ports, dataFolder: string): ChildPr
 }
 
 async function freePorts(): Promise<Ports> {
-  const [http, live, rtmp, admin] = await Promise.all([freePort(), freePort(), freePort(), freePort()]);
-  return { http, live, rtmp, admin };
+  const [http, live, rtmp, rtmps, admin] = await Promise.all(Array.from({ length: 5 }, () => freePort()));
+  return { http, live, rtmp, rtmps, admin };
 }
 
 async function newDataFolder(): Promise<string> {

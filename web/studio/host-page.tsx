@@ -71,7 +71,7 @@ function Studio({ session, onSignedOut }: StudioProps) {
         <>
           <Broadcast host={answer.host} room={answer.room} onChange={refresh} />
           <div className="studio-columns">
-            <Publish rtmpUrl={answer.publish.rtmpUrl} />
+            <Publish {...answer.publish} />
             <RoomSettings host={answer.host} onSaved={refresh} />
           </div>
         </>

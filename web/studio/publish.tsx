@@ -1,4 +1,5 @@
 import { useState } from 'react';
+import type { PublishTarget } from '@gala/protocol/rest';
 import { ApiError } from '@gala/sdk/room';
 import { CopyButton } from '../design/copy-button.tsx';
 import { Icon } from '../design/icon.tsx';
@@ -7,13 +8,16 @@ import { useWords } from '../shell/words.tsx';
 import { ffmpegLine } from './ffmpeg-line.ts';
 
 /** Where and with what to publish. The key is shown once after it was made: the server keeps only its hash. */
-export function Publish({ rtmpUrl }: { readonly rtmpUrl: string }) {
+export function Publish({ rtmpUrl, rtmpsUrl }: PublishTarget) {
   const { t } = useWords();
   const [streamKey, setStreamKey] = useState<string>();
   return (
     <section className="card publish" aria-labelledby="publish-title">
       <h2 id="publish-title">{t('host.publish.title')}</h2>
       <Secret label={t('host.publish.server')} value={rtmpUrl} testId="rtmp-url" />
+      {rtmpsUrl !== undefined && (
+        <Secret label={t('host.publish.server.secure')} value={rtmpsUrl} testId="rtmps-url" />
+      )}
       {streamKey === undefined ? (
         <div className="field">
           <span>{t('host.publish.key')}</span>

@@ -142,6 +142,7 @@ export const en = {
   'host.cancel': 'Cancel',
   'host.publish.title': 'Connect your encoder',
   'host.publish.server': 'Server',
+  'host.publish.server.secure': 'Server, encrypted',
   'host.publish.key': 'Stream key',
   'host.publish.key.hidden': 'Kept as a hash only: it cannot be shown again.',
   'host.publish.key.once': 'Shown only now. Copy it before you leave this page, and show it to nobody.',

@@ -143,6 +143,7 @@ export const zh: Dictionary = {
   'host.cancel': '取消',
   'host.publish.title': '连接推流软件',
   'host.publish.server': '服务器',
+  'host.publish.server.secure': '服务器（加密）',
   'host.publish.key': '推流码',
   'host.publish.key.hidden': '只保存了哈希值，无法再次显示。',
   'host.publish.key.once': '仅此一次显示。离开前请复制，不要给任何人看。',

@@ -5,6 +5,7 @@ import { RoomService } from '@gala/protocol/room';
 import { Admission } from './admission.ts';
 import { openBackups } from './backup/index.ts';
 import { edgeConfig } from './config.ts';
+import { Drain } from './drain.ts';
 import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
 import { forwardSection } from './forward/config.ts';
@@ -21,7 +22,7 @@ import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
 import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
-import { Pulls } from './pull/pulls.ts';
+import { Pulls, type PullsOptions } from './pull/pulls.ts';
 import { openRecordings } from './record/open.ts';
 import { openRelay } from './relay/index.ts';
 import { Reports } from './reports.ts';
@@ -52,7 +53,9 @@ async function start(context: Context): Promise<RunningRole> {
   const fanout = new Fanout(clock);
   const makeStream = (identity: StreamIdentity): Stream =>
     new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
-  const relay = stack.use(await openRelay({ context, streams, makeStream }));
+  const relay = stack.use(
+    await openRelay({ context, publicUrl: config.edge.publicUrl, streams, makeStream }),
+  );
   lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
   const guards = stack.use(openGuards(context, admission));
@@ -72,24 +75,16 @@ async function start(context: Context): Promise<RunningRole> {
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   const backups = stack.use(openBackups(context, { admission, gate: guards.gate, ingest, streams }));
-  const rtmp = stack.use(
-    await openRtmp({ config: config.rtmp, ingest, backups, play, hooks: guards.hooks, events, metrics }),
-  );
+  const sharesPort = config.edge.processes > 1;
+  const rtmpParts = { ingest, backups, play, hooks: guards.hooks, events, metrics, logger };
+  const rtmp = stack.use(await openRtmp({ ...rtmpParts, config: config.rtmp, sharesPort }));
   stack.defer(() => ingest.close());
   stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
-  const pulls = new Pulls({
-    config: context.settings.get(pullSection),
-    accounts,
-    rooms,
-    clock,
-    admission,
-    ingest,
-    events: new PullEvents(logger, metrics),
-    isWatched: (stream) =>
-      stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0 || relay.isFed(stream),
-  });
+  const isWatched = (stream: Stream): boolean =>
+    stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0 || relay.isFed(stream);
+  const pulls = openPulls(context, { accounts, rooms, clock, admission, ingest, isWatched });
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
@@ -100,11 +95,22 @@ async function start(context: Context): Promise<RunningRole> {
     (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
-  stack.use(await serveOperators(context, { streams, play, events }));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
+  const doors = { ingest, play, hls, sharedPorts: sharesPort ? [live, rtmp] : [] };
+  const { edges } = relay;
+  const drain = new Drain({ edges, streams, events, doors, moveMs: config.edge.moveMs });
+  stack.use(await serveOperators(context, { streams, play, events, drain }));
+  stack.defer(() => drain.begin('edge_closes'));
   const owned = stack.move();
-  return { addresses: { rtmp: rtmp.url }, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return { addresses: rtmp.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function openPulls(
+  { settings, logger, metrics }: Context,
+  parts: Omit<PullsOptions, 'config' | 'events'>,
+): Pulls {
+  return new Pulls({ ...parts, config: settings.get(pullSection), events: new PullEvents(logger, metrics) });
 }
 
 function openForwards({ settings, logger, metrics }: Context, streams: Streams): Forwards {

@@ -111,9 +111,14 @@ export class Ingest {
     publisher.close('NetStream.Publish.BadName', description);
   }
 
+  /** Refuses publishers from here on; those on air stay. */
+  refuse(): void {
+    this.#closed = true;
+  }
+
   /** Ends all streams; new publishers are refused from here on. */
   close(): void {
-    this.#closed = true;
+    this.refuse();
     for (const stream of this.#options.streams) stream.end(edgeClosed);
   }
 

@@ -3,6 +3,7 @@ import type { Context } from '@gala/lib/lifecycle';
 import type { Handlers } from '@gala/lib/rpc';
 import { EdgeService } from '@gala/protocol/edge';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
+import type { Drain } from './drain.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Play } from './play.ts';
 import type { Stream } from './stream.ts';
@@ -13,6 +14,7 @@ export interface OperatorParts {
   readonly streams: Streams;
   readonly play: Play;
   readonly events: EdgeEvents;
+  readonly drain: Drain;
 }
 
 /** Streams and viewers of one answer. */
@@ -27,7 +29,7 @@ export function serveOperators(
 }
 
 function operatorHandlers(
-  { streams, play, events }: OperatorParts,
+  { streams, play, events, drain }: OperatorParts,
   startedAtMs: number,
 ): Handlers<typeof EdgeService> {
   const found = (roomId: bigint): Stream => {
@@ -43,7 +45,7 @@ function operatorHandlers(
         viewers: play.viewerCount,
         bitsInPerSecond: sum(streams, ({ stats }) => stats.bitsPerSecond),
         bitsOutPerSecond: sum(streams, ({ stats }) => stats.bitsOutPerSecond),
-        draining: false,
+        draining: drain.isDraining,
       },
     }),
     listStreams: async ({ limit }) => {

@@ -116,7 +116,8 @@ export class RtmpPlayer implements ViewerSocket {
     this.#players.enter();
     try {
       const place = play.reserve(found, rateKey(address));
-      await play.admit(place, { address, protocol: 'rtmp', query: target.query }, signal);
+      const protocol = this.#connection.isSecure ? 'rtmps' : 'rtmp';
+      await play.admit(place, { address, protocol, query: target.query }, signal);
       if (signal.aborted) play.release(place);
       throwIfGone(signal);
       this.#place = place;

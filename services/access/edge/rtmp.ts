@@ -1,5 +1,6 @@
 import { CodedError } from '@gala/lib/error';
-import { hostPort } from '@gala/lib/http';
+import { hostPort, watchCertificate, type CertificatePair } from '@gala/lib/http';
+import type { Logger } from '@gala/lib/logger';
 import type { Metrics } from '@gala/lib/metrics';
 import type { MediaMessage, PlayRequest, PublishRequest } from '@gala/media/rtmp';
 import {
@@ -8,7 +9,10 @@ import {
   rtmpServerLimits,
   type RtmpConnectionHandler,
   type RtmpDecision,
+  type RtmpServer,
   type RtmpServerConnection,
+  type RtmpServerCounters,
+  type RtmpServerOptions,
 } from '@gala/media-io/rtmp';
 import type { Backup } from './backup/backup.ts';
 import type { Backups } from './backup/backups.ts';
@@ -30,24 +34,33 @@ export interface RtmpOptions {
   readonly backups: Backups;
   readonly play: Play;
   readonly hooks: Hooks;
+  /** Other processes listen on the ports too. */
+  readonly sharesPort: boolean;
   readonly events: EdgeEvents;
   readonly metrics: Metrics;
+  readonly logger: Logger;
 }
 
 export interface RtmpDoor extends AsyncDisposable {
-  /** What an encoder on this machine is told to use. */
-  readonly url: string;
+  /** What an encoder on this machine is told to use; `rtmps` where there is a certificate. */
+  readonly addresses: Readonly<Record<'rtmp', string> & Partial<Record<'rtmps', string>>>;
+  /** Connections that are there go on. */
+  stopAccepting(): void;
 }
 
-/** Listens for RTMP: publishers go to the ingest, players to the streams. Errors: PORT_TAKEN, PORT_FORBIDDEN. */
+/**
+ * Listens for RTMP and RTMPS: publishers go to the ingest, players to the streams. Errors: PORT_TAKEN, PORT_FORBIDDEN,
+ * TLS_INVALID.
+ */
 export async function openRtmp(options: RtmpOptions): Promise<RtmpDoor> {
-  const { config, events, metrics, play } = options;
+  const { config, events, play } = options;
   const players = new RtmpPlayers({ play, events, playersMax: config.playersMax });
   const counters = createRtmpServerCounters();
-  const server = await listenRtmp({
-    port: config.port,
+  showMetrics(options.metrics, counters, players);
+  await using stack = new AsyncDisposableStack();
+  const shared: Shared = {
     host: config.host,
-    portSetting: 'rtmp.port (GALA_RTMP_PORT)',
+    reusePort: options.sharesPort,
     counters,
     limits: {
       connectionsMax: config.connectionsMax,
@@ -55,7 +68,41 @@ export async function openRtmp(options: RtmpOptions): Promise<RtmpDoor> {
       decisionMs: rtmpServerLimits.decisionMs + options.hooks.decisionMsMax,
     },
     onSession: (connection) => new RtmpPeer(connection, options, players),
-  });
+  };
+  const portSetting = 'rtmp.port (GALA_RTMP_PORT)';
+  const plain = stack.use(await listenRtmp({ ...shared, port: config.port, portSetting }));
+  const secure = await listenSecurely(shared, options, stack);
+  const shownHost = config.host === '::' || config.host === '0.0.0.0' ? 'localhost' : config.host;
+  const urlOf = (scheme: string, server: RtmpServer): string =>
+    `${scheme}://${hostPort(shownHost, server.address().port)}/${application}`;
+  const addresses = { rtmp: urlOf('rtmp', plain), ...(secure && { rtmps: urlOf('rtmps', secure) }) };
+  const owned = stack.move();
+  const stopAccepting = (): void => {
+    plain.stopAccepting();
+    secure?.stopAccepting();
+  };
+  return { addresses, stopAccepting, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+type Shared = Pick<RtmpServerOptions, 'host' | 'reusePort' | 'counters' | 'limits' | 'onSession'>;
+
+/** The same behind TLS, with a certificate that is read again when it changes. */
+async function listenSecurely(
+  shared: Shared,
+  { config, logger }: RtmpOptions,
+  stack: AsyncDisposableStack,
+): Promise<RtmpServer | undefined> {
+  const { tlsCert: cert, tlsKey: key, tlsPort: port } = config;
+  if (!cert || !key) return undefined;
+  let server: RtmpServer | undefined;
+  const onChange = (pair: CertificatePair): void => server?.renewCertificate(pair);
+  const { pair } = stack.use(await watchCertificate({ files: { cert, key }, logger, onChange }));
+  const portSetting = 'rtmp.tlsPort (GALA_RTMP_TLS_PORT)';
+  server = stack.use(await listenRtmp({ ...shared, port, portSetting, tls: pair }));
+  return server;
+}
+
+function showMetrics(metrics: Metrics, counters: RtmpServerCounters, players: RtmpPlayers): void {
   metrics.gauge('gala_rtmp_connections', 'open RTMP connections', () => counters.open);
   metrics.gauge('gala_rtmp_players', 'RTMP players that have a place', () => players.size);
   metrics.gauge('gala_rtmp_held_bytes', 'unfinished RTMP messages in memory', () => counters.heldBytes);
@@ -65,9 +112,6 @@ export async function openRtmp(options: RtmpOptions): Promise<RtmpDoor> {
     labelNames: ['reason'],
     read: () => Object.entries(counters.ended).map(([reason, value]) => ({ labels: { reason }, value })),
   });
-  const shownHost = config.host === '::' || config.host === '0.0.0.0' ? 'localhost' : config.host;
-  const url = `rtmp://${hostPort(shownHost, server.address().port)}/${application}`;
-  return { url, [Symbol.asyncDispose]: () => server[Symbol.asyncDispose]() };
 }
 
 /** One RTMP connection, which publishes or plays as it says. */
@@ -119,12 +163,14 @@ class PublisherConnection implements Publisher {
   readonly remoteAddress: string;
   readonly #connection: RtmpServerConnection;
   readonly #options: RtmpOptions;
+  readonly #protocol: 'rtmp' | 'rtmps';
   /** What it feeds: the stream, or as a backup whatever that is at the time. */
   #stream: Stream | undefined;
   #backup: Backup | undefined;
 
   constructor(connection: RtmpServerConnection, options: RtmpOptions) {
     this.remoteAddress = connection.remoteAddress;
+    this.#protocol = connection.isSecure ? 'rtmps' : 'rtmp';
     this.#connection = connection;
     this.#options = options;
   }
@@ -143,7 +189,7 @@ class PublisherConnection implements Publisher {
     try {
       const { streamKey } = request;
       const query = queryOf(request);
-      const attempt = { publisher: this, protocol: 'rtmp', streamKey, query, signal } as const;
+      const attempt = { publisher: this, protocol: this.#protocol, streamKey, query, signal };
       if (request.params['backup'] === '1') this.#backup = await backups.stand(attempt);
       else this.#stream = await ingest.publish(attempt);
       return { accept: true };

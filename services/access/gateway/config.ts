@@ -38,6 +38,7 @@ export const gatewaySection = section(
         'address where encoders publish and RTMP players play; otherwise the host name of the page with rtmpPort',
       ),
     rtmpPort: port.default(1935).describe('RTMP port as encoders see it'),
+    rtmpsPort: port.optional().describe('RTMPS port as encoders see it; that of the edges if they have one'),
     trustedProxies: z
       .array(z.string())
       .max(256)

@@ -4,7 +4,7 @@ import type { ResponseOf } from '@gala/protocol/rest';
 import type { Call, Reply } from './call.ts';
 import { restHost } from './conversions.ts';
 import type { Parts } from './parts.ts';
-import { publishUrl } from './play.ts';
+import { publishTarget } from './play.ts';
 
 type CreateCall = Pick<Call<'createHost'>, 'body' | 'caller' | 'page' | 'rpc'>;
 
@@ -24,7 +24,7 @@ export async function createHost(parts: Parts, call: CreateCall): Promise<Reply<
   if (!host) throw new TypeError('the room service answered no host');
   const { userId: by } = await call.caller();
   parts.events[repaired ? 'hostRepaired' : 'hostCreated']({ hostId: Number(userId), by });
-  const publish = { rtmpUrl: publishUrl(call.page, parts.config) };
+  const publish = publishTarget(call.page, parts.config);
   return { body: { host: restHost(host), streamKey, publish } };
 }
 

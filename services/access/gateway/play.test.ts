@@ -2,7 +2,7 @@ import { verifyPlay } from '@gala/protocol/play';
 import { schemas, type Room } from '@gala/protocol/rest';
 import { expect, test } from 'vitest';
 import type { Page } from './page.ts';
-import { playUrls, publishUrl } from './play.ts';
+import { playUrls, publishTarget } from './play.ts';
 
 const room = { roomId: 1_048_577, state: 'live', visibility: 'public' } as Room;
 const page: Page = { scheme: 'http', host: 'gala.test:8080', hostname: 'gala.test' };
@@ -66,9 +66,12 @@ test('a room that is not on air has nothing to play', () => {
 });
 
 test('the publish address names the port only where it is unusual', () => {
-  expect(publishUrl(page, addresses)).toBe('rtmp://gala.test/live');
-  expect(publishUrl(page, { ...addresses, rtmpPort: 2935 })).toBe('rtmp://gala.test:2935/live');
+  expect(publishTarget(page, addresses)).toEqual({ rtmpUrl: 'rtmp://gala.test/live' });
+  expect(publishTarget(page, { ...addresses, rtmpPort: 2935, rtmpsPort: 1936 })).toEqual({
+    rtmpUrl: 'rtmp://gala.test:2935/live',
+    rtmpsUrl: 'rtmps://gala.test:1936/live',
+  });
   const configured = { ...addresses, rtmpUrl: 'rtmps://in.test/live/' };
-  expect(publishUrl(page, configured)).toBe('rtmps://in.test/live');
+  expect(publishTarget(page, configured)).toEqual({ rtmpUrl: 'rtmps://in.test/live' });
   expect(urls({ addresses: configured })[3]).toBe('rtmps://in.test/live/1048577');
 });

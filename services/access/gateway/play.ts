@@ -1,5 +1,5 @@
 import { playQuery, type PlayKey } from '@gala/protocol/play';
-import type { PlayUrl, Room } from '@gala/protocol/rest';
+import type { PlayUrl, PublishTarget, Room } from '@gala/protocol/rest';
 import type { Page } from './page.ts';
 
 /** Public addresses of the edges, as far as they are configured. */
@@ -10,6 +10,8 @@ export interface LiveAddresses {
   /** Server field of OBS, and base of `<roomId>` for RTMP players; by default the host name of the page with `rtmpPort`. */
   readonly rtmpUrl?: string | undefined;
   readonly rtmpPort: number;
+  /** Absent when there is no RTMPS. */
+  readonly rtmpsPort?: number | undefined;
 }
 
 export interface PlayOptions {
@@ -41,9 +43,17 @@ export function playUrls({ room, page, addresses, grant }: PlayOptions): PlayUrl
 }
 
 /** Where to publish and, with a room behind it, to play: `rtmp://<host>/live`, with the port when it is not 1935. */
-export function publishUrl(page: Page, { rtmpUrl, rtmpPort }: LiveAddresses): string {
+function publishUrl(page: Page, { rtmpUrl, rtmpPort }: LiveAddresses): string {
   if (rtmpUrl) return rtmpUrl.replace(/\/+$/, '');
   return `rtmp://${page.hostname}${rtmpPort === 1935 ? '' : `:${rtmpPort}`}/live`;
+}
+
+/** What an encoder is told: its server field, over RTMP and, where the edges have it, over RTMPS. */
+export function publishTarget(page: Page, addresses: LiveAddresses): PublishTarget {
+  const { rtmpsPort } = addresses;
+  const rtmpUrl = publishUrl(page, addresses);
+  if (rtmpsPort === undefined || addresses.rtmpUrl) return { rtmpUrl };
+  return { rtmpUrl, rtmpsUrl: `rtmps://${page.hostname}${rtmpsPort === 443 ? '' : `:${rtmpsPort}`}/live` };
 }
 
 /** A page loaded by HTTPS gets HTTPS media, since browsers refuse anything else there. */

@@ -11,7 +11,7 @@ import { hostMediaHandlers } from './host-media.ts';
 import { createHost } from './host.ts';
 import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
-import { publishUrl } from './play.ts';
+import { publishTarget } from './play.ts';
 import { setCookie } from './session.ts';
 import { streamHandlers } from './streams.ts';
 import { traceHandlers } from './traces.ts';
@@ -74,7 +74,7 @@ function hostHandlers(
     const { streamKey } = await room.rotateStreamKey({ hostId: BigInt(hostId) }, call.rpc);
     const { userId: by } = await call.caller();
     events.streamKeyRotated({ hostId, by });
-    return { body: { streamKey, publish: { rtmpUrl: publishUrl(call.page, config) } } };
+    return { body: { streamKey, publish: publishTarget(call.page, config) } };
   };
   return {
     createHost: (call) => createHost(parts, call),
@@ -85,7 +85,7 @@ function hostHandlers(
         room.getPresentRoom({ hostId }, call.rpc),
       ]);
       if (!host) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
-      const publish = { rtmpUrl: publishUrl(call.page, config) };
+      const publish = publishTarget(call.page, config);
       return {
         body: { host: restHost(host), ...(present.room && { room: restRoom(present.room) }), publish },
       };
