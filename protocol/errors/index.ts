@@ -72,11 +72,17 @@ export const edgeErrors = {
   LATENCY_INVALID: entry(400, invalidArgument, 'latency is realtime, low or economy'),
   VARIANT_INVALID: entry(400, invalidArgument, 'only is audio; container is fmp4 or ts'),
   AUDIO_MISSING: entry(406, failedPrecondition, 'the stream has no sound'),
+  REPLAY_UNKNOWN: entry(404, notFound, 'there is no such recording, or not any more'),
+  REPLAY_ELSEWHERE: entry(503, unavailable, 'the recording is on another machine'),
   RANGE_INVALID: entry(416, outOfRange, 'the file has no such bytes'),
   HOOK_DENIED: entry(403, permissionDenied, 'a hook of this installation denies it'),
   HOOK_FAILED: entry(503, unavailable, 'a hook that decides gave no decision'),
   ADDRESS_DENIED: entry(403, permissionDenied, 'this address is not allowed here'),
-  TOO_MANY_PUBLISHERS: entry(503, resourceExhausted, 'this edge takes no more publishers, or none of this address'),
+  TOO_MANY_PUBLISHERS: entry(
+    503,
+    resourceExhausted,
+    'this edge takes no more publishers, or none of this address',
+  ),
   STREAM_FULL: entry(503, resourceExhausted, 'the stream has as many viewers as it may'),
 } as const;
 

@@ -24,6 +24,8 @@ import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
 import { Pulls, type PullsOptions } from './pull/pulls.ts';
 import { openRecordings } from './record/open.ts';
+import { openReplay } from './replay/open.ts';
+import { isReplayUrl } from './replay/request.ts';
 import { openRelay } from './relay/index.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
@@ -63,7 +65,7 @@ async function start(context: Context): Promise<RunningRole> {
   const ingestParts = { admission, gate: guards.gate, streams, reports, events };
   const ingest = new Ingest({ ...ingestParts, tracer, makeStream, onOwned });
   stack.use(openForwards(context, streams));
-  stack.use(await openRecordings(context, streams, guards.hooks));
+  const recordings = stack.use(await openRecordings(context, streams, guards.hooks));
   const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
   const play = new Play({
     clock,
@@ -90,9 +92,10 @@ async function start(context: Context): Promise<RunningRole> {
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
   const parts = { lookup, outputs: hls, players, play, guard: guards.viewers, keys, events, limiter };
   const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
+  const replay = openReplay(context, { recordings, keys, play });
   const live = await context.listener('live');
-  const request: RequestHandler = (...call) =>
-    (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
+  const doorOf = (url: string) => (isReplayUrl(url) ? replay : isHlsUrl(url) ? hlsDoor : play);
+  const request: RequestHandler = (...call) => doorOf(call[0].url ?? '').request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
@@ -100,7 +103,7 @@ async function start(context: Context): Promise<RunningRole> {
   const doors = { ingest, play, hls, sharedPorts: sharesPort ? [live, rtmp] : [] };
   const { edges } = relay;
   const drain = new Drain({ edges, streams, events, doors, moveMs: config.edge.moveMs });
-  stack.use(await serveOperators(context, { streams, play, events, drain }));
+  stack.use(await serveOperators(context, { streams, play, ingest, events, drain }));
   stack.defer(() => drain.begin('edge_closes'));
   const owned = stack.move();
   return { addresses: rtmp.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -221,15 +221,6 @@ export class Stream {
     this.#setState(this.#isOpen ? 'live' : 'starting', 'publisher attached');
   }
 
-  /** Closes the publisher, whose room is held; false when there is none. It may come again. */
-  kickPublisher(): boolean {
-    const publisher = this.#publisher;
-    if (!publisher) return false;
-    this.detach(publisher, 'kicked');
-    publisher.close('NetStream.Publish.BadName', 'closed by an operator');
-    return true;
-  }
-
   /** The publisher is gone; anyone but the present one is none of our business. */
   detach(publisher: Publisher, reason: string): void {
     if (publisher !== this.#publisher) return;
@@ -357,6 +348,7 @@ export class Stream {
   /** The first picture of a publisher waits for no tick: whoever has been looking at a hold sees it at once. */
   #showFirstPicture(): void {
     this.#awaitsFirstPicture = false;
+    this.trace?.pictureIn();
     for (const audience of Object.values(this.#audiences)) audience.flush();
   }
 

@@ -15,6 +15,12 @@ export interface HlsOutputsOptions {
 }
 
 const checkMs = 1_000;
+/**
+ * Discontinuities have numbers by the epochs of their room, which rise with each publisher, also when that comes to
+ * another process; this many are left for what else begins anew. They must stay small: hls.js walks through all that
+ * there could have been.
+ */
+const discontinuitiesPerEpoch = 10;
 
 /**
  * The HLS outputs of this process: one for each stream and form that somebody asks for, from the first request
@@ -25,6 +31,8 @@ export class HlsOutputs implements Disposable {
   readonly places: BlockedPlaces;
   readonly #options: HlsOutputsOptions;
   readonly #byRoom = new Map<number, Map<HlsFormName, HlsOutput>>();
+  /** Where the numbers of discontinuities of a stream are: all its forms go on from there. */
+  readonly #discontinuities = new WeakMap<Stream, number>();
   readonly #timer: NodeJS.Timeout;
 
   constructor(options: HlsOutputsOptions) {
@@ -66,7 +74,9 @@ export class HlsOutputs implements Disposable {
     const { clock, config, events } = this.#options;
     const onGrown = (grown: HlsOutput): void => this.#bound(grown);
     const siblings = this.ofRoom(stream.roomId);
-    const output = new HlsOutput({ stream, form, siblings, clock, config, places: this.places, onGrown });
+    const discontinuity = this.#discontinuityOf(stream);
+    const given = { clock, config, places: this.places, onGrown };
+    const output = new HlsOutput({ stream, form, discontinuity, ...given });
     this.#byRoom.set(stream.roomId, new Map([...siblings, output].map((each) => [each.form.name, each])));
     this.#shareMemory(stream.roomId);
     events.hlsBegun(stream.roomId, form.name);
@@ -78,6 +88,12 @@ export class HlsOutputs implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
     for (const output of this.#all()) this.#release(output, 'closing');
+  }
+
+  #discontinuityOf(stream: Stream): number {
+    const [sibling] = this.ofRoom(stream.roomId);
+    const known = sibling?.lastDiscontinuity ?? this.#discontinuities.get(stream);
+    return known ?? stream.epoch * discontinuitiesPerEpoch;
   }
 
   #all(): HlsOutput[] {
@@ -124,6 +140,7 @@ export class HlsOutputs implements Disposable {
 
   #release(output: HlsOutput, reason: HlsRelease): void {
     const { stream, form } = output;
+    this.#discontinuities.set(stream, output.lastDiscontinuity);
     const outputs = this.#byRoom.get(stream.roomId);
     outputs?.delete(form.name);
     if (outputs?.size === 0) this.#byRoom.delete(stream.roomId);
