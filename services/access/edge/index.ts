@@ -3,6 +3,7 @@ import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
 import { Admission } from './admission.ts';
+import { openBackups } from './backup/index.ts';
 import { edgeConfig } from './config.ts';
 import { Drain } from './drain.ts';
 import { EdgeEvents } from './events.ts';
@@ -79,8 +80,9 @@ async function start(context: Context): Promise<RunningRole> {
     guard: guards.viewers,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
+  const backups = stack.use(openBackups(context, { admission, gate: guards.gate, ingest, streams }));
   const sharesPort = config.edge.processes > 1;
-  const rtmpParts = { ingest, play, hooks: guards.hooks, events, metrics, logger };
+  const rtmpParts = { ingest, backups, play, hooks: guards.hooks, events, metrics, logger };
   const rtmp = stack.use(await openRtmp({ ...rtmpParts, config: config.rtmp, sharesPort }));
   stack.defer(() => ingest.close());
   stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));

@@ -1,4 +1,5 @@
 import type { Section } from '@gala/lib/config';
+import { backupSection } from './backup/config.ts';
 import { edgeSection, hlsSection, rtmpSection } from './config.ts';
 import { forwardSection } from './forward/config.ts';
 import { recordSection } from './record/config.ts';
@@ -13,6 +14,7 @@ export const edgeSections: readonly Section[] = [
   edgeSection,
   rtmpSection,
   hlsSection,
+  backupSection,
   relaySection,
   forwardSection,
   recordSection,

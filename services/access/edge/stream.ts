@@ -100,6 +100,8 @@ export class Stream {
   /** Rungs of its ladder that somebody watches, by name; their viewers are viewers of the room. */
   readonly renditions = new Map<string, Stream>();
   epoch = 0;
+  /** Monotonic time of the newest message of the present publisher, or of its coming. */
+  heardAtMs = 0;
   /** True while it was admitted without the room service, until that agrees. */
   provisional = false;
   /** True where its publisher is: this edge answers to the room service for it. False for copies. */
@@ -213,6 +215,7 @@ export class Stream {
     const before = this.#publisher;
     this.#publisher = publisher;
     this.epoch = epoch;
+    this.heardAtMs = this.#options.clock.monotonicMs();
     this.#stopHold();
     if (liveMs === undefined) this.#timeline.join();
     // A change of publisher there is none of the clock.
@@ -243,6 +246,7 @@ export class Stream {
     if (publisher !== this.#publisher) return;
     const { clock, events } = this.#options;
     const nowMs = clock.monotonicMs();
+    this.heardAtMs = nowMs;
     const jumps = this.#timeline.jumps;
     const outMs = this.#timeline.correct(kind, timestampMs, nowMs);
     events.counters.timestampJumps += this.#timeline.jumps - jumps;
