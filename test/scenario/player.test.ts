@@ -120,7 +120,7 @@ describeWithEngines('the player', ['ffmpeg', 'chromium'], () => {
     );
   });
 
-  test('without Media Source the player says what is missing, and for a codec its name', async () => {
+  test('a codec that the browser lacks is named, and the sound is offered', async () => {
     const page = await openPage(`${gala.webUrl}/@mira`, async (fresh) => {
       await fresh.addInitScript(() => {
         MediaSource.isTypeSupported = (type) => !type.includes('avc1');
@@ -128,6 +128,12 @@ describeWithEngines('the player', ['ffmpeg', 'chromium'], () => {
     });
     await page.locator('[data-player-cause="codec-missing"]').waitFor();
     expect(await page.getByTestId('player-message').innerText()).toContain('cannot play H.264 video');
+    await page.getByRole('button', { name: 'Sound only' }).click();
+    await playing(page, 'ws-flv');
+    expect(page.url()).toContain('quality=audio');
+    expect(
+      await page.evaluate(() => document.querySelector<HTMLVideoElement>('video.front')?.videoWidth),
+    ).toBe(0);
   });
 
   async function latencySeconds(page: Page): Promise<number> {

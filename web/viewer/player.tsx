@@ -52,7 +52,7 @@ export function Player({ roomRef, preference, state, onState }: PlayerProps) {
       <PlayerMessage
         state={state}
         hostName={hostName}
-        soundOnly={preference.quality === soundOnly}
+        isSound={preference.quality === soundOnly}
         onRetry={retry}
       />
       <PlayerControls root={root} video={video} preference={preference} state={state} />
