@@ -10,6 +10,7 @@ import { createMetrics, type Metrics } from '@gala/lib/metrics';
 import { createRpc } from '@gala/lib/rpc';
 import { openSql } from '@gala/lib/sql';
 import { Tracer } from '@gala/lib/trace';
+import { edgeSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { readTraceConfig, watchProcess } from '@gala/services/foundation/monitor';
 import type { StartMessage } from './entry/messages.ts';
@@ -175,7 +176,8 @@ function bindingOf(name: ListenerName, settings: Settings) {
   const { host, port } = settings.get(name === 'web' ? httpSection : liveSection);
   const portSetting = name === 'web' ? 'http.port (GALA_HTTP_PORT)' : 'live.port (GALA_LIVE_PORT)';
   const { cert, key } = settings.get(tlsSection);
-  return { host, port, portSetting, tls: cert && key ? { cert, key } : undefined };
+  const reusePort = name === 'live' && settings.get(edgeSection).processes > 1;
+  return { host, port, portSetting, reusePort, tls: cert && key ? { cert, key } : undefined };
 }
 
 /** An address that a person on this machine can open. */

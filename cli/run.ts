@@ -1,16 +1,18 @@
 import { CodedError } from '@gala/lib/error';
 import { onSignals } from '@gala/lib/lifecycle';
 import { databaseUrls, embeddedUrl, withDatabase, type DatabaseUrls } from '@gala/lib/sql';
+import { edgeSection } from '@gala/services/access/edge';
 import { dataFolderPath, readSecrets } from './data-folder.ts';
 import { externalUrl } from './database.ts';
 import { cliErrors } from './errors.ts';
-import { isRoleName, roleNames, type RoleName } from './placement.ts';
+import { assertEdges, isRoleName, roleNames, type RoleName } from './placement.ts';
 import { startProcess } from './process.ts';
 import { readSettings } from './settings.ts';
 
 /** `gala run <role…>`: these roles in this process, on a database that somebody else keeps. */
 export async function run(args: readonly string[]): Promise<void> {
   const roles = parseRoles(args);
+  assertEdges(readSettings().get(edgeSection).processes);
   const dataFolder = dataFolderPath();
   const running = await startProcess({
     name: roles.join('+'),

@@ -8,13 +8,14 @@ import { removeSupervisorRecord, writeSupervisorRecord, type SupervisorRecord } 
 import type { DatabaseKeeper } from './database.ts';
 import type { StartMessage } from './entry/messages.ts';
 import { entryPath } from './paths.ts';
-import { placements, type PlacementName, type ProcessPlan } from './placement.ts';
+import type { PlacementName, ProcessPlan } from './placement.ts';
 
 /** How long processes may drain at a stop before they are killed. */
 const drainMs = 8_000;
 
 export interface SupervisorOptions {
   readonly placement: PlacementName;
+  readonly plans: readonly ProcessPlan[];
   readonly settings: Settings;
   readonly secrets: Secrets;
   readonly dataFolder: string;
@@ -35,7 +36,7 @@ export interface Supervisor extends AsyncDisposable {
 /** Starts every process of a placement and keeps them running until it is disposed. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const { dataFolder, logger } = options;
-  const children = placements[options.placement].map((plan) => new Child(childOptions(options, plan)));
+  const children = options.plans.map((plan) => new Child(childOptions(options, plan)));
   const metrics = createMetrics('supervisor');
   await using stack = new AsyncDisposableStack();
   const admin = await openAdmin({
@@ -77,9 +78,13 @@ async function startAll(children: readonly Child[]): Promise<void> {
   if (failed) throw failed.reason;
 }
 
-/** In reverse order of the table: who calls goes before who answers, so that last reports arrive. */
+/**
+ * In reverse order of the table: who calls goes before who answers, so that last reports arrive. Several processes of
+ * the same roles stop together, or each would hand its work to the next one that stops.
+ */
 async function stopAll(children: readonly Child[]): Promise<void> {
-  for (const child of children.toReversed()) await child.stop(drainMs);
+  const byRoles = Map.groupBy(children.toReversed(), (child) => child.status().roles.join());
+  for (const same of byRoles.values()) await Promise.all(same.map((child) => child.stop(drainMs)));
 }
 
 function childOptions(options: SupervisorOptions, plan: ProcessPlan): ChildOptions {

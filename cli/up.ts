@@ -3,12 +3,13 @@ import type { Settings } from '@gala/lib/config';
 import { CodedError } from '@gala/lib/error';
 import { onSignals } from '@gala/lib/lifecycle';
 import type { Logger } from '@gala/lib/logger';
+import { edgeSection } from '@gala/services/access/edge';
 import { claimDataFolder } from './claim.ts';
 import { adminTokenPath, dataFolderPath, openSecrets } from './data-folder.ts';
 import { DatabaseKeeper } from './database.ts';
 import { startDemo } from './demo.ts';
 import { cliErrors } from './errors.ts';
-import { placements, type PlacementName } from './placement.ts';
+import { plansOf, type PlacementName } from './placement.ts';
 import { processLogger } from './process.ts';
 import { databaseSection, readSettings } from './settings.ts';
 import { startSupervisor } from './supervisor.ts';
@@ -60,12 +61,13 @@ async function startInstallation(options: InstallationOptions): Promise<Installa
   await using stack = new AsyncDisposableStack();
   stack.use(await claimDataFolder(dataFolder));
   const secrets = await openSecrets(dataFolder);
+  const plans = plansOf(placement, settings.get(edgeSection).processes);
   const perProcess = settings.get(databaseSection).connectionsPerProcess;
   // One more for each process: coord has a connection of its own.
-  const connections = placements[placement].length * (perProcess + 1);
+  const connections = plans.length * (perProcess + 1);
   const database = stack.use(await DatabaseKeeper.open({ settings, dataFolder, connections, logger }));
   const supervisor = stack.use(
-    await startSupervisor({ placement, settings, secrets, dataFolder, database, logger, isPublic }),
+    await startSupervisor({ placement, plans, settings, secrets, dataFolder, database, logger, isPublic }),
   );
   if (secrets.adminTokenIsNew) console.log(`operator token: ${adminTokenPath(dataFolder)}`);
   const { operatorToken } = secrets;

@@ -258,6 +258,10 @@ class MountedServer implements HttpListener {
     else refuse(socket, error.code);
   }
 
+  stopAccepting(): void {
+    if (this.#server) NetServer.prototype.close.call(this.#server);
+  }
+
   async #close(): Promise<void> {
     const server = this.#server;
     if (!server) return;

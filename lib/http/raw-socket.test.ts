@@ -184,3 +184,27 @@ test('what is no TLS is closed and counted', async () => {
   await exchange(listener.port, get);
   expect(await metrics.text()).toMatch(/gala_http_live_tls_errors_total\S* 1/);
 });
+
+test.runIf(process.platform === 'linux')(
+  'of two listeners on one port, one stops accepting: its connections go on, new ones come to the other',
+  async () => {
+    const taken = await start({ reusePort: true });
+    const first = listener;
+    const socket = connectTo(false);
+    socket.write(get);
+    await readUntil(socket, '\r\n\r\n');
+    const others = await start({ reusePort: true, port: first.port });
+    first.stopAccepting();
+    for (let index = 1; index <= 8; index++) {
+      const other = connectTo(false);
+      other.write(get);
+      await readUntil(other, '\r\n\r\n');
+      expect(others).toHaveLength(index);
+      other.destroy();
+    }
+    taken[0].write('still here');
+    await readUntil(socket, 'still here');
+    socket.destroy();
+    await first[Symbol.asyncDispose]();
+  },
+);

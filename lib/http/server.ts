@@ -37,16 +37,19 @@ export interface BindOptions {
   readonly port: number;
   /** Setting to change, for messages: `http.port (GALA_HTTP_PORT)`. */
   readonly portSetting: string;
+  /** Several processes may listen on the port, and the kernel spreads the connections (Linux). */
+  readonly reusePort?: boolean;
 }
 
 /** @throws CodedError PORT_TAKEN, PORT_FORBIDDEN or ADDRESS_UNAVAILABLE. */
-export async function bind(server: AnyServer, { host, port, portSetting }: BindOptions): Promise<void> {
+export async function bind(server: AnyServer, options: BindOptions): Promise<void> {
+  const { host, port, portSetting } = options;
   try {
-    await listenOn(server, host, port);
+    await listenOn(server, options);
   } catch (cause) {
     const { code } = cause as NodeJS.ErrnoException;
     // Without IPv6 in the kernel, "all addresses" means those of IPv4.
-    if (code === 'EAFNOSUPPORT' && host === '::') return bind(server, { host: '0.0.0.0', port, portSetting });
+    if (code === 'EAFNOSUPPORT' && host === '::') return bind(server, { ...options, host: '0.0.0.0' });
     const name = bindErrors[code ?? ''];
     if (!name) throw cause;
     throw new CodedError(httpErrors, name, {
@@ -63,10 +66,10 @@ const bindErrors: Readonly<Record<string, 'PORT_TAKEN' | 'PORT_FORBIDDEN' | 'ADD
   ENOTFOUND: 'ADDRESS_UNAVAILABLE',
 };
 
-function listenOn(server: AnyServer, host: string, port: number): Promise<void> {
+function listenOn(server: AnyServer, { host, port, reusePort = false }: BindOptions): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host, port, backlog: 4096 }, () => {
+    server.listen({ host, port, reusePort, backlog: 4096 }, () => {
       server.off('error', reject);
       resolve();
     });

@@ -18,6 +18,8 @@ export interface HttpListener extends AsyncDisposable {
   mount(prefix: string, handler: RequestHandler): () => void;
   /** Takes WebSocket upgrades; an upgrade to a path without one is served as an ordinary request. */
   mountUpgrade(prefix: string, handler: UpgradeHandler): () => void;
+  /** Frees the port for others; connections that are there go on. Disposing closes them. */
+  stopAccepting(): void;
   /** Address of the client, through trusted proxies; empty when the connection is gone. */
   clientAddress(request: IncomingMessage): string;
   /** Scheme and host that the client used (`https://live.example`), for absolute addresses in answers. */

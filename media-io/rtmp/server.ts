@@ -86,6 +86,11 @@ export class RtmpServer implements AsyncDisposable {
     this.#server.on('error', () => (this.counters.acceptFailures += 1));
   }
 
+  /** Frees the port for others; connections that are there go on. */
+  stopAccepting(): void {
+    this.#server.close();
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const { promise, resolve } = Promise.withResolvers<void>();
     this.#server.close(() => resolve());

@@ -8,11 +8,14 @@ import type { TestEdge } from '../../services/access/edge/testing-edge.ts';
 import { broadcast } from '../../services/access/edge/hls/testing.ts';
 
 const tags = readFlvTags();
+/** All that a test sends at once: a client that is slower than its machine must leave nothing out. */
+const writtenBytesMax = 256 * 1024 * 1024;
 
 /** Publishes the first seconds of a broadcast; more is sent as fast as it goes. */
 export async function publish(edge: TestEdge, toMs = 5000, ballast = Buffer.alloc(0)) {
   const { streamKey } = edge.rooms;
-  const client = await connectRtmp(edge.rtmpUrl, { streamKey, onClose: () => undefined });
+  const limits = { writableBytesMax: writtenBytesMax };
+  const client = await connectRtmp(edge.rtmpUrl, { ...limits, streamKey, onClose: () => undefined });
   await client.publish();
   let sentMs = 0;
   const send = (untilMs: number): void => {

@@ -6,6 +6,18 @@ import type { Context } from '@gala/lib/lifecycle';
 export const edgeSection = section(
   'edge',
   z.object({
+    processes: z
+      .int()
+      .min(1)
+      .max(32)
+      .default(1)
+      .describe('edges of `gala up`; above 1 they share their ports (Linux)'),
+    publicUrl: z
+      .url({ protocol: /^https?$/ })
+      .optional()
+      .describe(
+        'address of this edge alone, for players that are moved to it; otherwise they use the one they have',
+      ),
     lowTickMs: z.int().min(10).max(1000).default(100).describe('tick of ?latency=low, the default'),
     economyTickMs: z.int().min(50).max(5000).default(350).describe('tick of ?latency=economy'),
     viewersMax: z.int().min(1).default(50_000).describe('viewers of one process; more get TOO_MANY_VIEWERS'),
@@ -23,6 +35,12 @@ export const edgeSection = section(
       .max(256)
       .default([])
       .describe('networks whose X-Forwarded-For is believed'),
+    moveMs: z
+      .int()
+      .min(0)
+      .max(20_000)
+      .default(3_000)
+      .describe('how long players get at a drain to go to another edge, where there is one'),
     drainMs: z.int().min(0).default(2_000).describe('how long viewers get to take the last bytes at a stop'),
   }),
 );

@@ -40,6 +40,8 @@ const edgeCounters = (metrics: Metrics) =>
     'hlsFiles',
     'hlsRefused',
     'hlsAnswersCut',
+    'drains',
+    'viewersMoved',
   ]);
 
 /** Why the segments of a stream are let go. */
@@ -149,6 +151,19 @@ export class EdgeEvents {
   playKeysFailed(error: unknown): void {
     this.counters.playKeysFailed++;
     this.#logger.warn({ error }, 'the keys of play URLs could not be asked for');
+  }
+
+  drainBegun(reason: string): void {
+    this.counters.drains++;
+    this.#logger.info({ reason }, 'draining, viewers are sent to the other edges');
+  }
+
+  drainUnannounced(error: unknown): void {
+    this.#logger.warn({ error }, 'the other edges could not be told of the drain');
+  }
+
+  drained(reason: string): void {
+    this.#logger.info({ reason, viewersMoved: this.counters.viewersMoved }, 'drained');
   }
 
   /** Told once when the heart-beats begin to fail, not each second. */

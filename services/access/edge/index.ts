@@ -3,7 +3,9 @@ import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
 import { Admission } from './admission.ts';
+import { openBackups } from './backup/index.ts';
 import { edgeConfig } from './config.ts';
+import { Drain } from './drain.ts';
 import { EdgeEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
 import { forwardSection } from './forward/config.ts';
@@ -20,9 +22,12 @@ import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
 import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
-import { Pulls } from './pull/pulls.ts';
+import { Pulls, type PullsOptions } from './pull/pulls.ts';
 import { openRecordings } from './record/open.ts';
+import { openReplay } from './replay/open.ts';
+import { isReplayUrl } from './replay/request.ts';
 import { openRelay } from './relay/index.ts';
+import { openRenditions } from './renditions/index.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { serveOperators } from './operator.ts';
@@ -49,17 +54,14 @@ async function start(context: Context): Promise<RunningRole> {
   const onStop = (stream: Stream): void => void relay.handover.stop(stream);
   const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, onStop, logger }));
   const fanout = new Fanout(clock);
-  const makeStream = (identity: StreamIdentity): Stream =>
-    new Stream({
-      identity,
-      clock,
-      config: config.edge,
-      fanout,
-      events,
-      onState: streams.changed,
-      onCodecs: reports.codecsChanged,
-    });
-  const relay = stack.use(await openRelay({ context, streams, makeStream }));
+  const onDropped = (stream: Stream): void => hls.drop(stream);
+  const renditionParts = { lookup, fanout, events, config: config.edge, onDropped };
+  lookup.addSource(stack.use(openRenditions(context, renditionParts)));
+  const onCodecs = reports.codecsChanged;
+  const streamParts = { clock, config: config.edge, fanout, events, onState: streams.changed, onCodecs };
+  const makeStream = (identity: StreamIdentity): Stream => new Stream({ identity, ...streamParts });
+  const { publicUrl } = config.edge;
+  const relay = stack.use(await openRelay({ context, publicUrl, streams, makeStream }));
   lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
   const guards = stack.use(openGuards(context, admission));
@@ -67,7 +69,7 @@ async function start(context: Context): Promise<RunningRole> {
   const ingestParts = { admission, gate: guards.gate, streams, reports, events };
   const ingest = new Ingest({ ...ingestParts, tracer, makeStream, onOwned });
   stack.use(openForwards(context, streams));
-  stack.use(await openRecordings(context, streams, guards.hooks));
+  const recordings = stack.use(await openRecordings(context, streams, guards.hooks));
   const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
   const play = new Play({
     clock,
@@ -78,39 +80,44 @@ async function start(context: Context): Promise<RunningRole> {
     guard: guards.viewers,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
-  const rtmp = stack.use(
-    await openRtmp({ config: config.rtmp, ingest, play, hooks: guards.hooks, events, metrics, logger }),
-  );
+  const backups = stack.use(openBackups(context, { admission, gate: guards.gate, ingest, streams }));
+  const sharesPort = config.edge.processes > 1;
+  const rtmpParts = { ingest, backups, play, hooks: guards.hooks, events, metrics, logger };
+  const rtmp = stack.use(await openRtmp({ ...rtmpParts, config: config.rtmp, sharesPort }));
   stack.defer(() => ingest.close());
   stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
-  const pulls = new Pulls({
-    config: context.settings.get(pullSection),
-    accounts,
-    rooms,
-    clock,
-    admission,
-    ingest,
-    events: new PullEvents(logger, metrics),
-    isWatched: (stream) =>
-      stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0 || relay.isFed(stream),
-  });
+  const isWatched = (stream: Stream): boolean =>
+    stream.viewerCount > 0 || hls.ofKey(stream.key).length > 0 || relay.isFed(stream);
+  const pulls = openPulls(context, { accounts, rooms, clock, admission, ingest, isWatched });
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
   const parts = { lookup, outputs: hls, players, play, guard: guards.viewers, keys, events, limiter };
   const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
+  const replay = openReplay(context, { recordings, keys, play });
   const live = await context.listener('live');
-  const request: RequestHandler = (...call) =>
-    (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
+  const doorOf = (url: string) => (isReplayUrl(url) ? replay : isHlsUrl(url) ? hlsDoor : play);
+  const request: RequestHandler = (...call) => doorOf(call[0].url ?? '').request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
-  stack.use(await serveOperators(context, { streams, play, events }));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
+  const doors = { ingest, play, hls, sharedPorts: sharesPort ? [live, rtmp] : [] };
+  const { edges } = relay;
+  const drain = new Drain({ edges, streams, events, doors, moveMs: config.edge.moveMs });
+  stack.use(await serveOperators(context, { streams, play, ingest, events, drain }));
+  stack.defer(() => drain.begin('edge_closes'));
   const owned = stack.move();
   return { addresses: rtmp.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+}
+
+function openPulls(
+  { settings, logger, metrics }: Context,
+  parts: Omit<PullsOptions, 'config' | 'events'>,
+): Pulls {
+  return new Pulls({ ...parts, config: settings.get(pullSection), events: new PullEvents(logger, metrics) });
 }
 
 function openForwards({ settings, logger, metrics }: Context, streams: Streams): Forwards {

@@ -75,6 +75,7 @@ export class Play {
   readonly #limits: ViewerLimits;
   readonly #perAddress = new Map<string, number>();
   #viewerCount = 0;
+  #isClosed = false;
 
   constructor(options: PlayOptions) {
     this.#options = options;
@@ -90,6 +91,11 @@ export class Play {
 
   get viewerCount(): number {
     return this.#viewerCount;
+  }
+
+  /** Refuses who comes from here on. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** HTTP-FLV. */
@@ -118,6 +124,12 @@ export class Play {
    */
   async find(target: PlayTarget): Promise<Found> {
     const { clock, lookup, keys } = this.#options;
+    if (this.#isClosed) {
+      throw new CodedError(commonErrors, 'UNAVAILABLE', {
+        detail: 'the edge is draining',
+        retryAfterSeconds: 1,
+      });
+    }
     const askedAtMs = clock.monotonicMs();
     const stream = await lookup.find(target);
     if (stream.identity.isPrivate) await keys.verify(stream.roomId, target.query);
@@ -179,7 +191,8 @@ export class Play {
       askedAtMs,
     });
     events.viewerJoined();
-    stream.trace?.joined({ roomId: stream.roomId, framing, latency });
+    const waitedMs = Math.round(clock.monotonicMs() - askedAtMs);
+    stream.trace?.joined({ roomId: stream.roomId, framing, latency, waitedMs });
     stream.join(viewer);
     return viewer;
   }

@@ -1,5 +1,8 @@
 import { randomFillSync } from 'node:crypto';
+import { once } from 'node:events';
+import { get, type ClientRequest, type IncomingMessage } from 'node:http';
 import { Duplex } from 'node:stream';
+import { waitUntil } from '@gala/lib/lifecycle';
 import { systemClock } from '@gala/lib/clock';
 import { Histogram } from '@gala/lib/metrics';
 import { FlvTagReader, type FlvTag } from '@gala/media/flv';
@@ -108,5 +111,56 @@ export class FlvReading {
       tags.push({ ...tag, payload: Buffer.from(tag.payload) });
     }
     return tags;
+  }
+}
+
+/** An HTTP-FLV viewer over a real connection; `tags` are all that it has got so far. */
+export class LiveFlv implements Disposable {
+  readonly status: number;
+  readonly tags: FlvTag[] = [];
+  /** The server has closed the stream. */
+  isEnded = false;
+  readonly #request: ClientRequest;
+
+  private constructor(request: ClientRequest, response: IncomingMessage) {
+    this.#request = request;
+    this.status = response.statusCode ?? 0;
+    const reading = new FlvReading();
+    response.on('data', (bytes: Buffer) => {
+      if (this.status === 200) this.tags.push(...reading.read(bytes));
+    });
+    response.on('error', () => undefined);
+    response.on('close', () => (this.isEnded = true));
+  }
+
+  static async open(port: number, path = '@anna.flv?latency=realtime'): Promise<LiveFlv> {
+    const request = get({ port, path: `/live/${path}`, agent: false });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    request.on('error', () => undefined);
+    return new LiveFlv(request, response);
+  }
+
+  /** Steps back in time within a track. */
+  get backwardSteps(): number {
+    const last = new Map<string, number>();
+    let steps = 0;
+    for (const { type, timestampMs } of this.tags) {
+      if (timestampMs < (last.get(type) ?? 0)) steps++;
+      last.set(type, timestampMs);
+    }
+    return steps;
+  }
+
+  has(payload: Buffer): boolean {
+    return this.tags.some((tag) => tag.payload.equals(payload));
+  }
+
+  /** Waits until a tag of this payload has come. */
+  sees(payload: Buffer): Promise<boolean> {
+    return waitUntil(() => this.has(payload), { timeoutMs: 8_000, what: payload.toString('hex') });
+  }
+
+  [Symbol.dispose](): void {
+    this.#request.destroy();
   }
 }

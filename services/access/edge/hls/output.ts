@@ -24,8 +24,8 @@ import { HlsTracks } from './tracks.ts';
 export interface HlsOutputOptions {
   readonly stream: Stream;
   readonly form: HlsForm;
-  /** What else is cut of the stream: their discontinuities have the same numbers. */
-  readonly siblings: readonly HlsOutput[];
+  /** Number of the discontinuity that precedes what it begins with. */
+  readonly discontinuity: number;
   readonly clock: Clock;
   readonly config: HlsConfig;
   readonly places: BlockedPlaces;
@@ -40,11 +40,6 @@ const numbersBeginMs = Date.UTC(2025, 0, 1);
 /** Faster than segments, and than parts, ever follow each other. */
 const msPerSequence = 250;
 const partsPerSequence = 10;
-/**
- * Discontinuities are counted on from the clock as well, but by the hour: hls.js keeps an array with one place for
- * each number up to the present one, and walks all of them with every playlist.
- */
-const msPerDiscontinuity = 3_600_000;
 
 /**
  * HLS of one stream in one form: its tags, as viewers of FLV get them, cut into segments and parts that are kept in
@@ -66,7 +61,7 @@ export class HlsOutput implements StreamOutput {
   #isReleased = false;
 
   constructor(options: HlsOutputOptions) {
-    const { stream, form, siblings, clock, config, places } = options;
+    const { stream, form, discontinuity, clock, config, places } = options;
     this.stream = stream;
     this.form = form;
     this.#options = options;
@@ -76,11 +71,9 @@ export class HlsOutput implements StreamOutput {
     this.#askedAtMs = clock.monotonicMs();
     const { segmentMs, windowMs } = config;
     const partMs = form.hasParts ? config.partMs : 0;
-    const begin = stateAt(clock.nowMs(), segmentMs);
-    this.#muxer = new HlsMuxer(
-      { container: form.container, segmentMs, partMs, windowMs },
-      { ...begin, discontinuitySequence: siblings[0]?.lastDiscontinuity ?? begin.discontinuitySequence },
-    );
+    const { container } = form;
+    const begin = { ...stateAt(clock.nowMs(), segmentMs), discontinuitySequence: discontinuity };
+    this.#muxer = new HlsMuxer({ container, segmentMs, partMs, windowMs }, begin);
   }
 
   get state(): HlsState {
@@ -235,6 +228,5 @@ function stateAt(nowMs: number, segmentMs: number): HlsState {
     nextSequence: sequence,
     nextPart: sequence * partsPerSequence,
     initId: sequence,
-    discontinuitySequence: Math.max(0, Math.floor((nowMs - numbersBeginMs) / msPerDiscontinuity)),
   };
 }

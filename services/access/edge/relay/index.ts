@@ -14,6 +14,8 @@ import { Relays } from './relays.ts';
 
 export interface RelaySetup {
   readonly context: Context;
+  /** Where players reach this edge alone, when that is known. */
+  readonly publicUrl: string | undefined;
   readonly streams: Streams;
   readonly makeStream: (identity: StreamIdentity) => Stream;
 }
@@ -28,7 +30,7 @@ export interface OpenRelay extends AsyncDisposable {
 }
 
 /** Makes this edge known to the others, gives them its streams and brings theirs in. Errors: COORD_UNAVAILABLE. */
-export async function openRelay({ context, streams, makeStream }: RelaySetup): Promise<OpenRelay> {
+export async function openRelay({ context, publicUrl, streams, makeStream }: RelaySetup): Promise<OpenRelay> {
   const { advertiseHost, clock, coord, logger, metrics, processId: edgeId, rpc, secrets, tracer } = context;
   const { clusterToken } = secrets;
   const config = relayConfig(context);
@@ -38,9 +40,7 @@ export async function openRelay({ context, streams, makeStream }: RelaySetup): P
   const door = new RelayDoor({ clusterToken, streams, config, events });
   stack.defer(internal.mount('/relay', door.request));
   const internalUrl = `http://${hostPort(advertiseHost, internal.port)}`;
-  const edges = stack.use(
-    await Edges.join({ coord, self: { id: edgeId, internalUrl, publicUrl: undefined } }),
-  );
+  const edges = stack.use(await Edges.join({ coord, self: { id: edgeId, internalUrl, publicUrl } }));
   const owners = stack.use(new Owners({ coord, edgeId, clock, events }));
   const parts = { edges, owners, clusterToken, tracer, events, config, streams, clock, logger, makeStream };
   const relays = stack.use(new Relays({ ...parts, accounts: rpc.client(AccountService) }));
