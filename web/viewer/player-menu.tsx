@@ -52,7 +52,11 @@ function Choices({ preference, state }: PlayerMenuProps) {
   return (
     <div className="menu-panel" data-testid="player-menu-panel">
       <ChangeNote change={state.change} />
-      <fieldset className="wide">
+      <div>
+        <QualityChoices preference={preference} state={state} />
+        <ProtocolChoices preference={preference} state={state} />
+      </div>
+      <fieldset>
         <legend>{t('player.latency')}</legend>
         {latencies.map((latency) => (
           <Choice
@@ -65,8 +69,6 @@ function Choices({ preference, state }: PlayerMenuProps) {
           />
         ))}
       </fieldset>
-      <QualityChoices preference={preference} state={state} />
-      <ProtocolChoices preference={preference} state={state} />
     </div>
   );
 }
