@@ -69,6 +69,7 @@ export const edgeErrors = {
   CODEC_UNSUPPORTED: entry(406, failedPrecondition, 'HLS has no form for a codec of this stream'),
   SEGMENT_UNKNOWN: entry(404, notFound, 'the segment or part is not there, or not any more'),
   RELOAD_INVALID: entry(400, invalidArgument, 'the directives make no sense, or ask too far ahead'),
+  EDGE_ALONE: entry(409, failedPrecondition, 'no other edge could take what this one carries'),
   LATENCY_INVALID: entry(400, invalidArgument, 'latency is realtime, low or economy'),
   VARIANT_INVALID: entry(400, invalidArgument, 'only is audio; container is fmp4 or ts'),
   AUDIO_MISSING: entry(406, failedPrecondition, 'the stream has no sound'),
