@@ -1,8 +1,10 @@
 import { parseArgs } from 'node:util';
 import { CodedError } from '@gala/lib/error';
-import type { Stream } from '@gala/protocol/rest';
+import type { AnswerOf } from '@gala/sdk/room';
 import { asOperator } from './client.ts';
 import { cliErrors } from './errors.ts';
+
+type Stream = AnswerOf<'listStreams'>['streams'][number];
 
 const columns = [
   'ROOM',
