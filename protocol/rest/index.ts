@@ -10,6 +10,8 @@ export { streamOperations } from './stream-operations.ts';
 export type Room = z.infer<typeof shape.room>;
 export type Host = z.infer<typeof shape.host>;
 export type HostMedia = z.infer<typeof shape.hostMedia>;
+export type Replay = z.infer<typeof shape.replay>;
+export type RecordedRoom = z.infer<typeof shape.recordedRoom>;
 export type PlayUrl = z.infer<typeof shape.playUrl>;
 export type PublishTarget = z.infer<typeof shape.publishTarget>;
 export type Principal = z.infer<typeof shape.principal>;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
+import { roomIdMax } from '../ids/index.ts';
 import * as shape from './schemas.ts';
 import { streamOperations } from './stream-operations.ts';
 
@@ -187,6 +188,27 @@ export const operations = {
     body: z.object({ reason: z.string().max(120).optional() }),
     status: 200,
     response: z.object({ room: shape.room }),
+  },
+  listMyRecordings: {
+    method: 'GET',
+    path: '/v1/hosts/me/recordings',
+    summary: 'The own rooms that have recordings, newest first, with where to replay and download them',
+    access: 'host',
+    scope: 'rooms:read',
+    query: z.object({
+      limit: z.coerce.number().int().min(1).max(100).default(50),
+      beforeRoomId: z.coerce.number().int().min(0).max(roomIdMax).default(0),
+    }),
+    status: 200,
+    response: z.object({ rooms: z.array(shape.recordedRoom) }),
+  },
+  deleteRecordings: {
+    method: 'DELETE',
+    path: '/v1/rooms/{roomId}/recordings',
+    summary: 'Remove the recordings of a room: gone for everybody now, from the disk soon after',
+    access: 'host',
+    scope: 'rooms:write',
+    status: 204,
   },
   createApiToken: {
     method: 'POST',

@@ -75,8 +75,37 @@ export const playUrl = z
   })
   .meta({ id: 'PlayUrl' });
 
+export const replay = z
+  .object({
+    url: z.url().describe('HLS playlist over all parts, to seek in'),
+    startedAtMs: timeMs,
+    durationMs: z.number().int(),
+    expiresAtMs: timeMs.optional().describe('present when the URL is signed'),
+  })
+  .meta({ id: 'Replay' });
+
+export const recordedFile = z
+  .object({
+    url: z.url(),
+    format: z.enum(['mp4', 'flv']),
+    state: z.enum(['recording', 'done', 'failed']).describe('failed: it ended before the broadcast did'),
+    startedAtMs: timeMs,
+    durationMs: z.number().int(),
+    bytes: z.number().int(),
+  })
+  .meta({ id: 'RecordedFile' });
+
+export const recordedRoom = z
+  .object({ room, replay: replay.optional(), files: z.array(recordedFile) })
+  .meta({ id: 'RecordedRoom' });
+
 export const enterAnswer = z
-  .object({ room, host, play: z.array(playUrl).describe('in the order to try') })
+  .object({
+    room,
+    host,
+    play: z.array(playUrl).describe('in the order to try'),
+    replay: replay.optional().describe('of a room that has ended and was recorded'),
+  })
   .meta({ id: 'Enter' });
 
 export const publishTarget = z

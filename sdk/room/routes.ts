@@ -29,6 +29,8 @@ export const routes: Routes = {
   getRoom: { method: 'GET', path: '/v1/rooms/{roomId}' },
   enterRoom: { method: 'GET', path: '/v1/rooms/{roomRef}/enter' },
   endRoom: { method: 'POST', path: '/v1/rooms/{roomId}/end' },
+  listMyRecordings: { method: 'GET', path: '/v1/hosts/me/recordings' },
+  deleteRecordings: { method: 'DELETE', path: '/v1/rooms/{roomId}/recordings' },
   createApiToken: { method: 'POST', path: '/v1/api-tokens' },
   listApiTokens: { method: 'GET', path: '/v1/api-tokens' },
   revokeApiToken: { method: 'DELETE', path: '/v1/api-tokens/{tokenId}' },

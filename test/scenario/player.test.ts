@@ -1,7 +1,14 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { describeWithEngines } from '../engines.ts';
-import { launchBrowser, readFrameNumber, readWatch, watchVideo } from '../harness/browser.ts';
+import {
+  frontGapMs,
+  launchBrowser,
+  readFrameNumber,
+  readWatch,
+  watchFront,
+  watchVideo,
+} from '../harness/browser.ts';
 import { FfmpegPublisher } from '../harness/ffmpeg.ts';
 import { FixturePublisher } from '../harness/fixture-publisher.ts';
 import { FlvServer } from '../harness/flv-server.ts';
@@ -104,6 +111,13 @@ describeWithEngines('the player', ['ffmpeg', 'chromium'], () => {
     expect(await frontGapMs(page)).toBeLessThan(gapMsMax);
   });
 
+  test('who chose a way that does not work here is offered the others', async () => {
+    const page = await openPage(`${gala.webUrl}/@mira?protocol=ws-flv`, blockSockets);
+    await page.locator('[data-player-cause="edge-unreachable"]').waitFor();
+    await page.getByRole('button', { name: 'Choose automatically' }).click();
+    await playing(page, 'http-flv');
+  });
+
   test('the menu is of the keyboard too', async () => {
     const page = await open();
     await playing(page, 'ws-flv');
@@ -120,7 +134,7 @@ describeWithEngines('the player', ['ffmpeg', 'chromium'], () => {
     );
   });
 
-  test('without Media Source the player says what is missing, and for a codec its name', async () => {
+  test('a codec that the browser lacks is named, and the sound is offered', async () => {
     const page = await openPage(`${gala.webUrl}/@mira`, async (fresh) => {
       await fresh.addInitScript(() => {
         MediaSource.isTypeSupported = (type) => !type.includes('avc1');
@@ -128,6 +142,12 @@ describeWithEngines('the player', ['ffmpeg', 'chromium'], () => {
     });
     await page.locator('[data-player-cause="codec-missing"]').waitFor();
     expect(await page.getByTestId('player-message').innerText()).toContain('cannot play H.264 video');
+    await page.getByRole('button', { name: 'Sound only' }).click();
+    await playing(page, 'ws-flv');
+    expect(page.url()).toContain('quality=audio');
+    expect(
+      await page.evaluate(() => document.querySelector<HTMLVideoElement>('video.front')?.videoWidth),
+    ).toBe(0);
   });
 
   async function latencySeconds(page: Page): Promise<number> {
@@ -212,27 +232,4 @@ async function playing(page: Page, way: string): Promise<void> {
 async function openMenu(page: Page): Promise<void> {
   await page.mouse.move(600, 400);
   await page.getByTestId('player-menu').click();
-}
-
-/** Notes from now on when the video in front shows a new picture. */
-async function watchFront(page: Page): Promise<void> {
-  await page.evaluate(() => {
-    const times = [performance.now()];
-    (globalThis as unknown as { frontTimes: number[] }).frontTimes = times;
-    for (const video of document.querySelectorAll('video')) {
-      const onFrame = (nowMs: number): void => {
-        if (video.classList.contains('front')) times.push(nowMs);
-        video.requestVideoFrameCallback(onFrame);
-      };
-      video.requestVideoFrameCallback(onFrame);
-    }
-  });
-}
-
-/** The longest time without a new picture in front, up to now. */
-function frontGapMs(page: Page): Promise<number> {
-  return page.evaluate(() => {
-    const times = [...(globalThis as unknown as { frontTimes: number[] }).frontTimes, performance.now()];
-    return Math.max(...times.slice(1).map((time, index) => time - (times[index] ?? time)));
-  });
 }

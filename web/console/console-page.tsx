@@ -50,15 +50,15 @@ export default function ConsolePage({ roomId }: ConsolePageProps) {
   };
   return (
     <div className="console" data-testid="console">
-      {access.byToken && (
-        <button className="button quiet small console-leave" onClick={leave}>
-          {say('signOut')}
-        </button>
-      )}
       {roomId === undefined ? (
         <StreamList client={access.client} explain={explain} />
       ) : (
         <StreamDetail key={roomId} client={access.client} roomId={roomId} explain={explain} />
+      )}
+      {access.byToken && (
+        <button className="button quiet small console-leave" onClick={leave}>
+          {say('signOut')}
+        </button>
       )}
     </div>
   );

@@ -65,7 +65,10 @@ export function LoadFailed({ error, explain, onRetry }: LoadFailedProps) {
 export function When({ timeMs }: { readonly timeMs: number }) {
   const { language } = useWords();
   const time = new Date(timeMs);
-  const format = new Intl.DateTimeFormat(language, { dateStyle: 'short', timeStyle: 'medium' });
+  const format = new Intl.DateTimeFormat(language === 'en' ? 'en-GB' : language, {
+    dateStyle: 'short',
+    timeStyle: 'medium',
+  });
   return (
     <time dateTime={time.toISOString()} title={time.toISOString()}>
       {format.format(time)}

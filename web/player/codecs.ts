@@ -38,20 +38,23 @@ const flvEntries: ReadonlySet<string> = new Set([
 /** H.264 baseline with AAC: for an answer that does not say what the stream is. */
 const probeType = 'video/mp4; codecs="avc1.42E01E,mp4a.40.2"';
 
+export interface Playable {
+  readonly player: Way['player'];
+  /** As `video/mp4; codecs="…"`; undefined when the answer does not say. */
+  readonly type: string | undefined;
+  readonly canAppend: ((type: string) => boolean) | undefined;
+  /** The pictures are left out. */
+  readonly isSound: boolean;
+}
+
 /**
- * The codecs of `type` (as `video/mp4; codecs="…"`) that keep it from being played; none when it can be. Without
- * Media Source the browser itself reads the playlist and decides.
+ * The codecs that keep a stream from being played; none when it can be. Without Media Source the browser itself
+ * reads the playlist and decides.
  */
-export function unplayable(
-  player: Way['player'],
-  type: string = probeType,
-  canAppend?: (type: string) => boolean,
-): MissingCodec[] {
+export function unplayable({ player, type = probeType, canAppend, isSound }: Playable): MissingCodec[] {
   if (player === 'native' || !canAppend) return [];
-  const codecs = codecsOf(type);
-  const refused = codecs.filter((codec) => !canAppend(typeOf(codec)) || !carries(player, codec));
-  if (refused.length === 0 && !canAppend(type)) return codecs.map(missingOf);
-  return refused.map(missingOf);
+  const codecs = codecsOf(type).filter((codec) => !isSound || missingOf(codec).kind === 'audio');
+  return codecs.filter((codec) => !canAppend(typeOf(codec)) || !carries(player, codec)).map(missingOf);
 }
 
 function carries(player: Way['player'], codec: string): boolean {

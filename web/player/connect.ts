@@ -66,7 +66,7 @@ async function openFirst(
 ): Promise<ConnectResult> {
   for (;;) {
     const way = fallBack.next(ways, performance.now());
-    if (!way) return closed(fallBack.isUndecodable ? 'media-broken' : 'network-lost');
+    if (!way) return closed(fallBack.isUndecodable ? 'media-broken' : 'edge-unreachable');
     try {
       return { kind: 'open', stream: await openWay(way, preference) };
     } catch (error) {

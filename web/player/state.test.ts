@@ -84,6 +84,7 @@ test('every cause has a phase of its own kind', () => {
     'room-private': 'failed',
     'edge-full': 'reconnecting',
     'network-lost': 'reconnecting',
+    'edge-unreachable': 'reconnecting',
     'rate-limited': 'reconnecting',
     'server-trouble': 'reconnecting',
     'media-broken': 'reconnecting',

@@ -13,6 +13,7 @@ export const failureCauses = [
   'room-private',
   'edge-full',
   'network-lost',
+  'edge-unreachable',
   'rate-limited',
   'server-trouble',
   'media-broken',

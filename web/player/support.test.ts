@@ -58,9 +58,11 @@ test('a rendition has its own addresses; one that is gone is played as the sourc
   expect(renditionsOf([...play, rendition, rendition])).toEqual(['540p']);
 });
 
-test('sound alone is asked of the FLV addresses of the source', () => {
+test('sound alone is asked of the addresses of the source, whatever its pictures are', () => {
   const { ways } = planWays([...play, rendition], { ...preference, quality: soundOnly }, chrome);
-  expect(ways.map(({ url }) => new URL(url).searchParams.get('only'))).toEqual(['audio', 'audio']);
+  expect(ways.map(({ url }) => new URL(url).searchParams.get('only'))).toEqual(['audio', 'audio', 'audio']);
+  const pictureless = { ...chrome, canAppend: (type: string) => !type.startsWith('video/') };
+  expect(planWays(play, { ...preference, quality: soundOnly }, pictureless).ways).toHaveLength(3);
 });
 
 test('what the browser cannot play is named, and what FLV cannot bring comes by HLS', () => {

@@ -86,7 +86,8 @@ export function planWays(play: readonly PlayEntry[], preference: PlayPreference,
     if (browser.pageScheme === 'https:' && !/^(wss|https):/.test(entry.url)) continue;
     const player = playerOf(protocol, browser);
     if (!player) continue;
-    const lacking = unplayable(player, entry.mime, browser.canAppend);
+    const isSound = preference.quality === soundOnly;
+    const lacking = unplayable({ player, type: entry.mime, canAppend: browser.canAppend, isSound });
     for (const codec of lacking) missing.set(codec.name, codec);
     if (lacking.length === 0) ways.push({ protocol, player, url: wayUrl(entry.url, protocol, preference) });
   }
@@ -100,8 +101,7 @@ function playerOf(protocol: Protocol, { canAppend, playsHls }: Browser): Way['pl
 
 /** A rendition that is not there any more is played as the source. */
 function ofQuality(play: readonly PlayEntry[], quality: string | undefined): PlayEntry[] {
-  if (quality === soundOnly)
-    return play.filter(({ protocol, rendition }) => !rendition && protocol !== 'll-hls');
+  if (quality === soundOnly) return play.filter(({ rendition }) => rendition === undefined);
   const wanted = play.filter(({ rendition }) => rendition !== undefined && rendition === quality);
   return wanted.length > 0 ? wanted : play.filter(({ rendition }) => rendition === undefined);
 }
@@ -112,9 +112,8 @@ export function renditionsOf(play: readonly PlayEntry[]): string[] {
 }
 
 function wayUrl(url: string, protocol: Protocol, { latency, quality }: PlayPreference): string {
-  if (protocol === 'll-hls') return url;
   const address = new URL(url);
-  address.searchParams.set('latency', latency);
+  if (protocol !== 'll-hls') address.searchParams.set('latency', latency);
   if (quality === soundOnly) address.searchParams.set('only', 'audio');
   return address.href;
 }

@@ -3,9 +3,8 @@ import { Icon } from '../design/icon.tsx';
 import { latencies } from '../player/latency.ts';
 import type { PlayerState } from '../player/state.ts';
 import { protocolNames, protocols, soundOnly, type PlayPreference } from '../player/support.ts';
-import { go } from '../shell/navigation.ts';
-import { pathBelowBase } from '../shell/route.ts';
 import { useWords, type Speech } from '../shell/words.tsx';
+import { choosePreference } from './choice.ts';
 
 interface PlayerMenuProps {
   readonly preference: PlayPreference;
@@ -53,8 +52,7 @@ function Choices({ preference, state }: PlayerMenuProps) {
   return (
     <div className="menu-panel" data-testid="player-menu-panel">
       <ChangeNote change={state.change} />
-      <QualityChoices preference={preference} state={state} />
-      <fieldset>
+      <fieldset className="wide">
         <legend>{t('player.latency')}</legend>
         {latencies.map((latency) => (
           <Choice
@@ -67,6 +65,7 @@ function Choices({ preference, state }: PlayerMenuProps) {
           />
         ))}
       </fieldset>
+      <QualityChoices preference={preference} state={state} />
       <ProtocolChoices preference={preference} state={state} />
     </div>
   );
@@ -134,7 +133,7 @@ function ProtocolChoices({ preference, state }: PlayerMenuProps) {
 }
 
 interface ChoiceProps {
-  readonly name: 'latency' | 'protocol' | 'quality';
+  readonly name: keyof PlayPreference;
   readonly value: string | undefined;
   readonly words: string;
   readonly text?: string;
@@ -144,20 +143,13 @@ interface ChoiceProps {
 function Choice({ name, value, words, text, checked }: ChoiceProps) {
   return (
     <label className="choice">
-      <input type="radio" name={name} checked={checked} onChange={() => choose(name, value)} />
+      <input type="radio" name={name} checked={checked} onChange={() => choosePreference(name, value)} />
       <span>
         {words}
         {text !== undefined && <small>{text}</small>}
       </span>
     </label>
   );
-}
-
-function choose(name: string, value: string | undefined): void {
-  const query = new URLSearchParams(location.search);
-  if (value === undefined) query.delete(name);
-  else query.set(name, value);
-  go(`${pathBelowBase()}${query.size === 0 ? '' : `?${query.toString()}`}`, { replace: true });
 }
 
 function useCloseOutside(root: RefObject<HTMLElement | null>, open: boolean, close: () => void): void {

@@ -1,16 +1,17 @@
 import type { ReactNode } from 'react';
 import { Icon } from '../design/icon.tsx';
 import type { FailureCause, PlayerState } from '../player/state.ts';
-import { protocolNames } from '../player/support.ts';
+import { protocolNames, soundOnly, type PlayPreference } from '../player/support.ts';
 import { Link } from '../shell/link.tsx';
 import { pathBelowBase } from '../shell/route.ts';
 import type { MissingCodec } from '../player/codecs.ts';
 import { useWords, type Speech } from '../shell/words.tsx';
+import { choosePreference } from './choice.ts';
 
 interface PlayerMessageProps {
   readonly state: PlayerState;
   readonly hostName: string;
-  readonly soundOnly: boolean;
+  readonly preference: PlayPreference;
   readonly onRetry: () => void;
 }
 
@@ -23,10 +24,12 @@ export function PlayerMessage(props: PlayerMessageProps) {
   );
 }
 
-function Message({ state, hostName, soundOnly, onRetry }: PlayerMessageProps) {
+function Message({ state, hostName, preference, onRetry }: PlayerMessageProps) {
   const { t } = useWords();
   if (state.phase === 'playing') {
-    return soundOnly ? <Words title={t('player.quality.audio')} text={hostName} light /> : null;
+    return preference.quality === soundOnly ? (
+      <Words title={t('player.quality.audio')} text={hostName} light />
+    ) : null;
   }
   if (state.phase === 'connecting') {
     return (
@@ -42,10 +45,13 @@ function Message({ state, hostName, soundOnly, onRetry }: PlayerMessageProps) {
   const cause = state.cause ?? 'network-lost';
   const codecs = codecWords(t, state.missing);
   return (
-    <Words title={t(`cause.${cause}.title`, { codecs })} text={t(`cause.${cause}.text`)}>
-      {state.phase === 'reconnecting' && <FailedWays state={state} />}
+    <Words
+      title={t(`cause.${cause}.title`, { codecs })}
+      text={t(`cause.${cause}.text`)}
+      note={state.phase === 'reconnecting' && <FailedWays state={state} />}
+    >
       {state.phase === 'reconnecting' && <Spinner label={t('player.reconnecting')} />}
-      <NextStep cause={cause} hostName={hostName} onRetry={onRetry} />
+      <NextStep cause={cause} state={state} hostName={hostName} preference={preference} onRetry={onRetry} />
     </Words>
   );
 }
@@ -76,14 +82,17 @@ interface WordsProps {
   readonly text: string;
   /** Only a caption: the picture behind stays visible. */
   readonly light?: boolean;
+  readonly note?: ReactNode;
+  /** The next steps. */
   readonly children?: ReactNode;
 }
 
-function Words({ title, text, light = false, children }: WordsProps) {
+function Words({ title, text, light = false, note, children }: WordsProps) {
   return (
     <div className={`player-message${light ? ' light' : ''}`} data-testid="player-message">
       <p className="player-message-title">{title}</p>
       <p>{text}</p>
+      {note}
       {children !== undefined && <div className="actions">{children}</div>}
     </div>
   );
@@ -98,14 +107,13 @@ function Spinner({ label }: { readonly label: string }) {
   );
 }
 
-interface NextStepProps {
+interface NextStepProps extends PlayerMessageProps {
   readonly cause: FailureCause;
-  readonly hostName: string;
-  readonly onRetry: () => void;
 }
 
-function NextStep({ cause, hostName, onRetry }: NextStepProps) {
+function NextStep({ cause, state, hostName, preference, onRetry }: NextStepProps) {
   const { t } = useWords();
+  if (state.missing.length > 0 && state.missing.every(({ kind }) => kind === 'video')) return <SoundStep />;
   if (cause === 'not-on-air') return null;
   if (cause === 'room-private') return <StepLink to="/host" words={t('player.signIn')} />;
   if (cause === 'room-ended') {
@@ -123,9 +131,33 @@ function NextStep({ cause, hostName, onRetry }: NextStepProps) {
     return <StepLink to="/" words={t('player.toHome')} />;
   }
   return (
-    <button className="button on-picture" onClick={onRetry} data-testid="player-retry">
-      <Icon name="refresh" />
-      {t('player.retry')}
+    <>
+      {preference.protocol !== undefined && <AutomaticStep />}
+      <button className="button on-picture" onClick={onRetry} data-testid="player-retry">
+        <Icon name="refresh" />
+        {t('player.retry')}
+      </button>
+    </>
+  );
+}
+
+/** The viewer has chosen a way that does not work here. */
+function AutomaticStep() {
+  const { t } = useWords();
+  return (
+    <button className="button on-picture" onClick={() => choosePreference('protocol', undefined)}>
+      {t('player.protocol.choose')}
+    </button>
+  );
+}
+
+/** Pictures that cannot be decoded here leave the sound. */
+function SoundStep() {
+  const { t } = useWords();
+  return (
+    <button className="button on-picture" onClick={() => choosePreference('quality', soundOnly)}>
+      <Icon name="soundOn" />
+      {t('player.quality.audio')}
     </button>
   );
 }

@@ -3,6 +3,7 @@ import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
 import { Admission } from './admission.ts';
+import { openBackups } from './backup/index.ts';
 import { edgeConfig } from './config.ts';
 import { Drain } from './drain.ts';
 import { EdgeEvents } from './events.ts';
@@ -23,7 +24,10 @@ import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
 import { Pulls, type PullsOptions } from './pull/pulls.ts';
 import { openRecordings } from './record/open.ts';
+import { openReplay } from './replay/open.ts';
+import { isReplayUrl } from './replay/request.ts';
 import { openRelay } from './relay/index.ts';
+import { openRenditions } from './renditions/index.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { serveOperators } from './operator.ts';
@@ -50,6 +54,9 @@ async function start(context: Context): Promise<RunningRole> {
   const onStop = (stream: Stream): void => void relay.handover.stop(stream);
   const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, onStop, logger }));
   const fanout = new Fanout(clock);
+  const onDropped = (stream: Stream): void => hls.drop(stream);
+  const renditionParts = { lookup, fanout, events, config: config.edge, onDropped };
+  lookup.addSource(stack.use(openRenditions(context, renditionParts)));
   const makeStream = (identity: StreamIdentity): Stream =>
     new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
   const relay = stack.use(
@@ -62,7 +69,7 @@ async function start(context: Context): Promise<RunningRole> {
   const ingestParts = { admission, gate: guards.gate, streams, reports, events };
   const ingest = new Ingest({ ...ingestParts, tracer, makeStream, onOwned });
   stack.use(openForwards(context, streams));
-  stack.use(await openRecordings(context, streams, guards.hooks));
+  const recordings = stack.use(await openRecordings(context, streams, guards.hooks));
   const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
   const play = new Play({
     clock,
@@ -73,24 +80,26 @@ async function start(context: Context): Promise<RunningRole> {
     guard: guards.viewers,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
+  const backups = stack.use(openBackups(context, { admission, gate: guards.gate, ingest, streams }));
   const sharesPort = config.edge.processes > 1;
-  const rtmpParts = { ingest, play, hooks: guards.hooks, events, metrics, logger };
+  const rtmpParts = { ingest, backups, play, hooks: guards.hooks, events, metrics, logger };
   const rtmp = stack.use(await openRtmp({ ...rtmpParts, config: config.rtmp, sharesPort }));
   stack.defer(() => ingest.close());
   stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
   const isWatched = (stream: Stream): boolean =>
-    stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0 || relay.isFed(stream);
+    stream.viewerCount > 0 || hls.ofKey(stream.key).length > 0 || relay.isFed(stream);
   const pulls = openPulls(context, { accounts, rooms, clock, admission, ingest, isWatched });
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
   const parts = { lookup, outputs: hls, players, play, guard: guards.viewers, keys, events, limiter };
   const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
+  const replay = openReplay(context, { recordings, keys, play });
   const live = await context.listener('live');
-  const request: RequestHandler = (...call) =>
-    (isHlsUrl(call[0].url ?? '') ? hlsDoor : play).request(...call);
+  const doorOf = (url: string) => (isReplayUrl(url) ? replay : isHlsUrl(url) ? hlsDoor : play);
+  const request: RequestHandler = (...call) => doorOf(call[0].url ?? '').request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
@@ -98,7 +107,7 @@ async function start(context: Context): Promise<RunningRole> {
   const doors = { ingest, play, hls, sharedPorts: sharesPort ? [live, rtmp] : [] };
   const { edges } = relay;
   const drain = new Drain({ edges, streams, events, doors, moveMs: config.edge.moveMs });
-  stack.use(await serveOperators(context, { streams, play, events, drain }));
+  stack.use(await serveOperators(context, { streams, play, ingest, events, drain }));
   stack.defer(() => drain.begin('edge_closes'));
   const owned = stack.move();
   return { addresses: rtmp.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -5,22 +5,26 @@ import type { EnterAnswer, Host, Room } from '@gala/protocol/rest';
 import { checkMayWatch } from './access.ts';
 import type { Call, Reply } from './call.ts';
 import { restHost, restRoom } from './conversions.ts';
+import { playGrant } from './grant.ts';
 import type { Parts } from './parts.ts';
-import { playUrls, type PlayOptions } from './play.ts';
+import { playUrls } from './play.ts';
+import { replayOfRoom } from './replay.ts';
 
 type EnterCall = Pick<Call<'enterRoom'>, 'params' | 'visitor' | 'page' | 'rpc'>;
 
 /**
  * Everything a viewer needs, in one answer: the room, its host and where to play. An ended room answers
- * with nothing to play. HOST_UNKNOWN for a name that is no host's, ROOM_UNKNOWN for a host who never began
+ * with nothing to play, and with its replay if it was recorded. HOST_UNKNOWN for a name that is no host's, ROOM_UNKNOWN for a host who never began
  * a room, ROOM_PRIVATE for strangers to a private one.
  */
 export async function enterRoom(parts: Parts, call: EnterCall): Promise<Reply<EnterAnswer>> {
   const { room, host } = await roomAndHost(parts, call);
   if (room.visibility === 'private') checkMayWatch(await call.visitor(), room);
-  const grant = await playGrant(parts, call, room);
+  const isOnAir = room.state !== 'ended';
+  const grant = isOnAir ? await playGrant(parts, call, { room }) : undefined;
   const play = playUrls({ room, page: call.page, addresses: parts.config, ...(grant && { grant }) });
-  return { body: { room, host, play } };
+  const replay = room.state === 'ended' ? await replayOfRoom(parts, call, room) : undefined;
+  return { body: { room, host, play, ...(replay && { replay }) } };
 }
 
 /** The room of a path parameter; ROOM_UNKNOWN for a number that is no room id (no user has the number 0). */
@@ -76,13 +80,4 @@ async function hostIdOfName(parts: Parts, call: Pick<Call, 'rpc'>, name: string)
     if (!hasCode(error, 'USER_UNKNOWN')) throw error;
   }
   throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
-}
-
-/** The key that signs now, for a private room; public rooms play without a signature. */
-async function playGrant(parts: Parts, call: EnterCall, room: Room): Promise<PlayOptions['grant']> {
-  if (room.visibility === 'public' || room.state === 'ended') return undefined;
-  const { keys } = await parts.account.signingKeys({}, call.rpc);
-  const key = keys.at(0);
-  if (!key) throw new CodedError(protocolErrors, 'UNAVAILABLE', { detail: 'no key signs play URLs' });
-  return { key, expiresAtMs: parts.clock.nowMs() + parts.config.playTtlMs };
 }

@@ -10,6 +10,7 @@ const names = [
   'hostRepaired',
   'streamKeyRotated',
   'hostMediaPut',
+  'recordingsDeleted',
   'roomEnded',
   'apiTokenCreated',
   'apiTokenRevoked',
@@ -39,6 +40,8 @@ export function createEvents(logger: Logger, metrics: Metrics) {
     hostRepaired: (fields: HostFields) => count('hostRepaired', fields, 'half-made host completed'),
     streamKeyRotated: (fields: HostFields) => count('streamKeyRotated', fields, 'stream key rotated'),
     hostMediaPut: (fields: HostFields) => count('hostMediaPut', fields, 'media settings put'),
+    recordingsDeleted: (fields: { roomId: number; by: number }) =>
+      count('recordingsDeleted', fields, 'recordings deleted by request'),
     roomEnded: (fields: { roomId: number; by: number }) =>
       count('roomEnded', fields, 'room ended by request'),
     apiTokenCreated: (fields: TokenFields) => count('apiTokenCreated', fields, 'API token created'),

@@ -2,7 +2,7 @@ import { AccountService } from '@gala/protocol/account';
 import { composeRoomId, userIdMax } from '@gala/protocol/ids';
 import { verifyPlay } from '@gala/protocol/play';
 import { operations, streamOperations } from '@gala/protocol/rest';
-import { RoomService, StreamEvent } from '@gala/protocol/room';
+import { RecordingState, RoomService, StreamEvent } from '@gala/protocol/room';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import * as account from '../../application/account/index.ts';
@@ -399,6 +399,67 @@ describe('media settings', () => {
       expect(answer.code).toBe('INVALID_REQUEST');
       expect(answer.detail).not.toContain('a-forward-key');
     }
+  });
+});
+
+describe('recordings', () => {
+  /** What an edge reports of one file. */
+  async function recorded(roomId: number, startedAtMs: number, format: 'mp4' | 'flv' = 'mp4'): Promise<void> {
+    const numbers = {
+      roomId: BigInt(roomId),
+      startedAtMs: BigInt(startedAtMs),
+      durationMs: 5000n,
+      bytes: 9n,
+    };
+    const recording = { ...numbers, format, folder: 'media', state: RecordingState.DONE, reason: 'held' };
+    await house.context.rpc.client(RoomService).reportRecording({ recording });
+  }
+  const replayOf = async (roomId: number, client = stranger()) =>
+    (await client.call('enterRoom', { params: { roomRef: roomId } })).body.replay;
+
+  test('an ended room is entered with its replay, a running one without', async () => {
+    const { session, streamKey } = await newHost();
+    const roomId = await goLive(streamKey);
+    for (const startedAtMs of [2000, 1000]) await recorded(roomId, startedAtMs);
+    expect(await replayOf(roomId)).toBeUndefined();
+    await session.call('endRoom', { params: { roomId } });
+    await expect
+      .poll(() => replayOf(roomId))
+      .toEqual({
+        url: expect.stringMatching(new RegExp(`^http://127.0.0.1:\\d+/live/replay/${roomId}\\.m3u8$`)),
+        startedAtMs: 1000,
+        durationMs: 10_000,
+      });
+  });
+
+  test('a host lists what he has, with signed addresses for a private room, and deletes it', async () => {
+    const { session, streamKey } = await newHost();
+    const other = await newHost();
+    await session.call('updateMyHost', { body: { visibility: 'private' } });
+    const roomId = await goLive(streamKey);
+    await recorded(roomId, 1000);
+    await recorded(roomId, 1000, 'flv');
+    const list = async () => (await session.call('listMyRecordings')).body.rooms;
+    const [found] = await list();
+    expect(found.room).toMatchObject({ roomId, visibility: 'private' });
+    expect(found.files.map(({ format, state, bytes }) => [format, state, bytes])).toEqual([
+      ['flv', 'done', 9],
+      ['mp4', 'done', 9],
+    ]);
+    const { keys } = await house.context.rpc.client(AccountService).signingKeys({});
+    for (const { url } of [...found.files, found.replay!]) {
+      const query = new URL(url).searchParams;
+      expect(verifyPlay({ roomId, query, keys, nowMs: Date.now() })).toBe(true);
+    }
+    expect(found.replay?.expiresAtMs).toBeGreaterThan(Date.now());
+    await session.call('endRoom', { params: { roomId } });
+    await expect.poll(async () => (await replayOf(roomId, session))?.durationMs).toBe(5000);
+
+    const params = { roomId };
+    expect((await other.session.call('deleteRecordings', { params })).code).toBe('FORBIDDEN');
+    expect((await session.call('deleteRecordings', { params })).status).toBe(204);
+    expect(await list()).toEqual([]);
+    await expect.poll(() => replayOf(roomId, session)).toBeUndefined();
   });
 });
 

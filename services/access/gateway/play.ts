@@ -57,7 +57,7 @@ export function publishTarget(page: Page, addresses: LiveAddresses): PublishTarg
 }
 
 /** A page loaded by HTTPS gets HTTPS media, since browsers refuse anything else there. */
-function liveBase(page: Page, { liveUrl, livePort }: LiveAddresses): string {
+export function liveBase(page: Page, { liveUrl, livePort }: LiveAddresses): string {
   if (!liveUrl) return `${page.scheme}://${page.hostname}:${livePort}`;
   const base = liveUrl.replace(/\/+$/, '');
   return page.scheme === 'https' ? base.replace(/^http:/, 'https:') : base;

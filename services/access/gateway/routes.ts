@@ -9,6 +9,7 @@ import { restApiToken, restHost, restIssuer, restRoom, rpcVisibility } from './c
 import { enterRoom, hostIdOf, roomIdOf } from './enter.ts';
 import { hostMediaHandlers } from './host-media.ts';
 import { createHost } from './host.ts';
+import { recordingHandlers } from './recordings.ts';
 import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
 import { publishTarget } from './play.ts';
@@ -24,6 +25,7 @@ export function createHandlers(parts: Parts): Handlers {
     ...sessionHandlers(parts),
     ...hostHandlers(parts),
     ...hostMediaHandlers(parts),
+    ...recordingHandlers(parts),
     ...roomHandlers(parts),
     ...tokenHandlers(parts),
     ...issuerHandlers(parts),

@@ -46,6 +46,7 @@ export const recordSection = section(
       .default(4_000)
       .describe('a fragment of MP4 ends at a key frame, or after this'),
     readersMax: z.int().min(1).default(256).describe('replays and downloads that are read at once'),
+    readersPerAddressMax: z.int().min(1).default(64).describe('of them from one address (IPv6: one /64)'),
     readIdleMs: z
       .int()
       .min(1_000)

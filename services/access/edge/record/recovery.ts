@@ -7,6 +7,8 @@ import type { LostPart } from './library.ts';
 import { keyOf, type FinishedPart, type PartFile, type RecordingFormat } from './recording.ts';
 
 const flvReadBytes = 256 * 1024;
+/** Holds the `moof` of most groups of pictures with its header. */
+const aheadBytes = 16 * 1024;
 
 interface Measured extends PartFile {
   readonly durationMs: number;
@@ -51,9 +53,15 @@ export async function readIndex(
   index: FragmentIndex,
 ): Promise<FragmentIndex> {
   try {
+    let ahead = { offset: 0, bytes: Buffer.alloc(0) };
     for (let read = index.wanted; read; read = index.wanted) {
-      const { body } = await store.get(key, read);
-      index.push(await buffer(body));
+      const { offset } = read;
+      const isThere = offset >= ahead.offset && offset + read.bytes <= ahead.offset + ahead.bytes.length;
+      if (!isThere) {
+        const { body } = await store.get(key, { offset, bytes: Math.max(read.bytes, aheadBytes) });
+        ahead = { offset, bytes: await buffer(body) };
+      }
+      index.push(ahead.bytes.subarray(offset - ahead.offset, offset - ahead.offset + read.bytes));
     }
   } catch (error) {
     if (!(error instanceof Mp4Error) && !(error instanceof MediaError)) throw error;
