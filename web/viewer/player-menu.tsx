@@ -52,10 +52,7 @@ function Choices({ preference, state }: PlayerMenuProps) {
   return (
     <div className="menu-panel" data-testid="player-menu-panel">
       <ChangeNote change={state.change} />
-      <div>
-        <QualityChoices preference={preference} state={state} />
-        <ProtocolChoices preference={preference} state={state} />
-      </div>
+      <QualityChoices preference={preference} state={state} />
       <fieldset>
         <legend>{t('player.latency')}</legend>
         {latencies.map((latency) => (
@@ -69,6 +66,7 @@ function Choices({ preference, state }: PlayerMenuProps) {
           />
         ))}
       </fieldset>
+      <ProtocolChoices preference={preference} state={state} />
     </div>
   );
 }
