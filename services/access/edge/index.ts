@@ -56,7 +56,8 @@ async function start(context: Context): Promise<RunningRole> {
   const fanout = new Fanout(clock);
   const onDropped = (stream: Stream): void => hls.drop(stream);
   const renditionParts = { lookup, fanout, events, config: config.edge, onDropped };
-  lookup.addSource(stack.use(openRenditions(context, renditionParts)));
+  const renditions = stack.use(openRenditions(context, renditionParts));
+  lookup.addSource(renditions);
   const makeStream = (identity: StreamIdentity): Stream =>
     new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
   const relay = stack.use(
@@ -94,7 +95,17 @@ async function start(context: Context): Promise<RunningRole> {
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
-  const parts = { lookup, outputs: hls, players, play, guard: guards.viewers, keys, events, limiter };
+  const parts = {
+    lookup,
+    outputs: hls,
+    renditions,
+    players,
+    play,
+    guard: guards.viewers,
+    keys,
+    events,
+    limiter,
+  };
   const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
   const replay = openReplay(context, { recordings, keys, play });
   const live = await context.listener('live');
