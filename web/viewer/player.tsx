@@ -49,12 +49,7 @@ export function Player({ roomRef, preference, state, onState }: PlayerProps) {
         ))}
       </div>
       {covered && <Cover name={hostName} dimmed />}
-      <PlayerMessage
-        state={state}
-        hostName={hostName}
-        isSound={preference.quality === soundOnly}
-        onRetry={retry}
-      />
+      <PlayerMessage state={state} hostName={hostName} preference={preference} onRetry={retry} />
       <PlayerControls root={root} video={video} preference={preference} state={state} />
     </div>
   );

@@ -67,6 +67,7 @@ export const en = {
   'player.latency.economy.text': 'A deeper buffer for shaky networks',
   'player.protocol': 'Connection',
   'player.protocol.auto': 'Automatic',
+  'player.protocol.choose': 'Choose automatically',
   'player.protocol.now': 'Now {way}',
   'player.quality': 'Quality',
   'player.quality.source': 'Source',

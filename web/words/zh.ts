@@ -68,6 +68,7 @@ export const zh: Dictionary = {
   'player.latency.economy.text': '缓冲更多，适合不稳定的网络',
   'player.protocol': '线路',
   'player.protocol.auto': '自动',
+  'player.protocol.choose': '自动选择线路',
   'player.protocol.now': '当前 {way}',
   'player.quality': '清晰度',
   'player.quality.source': '原画',
