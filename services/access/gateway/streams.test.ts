@@ -89,6 +89,11 @@ function edgeHandlers(name: string, { owner, viewers, rooms }: EdgeState): Handl
       kicks.push(`${name} viewer ${viewerId} ${reason}`);
       return { kicked: viewers.includes(Number(viewerId)) };
     },
+    drain: async ({ reason }) => {
+      if (!owner) throw new CodedError(edgeErrors, 'EDGE_ALONE');
+      kicks.push(`${name} drain ${reason}`);
+      return {};
+    },
     kickPublisher: async ({ roomId, reason }) => {
       check(roomId);
       if (owner) kicks.push(`${name} publisher ${reason}`);
@@ -157,6 +162,15 @@ test('the publisher is kicked where it is; a room that nobody has is unknown', a
   expect((await kick(nowhere)).code).toBe('STREAM_UNKNOWN');
   expect((await operator.call('getStream', { params: { roomId: nowhere } })).code).toBe('STREAM_UNKNOWN');
   expect((await kick(gala, '')).code).toBe('INVALID_REQUEST');
+});
+
+test('an edge is drained by its name', async () => {
+  const drain = (edgeId: string) =>
+    operator.call('drainEdge', { params: { edgeId }, body: { reason: 'new kernel' } });
+  expect((await drain('edge-a')).body).toEqual({ draining: true });
+  expect(kicks).toEqual(['edge-a drain new kernel']);
+  expect((await drain('edge-b')).code).toBe('EDGE_ALONE');
+  expect((await drain('gone-1')).code).toBe('NOT_FOUND');
 });
 
 test('edges are listed', async () => {

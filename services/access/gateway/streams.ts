@@ -7,7 +7,13 @@ import { roomIdOf } from './enter.ts';
 import type { Parts } from './parts.ts';
 import type { Part } from './spread.ts';
 
-type StreamOperation = 'listStreams' | 'getStream' | 'kickViewer' | 'kickPublisher' | 'listEdges';
+type StreamOperation =
+  | 'listStreams'
+  | 'getStream'
+  | 'kickViewer'
+  | 'kickPublisher'
+  | 'listEdges'
+  | 'drainEdge';
 
 /** What operators see of streams on all edges and do with them. */
 export function streamHandlers(parts: Parts): Pick<Handlers, StreamOperation> {
@@ -66,6 +72,13 @@ export function streamHandlers(parts: Parts): Pick<Handlers, StreamOperation> {
       const { answers, unreachable } = await edges.ask(rpc, (edge, options) => edge.getEdge({}, options));
       const listed = answers.flatMap(({ member, answer: { edge } }) => (edge ? [{ member, edge }] : []));
       return { body: { edges: listed.map(({ member, edge }) => restEdge(member, edge)), unreachable } };
+    },
+    drainEdge: async ({ params: { edgeId }, body: { reason }, rpc, caller }) => {
+      const { userId: by } = await caller();
+      if (!(await edges.members()).includes(edgeId)) throw new CodedError(protocolErrors, 'NOT_FOUND');
+      await edges.client.drain({ reason }, { ...rpc, member: edgeId });
+      events.edgeDrained({ edgeId, by, reason });
+      return { body: { draining: true } };
     },
   };
 }

@@ -551,6 +551,34 @@ export declare type KickPublisherRequest = Message<"gala.edge.v1.KickPublisherRe
 export declare const KickPublisherRequestSchema: GenMessage<KickPublisherRequest>;
 
 /**
+ * @generated from message gala.edge.v1.DrainRequest
+ */
+export declare type DrainRequest = Message<"gala.edge.v1.DrainRequest"> & {
+  /**
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message gala.edge.v1.DrainRequest.
+ * Use `create(DrainRequestSchema)` to create a new message.
+ */
+export declare const DrainRequestSchema: GenMessage<DrainRequest>;
+
+/**
+ * @generated from message gala.edge.v1.DrainResponse
+ */
+export declare type DrainResponse = Message<"gala.edge.v1.DrainResponse"> & {
+};
+
+/**
+ * Describes the message gala.edge.v1.DrainResponse.
+ * Use `create(DrainResponseSchema)` to create a new message.
+ */
+export declare const DrainResponseSchema: GenMessage<DrainResponse>;
+
+/**
  * @generated from message gala.edge.v1.KickPublisherResponse
  */
 export declare type KickPublisherResponse = Message<"gala.edge.v1.KickPublisherResponse"> & {
@@ -623,6 +651,17 @@ export declare const EdgeService: GenService<{
     methodKind: "unary";
     input: typeof KickPublisherRequestSchema;
     output: typeof KickPublisherResponseSchema;
+  },
+  /**
+   * Sends viewers and publishers to other edges and takes nobody any more; answered when that has begun.
+   * EDGE_ALONE when there is no other edge. Again while it drains: nothing happens.
+   *
+   * @generated from rpc gala.edge.v1.EdgeService.Drain
+   */
+  drain: {
+    methodKind: "unary";
+    input: typeof DrainRequestSchema;
+    output: typeof DrainResponseSchema;
   },
 }>;
 
