@@ -203,6 +203,11 @@ export class Stream {
     return this.#timeline.jumps;
   }
 
+  /** Set-up and metadata that a new viewer would get. */
+  get headers(): readonly Tag[] {
+    return this.#cache.headers;
+  }
+
   viewers(): Viewer[] {
     const own = [...Object.values(this.#audiences).flatMap((audience) => audience.viewers), ...this.#waiting];
     return [...own, ...[...this.renditions.values()].flatMap((stream) => stream.viewers())];
