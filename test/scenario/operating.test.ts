@@ -53,6 +53,10 @@ describeWithEngines('an operator', ['ffmpeg'], () => {
     await waitFor(measured, { what: 'a whole second of media' });
     const { media, publisher: source, ...rest } = await stream();
     expect(rest).toMatchObject({ hostName: 'alice', state: 'live', viewers: 2 });
+    expect(rest.tracks).toMatchObject([
+      { kind: 'video', codec: expect.stringMatching(/^avc1\./), width: 640, height: 360 },
+      { kind: 'audio', codec: 'mp4a.40.2', samplingRateHz: 48_000 },
+    ]);
     expect(media.framesPerSecond).toBeLessThan(35);
     expect(media.gopMs).toBe(1000);
     expect(media.bytesOut).toBeGreaterThan(media.bytesIn / 2);

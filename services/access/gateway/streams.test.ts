@@ -69,6 +69,7 @@ function edgeHandlers(name: string, { owner, viewers, rooms }: EdgeState): Handl
     beganAtMs: 1000n,
     viewers: countOf(roomId),
     ...(owner && { publisher: { address: '192.0.2.1', rttMs: 12 } }),
+    tracks: [{ kind: 'video', codec: 'avc1.64001f', width: 1280, height: 720 }],
     media: { bitsInPerSecond: 1000, bitsOutPerSecond: 1000 * countOf(roomId), bytesOut: 10 },
     classes: [{ latency: 'low', framings: [{ framing: 'flv', viewers: countOf(roomId) }], picturesShed: 2 }],
   });
@@ -116,6 +117,7 @@ test('a stream on several edges is one, as its publisher knows it, with the view
     state: 'live',
     viewers: 5,
     publisher: { address: '192.0.2.1', rttMs: 12 },
+    tracks: [{ kind: 'video', codec: 'avc1.64001f', width: 1280, height: 720 }],
     media: { bitsInPerSecond: 1000, bitsOutPerSecond: 5000, bytesOut: 20 },
     classes: [{ latency: 'low', viewers: 5, picturesShed: 4, framings: [{ framing: 'flv', viewers: 5 }] }],
     edges: [

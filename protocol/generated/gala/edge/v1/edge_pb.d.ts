@@ -202,6 +202,11 @@ export declare type Stream = Message<"gala.edge.v1.Stream"> & {
    * @generated from field: repeated gala.edge.v1.ViewerClass classes = 13;
    */
   classes: ViewerClass[];
+
+  /**
+   * @generated from field: repeated gala.edge.v1.Track tracks = 14;
+   */
+  tracks: Track[];
 };
 
 /**
@@ -209,6 +214,51 @@ export declare type Stream = Message<"gala.edge.v1.Stream"> & {
  * Use `create(StreamSchema)` to create a new message.
  */
 export declare const StreamSchema: GenMessage<Stream>;
+
+/**
+ * @generated from message gala.edge.v1.Track
+ */
+export declare type Track = Message<"gala.edge.v1.Track"> & {
+  /**
+   * video or audio.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * As RFC 6381 writes it where the set-up can be read: avc1.64001f.
+   *
+   * @generated from field: string codec = 2;
+   */
+  codec: string;
+
+  /**
+   * @generated from field: optional uint32 width = 3;
+   */
+  width?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 height = 4;
+   */
+  height?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 sampling_rate_hz = 5;
+   */
+  samplingRateHz?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 channels = 6;
+   */
+  channels?: number | undefined;
+};
+
+/**
+ * Describes the message gala.edge.v1.Track.
+ * Use `create(TrackSchema)` to create a new message.
+ */
+export declare const TrackSchema: GenMessage<Track>;
 
 /**
  * @generated from message gala.edge.v1.Publisher
@@ -477,6 +527,13 @@ export declare type Viewer = Message<"gala.edge.v1.Viewer"> & {
    * @generated from field: uint64 joined_at_ms = 7;
    */
   joinedAtMs: bigint;
+
+  /**
+   * audio when it wants the sound alone; empty otherwise.
+   *
+   * @generated from field: string only = 8;
+   */
+  only: string;
 };
 
 /**
