@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { RateLimiter, trustedProxies, type RequestHandler } from '@gala/lib/http';
 import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
@@ -15,6 +16,7 @@ import { openGuards } from './guards.ts';
 import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
 import { HlsPlayers } from './hls/players.ts';
+import { HlsHome } from './hls/home.ts';
 import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
 import { guardBitrates } from './limits/bitrate-guard.ts';
@@ -59,8 +61,10 @@ async function start(context: Context): Promise<RunningRole> {
   lookup.addSource(stack.use(openRenditions(context, renditionParts)));
   const makeStream = (identity: StreamIdentity): Stream =>
     new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
+  const sharesPort = config.edge.processes > 1;
+  const sharedPort = sharesPort ? `${hostname()}:${config.rtmp.port}` : undefined;
   const relay = stack.use(
-    await openRelay({ context, publicUrl: config.edge.publicUrl, streams, makeStream }),
+    await openRelay({ context, publicUrl: config.edge.publicUrl, sharedPort, streams, makeStream }),
   );
   lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
@@ -81,7 +85,6 @@ async function start(context: Context): Promise<RunningRole> {
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
   const backups = stack.use(openBackups(context, { admission, gate: guards.gate, ingest, streams }));
-  const sharesPort = config.edge.processes > 1;
   const rtmpParts = { ingest, backups, play, hooks: guards.hooks, events, metrics, logger };
   const rtmp = stack.use(await openRtmp({ ...rtmpParts, config: config.rtmp, sharesPort }));
   stack.defer(() => ingest.close());
@@ -96,16 +99,18 @@ async function start(context: Context): Promise<RunningRole> {
   const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
   const parts = { lookup, outputs: hls, players, play, guard: guards.viewers, keys, events, limiter };
   const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
+  const { edges, token } = relay;
+  const hlsHome = new HlsHome({ edges, door: hlsDoor, play, lookup, token, requestsMax: blockedMax });
+  stack.defer((await context.listener('internal')).mount('/hls', hlsHome.passedOn));
   const replay = openReplay(context, { recordings, keys, play });
   const live = await context.listener('live');
-  const doorOf = (url: string) => (isReplayUrl(url) ? replay : isHlsUrl(url) ? hlsDoor : play);
+  const doorOf = (url: string) => (isReplayUrl(url) ? replay : isHlsUrl(url) ? hlsHome : play);
   const request: RequestHandler = (...call) => doorOf(call[0].url ?? '').request(...call);
   stack.defer(live.mount('/live', request));
   stack.defer(live.mountUpgrade('/live', play.upgrade));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
   const doors = { ingest, play, hls, sharedPorts: sharesPort ? [live, rtmp] : [] };
-  const { edges } = relay;
   const drain = new Drain({ edges, streams, events, doors, moveMs: config.edge.moveMs });
   stack.use(await serveOperators(context, { streams, play, ingest, events, drain }));
   stack.defer(() => drain.begin('edge_closes'));
