@@ -1,5 +1,5 @@
-/** Weight of a new sample, as in TCP (RFC 6298, 2.3). */
-const sampleWeight = 1 / 8;
+/** An answer may wait until the peer next looks at what it was sent, so the quickest of so many tells the way best. */
+const samplesMax = 6;
 const valueRange = 2 ** 32;
 
 export interface RoundTripOptions {
@@ -14,7 +14,7 @@ export class RoundTrip implements Disposable {
   readonly #timer: NodeJS.Timeout;
   #value = 0;
   #sentAtMs = -1;
-  #smoothedMs: number | undefined;
+  readonly #samplesMs: number[] = [];
 
   constructor({ intervalMs, ping }: RoundTripOptions) {
     this.#ping = ping;
@@ -23,18 +23,17 @@ export class RoundTrip implements Disposable {
     this.#send();
   }
 
-  /** Smoothed; undefined until a ping was answered. */
+  /** The quickest of the last six; undefined until a ping was answered. */
   get ms(): number | undefined {
-    return this.#smoothedMs;
+    return this.#samplesMs.length === 0 ? undefined : Math.min(...this.#samplesMs);
   }
 
   /** Answers of earlier pings, or to none, do not count. */
   answered(value: number): void {
     if (value !== this.#value || this.#sentAtMs < 0) return;
-    const sampleMs = performance.now() - this.#sentAtMs;
+    this.#samplesMs.push(performance.now() - this.#sentAtMs);
     this.#sentAtMs = -1;
-    const before = this.#smoothedMs ?? sampleMs;
-    this.#smoothedMs = before + (sampleMs - before) * sampleWeight;
+    if (this.#samplesMs.length > samplesMax) this.#samplesMs.shift();
   }
 
   [Symbol.dispose](): void {

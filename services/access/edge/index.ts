@@ -3,6 +3,7 @@ import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
 import { Admission } from './admission.ts';
+import { openBackups } from './backup/index.ts';
 import { edgeConfig } from './config.ts';
 import { Drain } from './drain.ts';
 import { EdgeEvents } from './events.ts';
@@ -26,6 +27,7 @@ import { openRecordings } from './record/open.ts';
 import { openReplay } from './replay/open.ts';
 import { isReplayUrl } from './replay/request.ts';
 import { openRelay } from './relay/index.ts';
+import { openRenditions } from './renditions/index.ts';
 import { Reports } from './reports.ts';
 import { openRtmp } from './rtmp.ts';
 import { serveOperators } from './operator.ts';
@@ -52,6 +54,9 @@ async function start(context: Context): Promise<RunningRole> {
   const onStop = (stream: Stream): void => void relay.handover.stop(stream);
   const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, onStop, logger }));
   const fanout = new Fanout(clock);
+  const onDropped = (stream: Stream): void => hls.drop(stream);
+  const renditionParts = { lookup, fanout, events, config: config.edge, onDropped };
+  lookup.addSource(stack.use(openRenditions(context, renditionParts)));
   const makeStream = (identity: StreamIdentity): Stream =>
     new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
   const relay = stack.use(
@@ -75,15 +80,16 @@ async function start(context: Context): Promise<RunningRole> {
     guard: guards.viewers,
     trustedProxies: trustedProxies(config.edge.trustedProxies),
   });
+  const backups = stack.use(openBackups(context, { admission, gate: guards.gate, ingest, streams }));
   const sharesPort = config.edge.processes > 1;
-  const rtmpParts = { ingest, play, hooks: guards.hooks, events, metrics, logger };
+  const rtmpParts = { ingest, backups, play, hooks: guards.hooks, events, metrics, logger };
   const rtmp = stack.use(await openRtmp({ ...rtmpParts, config: config.rtmp, sharesPort }));
   stack.defer(() => ingest.close());
   stack.use(guardBitrates({ streams, ingest, config: guards.limits, events: guards.events, clock }));
   const blockedMax = config.edge.viewersMax;
   const hls = stack.use(new HlsOutputs({ clock, config: config.hls, events, blockedMax }));
   const isWatched = (stream: Stream): boolean =>
-    stream.viewerCount > 0 || hls.ofRoom(stream.roomId).length > 0 || relay.isFed(stream);
+    stream.viewerCount > 0 || hls.ofKey(stream.key).length > 0 || relay.isFed(stream);
   const pulls = openPulls(context, { accounts, rooms, clock, admission, ingest, isWatched });
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
@@ -101,7 +107,7 @@ async function start(context: Context): Promise<RunningRole> {
   const doors = { ingest, play, hls, sharedPorts: sharesPort ? [live, rtmp] : [] };
   const { edges } = relay;
   const drain = new Drain({ edges, streams, events, doors, moveMs: config.edge.moveMs });
-  stack.use(await serveOperators(context, { streams, play, events, drain }));
+  stack.use(await serveOperators(context, { streams, play, ingest, events, drain }));
   stack.defer(() => drain.begin('edge_closes'));
   const owned = stack.move();
   return { addresses: rtmp.addresses, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -68,7 +68,8 @@ export class Ingest {
    */
   async publish(attempt: PublishAttempt): Promise<Stream> {
     const { remoteAddress } = attempt.publisher;
-    using span = this.#options.tracer.start('publish');
+    // A broadcast is worth a trace: they are few beside the requests that the share is for.
+    using span = this.#options.tracer.start('publish', { isSampled: true });
     try {
       const pass = await this.#options.gate.pass({ ...attempt, remoteAddress });
       return await this.#publishPassed(attempt, pass, span);
@@ -85,7 +86,7 @@ export class Ingest {
   putOnAir(
     { publisher, signal }: Pick<PublishAttempt, 'publisher' | 'signal'>,
     admitted: Admitted,
-    span: Span = this.#options.tracer.start('publish'),
+    span: Span = this.#options.tracer.start('publish', { isSampled: true }),
   ): Stream {
     using _ = span;
     this.#check(admitted, signal);

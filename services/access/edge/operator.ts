@@ -5,6 +5,7 @@ import { EdgeService } from '@gala/protocol/edge';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import type { Drain } from './drain.ts';
 import type { EdgeEvents } from './events.ts';
+import type { Ingest } from './ingest.ts';
 import type { Play } from './play.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
@@ -13,6 +14,7 @@ import { listViewers, summarize } from './summary.ts';
 export interface OperatorParts {
   readonly streams: Streams;
   readonly play: Play;
+  readonly ingest: Ingest;
   readonly events: EdgeEvents;
   readonly drain: Drain;
 }
@@ -29,7 +31,7 @@ export function serveOperators(
 }
 
 function operatorHandlers(
-  { streams, play, events, drain }: OperatorParts,
+  { streams, play, ingest, events, drain }: OperatorParts,
   startedAtMs: number,
 ): Handlers<typeof EdgeService> {
   const found = (roomId: bigint): Stream => {
@@ -73,9 +75,12 @@ function operatorHandlers(
     },
     kickPublisher: async ({ roomId, reason }) => {
       const stream = found(roomId);
-      const kicked = stream.isOwner && stream.kickPublisher();
-      if (kicked) events.publisherKicked(stream.roomId, stream.epoch, reason);
-      return { kicked };
+      const { publisher, roomId: id, epoch } = stream;
+      // What a copy comes from is no publisher.
+      if (!publisher || !stream.isOwner) return { kicked: false };
+      ingest.expel(stream, publisher, { reason: 'kicked', description: 'closed by an operator' });
+      events.publisherKicked(id, epoch, reason);
+      return { kicked: true };
     },
   };
 }

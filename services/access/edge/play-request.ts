@@ -7,13 +7,15 @@ import type { Latency } from './viewer.ts';
 export type Wanted = 'all' | 'audio';
 
 /**
- * What a viewer asks for: a room by its id or by `@<name>` of its host, `?latency=realtime|low|economy`,
- * `?only=audio`.
+ * What a viewer asks for: a room by its id or by `@<name>` of its host, `_720p` or another rung of its ladder behind
+ * that, `?latency=realtime|low|economy`, `?only=audio`.
  */
 export interface PlayTarget {
   /** Exactly one of the two is set. */
   readonly roomId: number | undefined;
   readonly hostName: string | undefined;
+  /** A rung of the ladder, if not what the publisher sends; one of a host is still part of `hostName`. */
+  readonly rendition?: string | undefined;
   readonly latency: Latency;
   readonly wanted: Wanted;
   readonly query: URLSearchParams;
@@ -22,7 +24,8 @@ export interface PlayTarget {
 /** The application of RTMP publishers and players; another one is refused. */
 export const application = 'live';
 const path = /^\/live\/(.*)\.flv$/;
-const roomRef = /^(?:@([A-Za-z0-9][A-Za-z0-9._-]{2,31})|([0-9]{1,16}))$/;
+const roomRef = /^(?:@([A-Za-z0-9][A-Za-z0-9._-]{2,37})|([0-9]{1,16})(?:_([0-9]{3,4}p|audio))?)$/;
+const namedRendition = /^(.{3,32})_([0-9]{3,4}p|audio)$/;
 const latencies: ReadonlySet<string> = new Set(['realtime', 'low', 'economy']);
 
 /**
@@ -52,7 +55,14 @@ function target(ref: string, query: URLSearchParams): PlayTarget {
   const roomId = match?.[2] ? parseId(match[2], roomIdMax) : undefined;
   if (!match || (!match[1] && roomId === undefined)) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
   const latency = parseLatency(query.get('latency'));
-  return { roomId, hostName: match[1], latency, wanted: parseWanted(query), query };
+  const [, hostName, , rendition] = match;
+  return { roomId, hostName, rendition, latency, wanted: parseWanted(query), query };
+}
+
+/** `<name>_540p` as host and rung; undefined for a name that can be a name alone. */
+export function splitRendition(hostName: string) {
+  const [, host, rendition] = namedRendition.exec(hostName) ?? [];
+  return host === undefined ? undefined : { roomId: undefined, hostName: host, rendition };
 }
 
 /** @throws CodedError VARIANT_INVALID unless `?only=` is `audio` or not there */

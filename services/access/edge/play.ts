@@ -191,7 +191,8 @@ export class Play {
       askedAtMs,
     });
     events.viewerJoined();
-    stream.trace?.joined({ roomId: stream.roomId, framing, latency });
+    const waitedMs = Math.round(clock.monotonicMs() - askedAtMs);
+    stream.trace?.joined({ roomId: stream.roomId, framing, latency, waitedMs });
     stream.join(viewer);
     return viewer;
   }

@@ -14,6 +14,8 @@ import {
   type RtmpServerCounters,
   type RtmpServerOptions,
 } from '@gala/media-io/rtmp';
+import type { Backup } from './backup/backup.ts';
+import type { Backups } from './backup/backups.ts';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Hooks } from './hooks/hooks.ts';
@@ -29,6 +31,7 @@ const keyParams = new Set(['key', 'streamKey']);
 export interface RtmpOptions {
   readonly config: EdgeConfig['rtmp'];
   readonly ingest: Ingest;
+  readonly backups: Backups;
   readonly play: Play;
   readonly hooks: Hooks;
   /** Other processes listen on the ports too. */
@@ -161,7 +164,9 @@ class PublisherConnection implements Publisher {
   readonly #connection: RtmpServerConnection;
   readonly #options: RtmpOptions;
   readonly #protocol: 'rtmp' | 'rtmps';
+  /** What it feeds: the stream, or as a backup whatever that is at the time. */
   #stream: Stream | undefined;
+  #backup: Backup | undefined;
 
   constructor(connection: RtmpServerConnection, options: RtmpOptions) {
     this.remoteAddress = connection.remoteAddress;
@@ -175,7 +180,7 @@ class PublisherConnection implements Publisher {
   }
 
   async decide(request: PublishRequest, signal: AbortSignal): Promise<RtmpDecision> {
-    const { ingest, events } = this.#options;
+    const { ingest, backups, events } = this.#options;
     if (request.app !== application) {
       events.publishRefused('APP_UNKNOWN', this.remoteAddress);
       return { accept: false, code: 'NetStream.Publish.BadName', description: `publish to /${application}` };
@@ -184,13 +189,9 @@ class PublisherConnection implements Publisher {
     try {
       const { streamKey } = request;
       const query = queryOf(request);
-      this.#stream = await ingest.publish({
-        publisher: this,
-        protocol: this.#protocol,
-        streamKey,
-        query,
-        signal,
-      });
+      const attempt = { publisher: this, protocol: this.#protocol, streamKey, query, signal };
+      if (request.params['backup'] === '1') this.#backup = await backups.stand(attempt);
+      else this.#stream = await ingest.publish(attempt);
       return { accept: true };
     } catch (error) {
       return refusal(error);
@@ -200,24 +201,33 @@ class PublisherConnection implements Publisher {
   }
 
   onMedia(message: MediaMessage): void {
-    this.#stream?.append(this, message);
+    if (this.#backup) this.#backup.append(message);
+    else this.#stream?.append(this, message);
   }
 
   onBatchEnd(): void {
-    this.#stream?.endOfRead();
+    (this.#backup ?? this.#stream)?.endOfRead();
   }
 
   close(status: string, description: string): void {
-    this.#stream = undefined;
-    this.#options.ingest.left(this, description);
+    this.#release(description);
     this.#connection.dismissPublisher(status, description);
   }
 
   leave(reason: string): void {
     const stream = this.#stream;
-    this.#stream = undefined;
-    this.#options.ingest.left(this, reason);
+    this.#release(reason);
     stream?.detach(this, reason);
+    if (stream) this.#options.backups.standIn(stream);
+  }
+
+  #release(reason: string): void {
+    const { ingest, backups } = this.#options;
+    const backup = this.#backup;
+    this.#stream = undefined;
+    this.#backup = undefined;
+    if (backup) backups.leave(backup, reason);
+    else ingest.left(this, reason);
   }
 }
 

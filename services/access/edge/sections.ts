@@ -1,9 +1,11 @@
 import type { Section } from '@gala/lib/config';
+import { backupSection } from './backup/config.ts';
 import { edgeSection, hlsSection, rtmpSection } from './config.ts';
 import { forwardSection } from './forward/config.ts';
 import { recordSection } from './record/config.ts';
 import { hooksSection } from './hooks/config.ts';
 import { addressesSection, limitsSection } from './limits/config.ts';
+import { transcodeSection } from './renditions/config.ts';
 import { pullSection } from './pull/config.ts';
 import { relaySection } from './relay/config.ts';
 
@@ -12,6 +14,7 @@ export const edgeSections: readonly Section[] = [
   edgeSection,
   rtmpSection,
   hlsSection,
+  backupSection,
   relaySection,
   forwardSection,
   recordSection,
@@ -19,4 +22,5 @@ export const edgeSections: readonly Section[] = [
   limitsSection,
   hooksSection,
   pullSection,
+  transcodeSection,
 ];

@@ -1,11 +1,11 @@
 import { CodedError } from '@gala/lib/error';
 import { edgeErrors } from '@gala/protocol/errors';
-import type { PlayTarget } from './play-request.ts';
+import { splitRendition, type PlayTarget } from './play-request.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
 
-/** What a stream is asked for by: exactly one of the two is set. */
-export type StreamRef = Pick<PlayTarget, 'roomId' | 'hostName'>;
+/** What a stream is asked for by: a room or a host, and the rung of its ladder if one is wanted. */
+export type StreamRef = Pick<PlayTarget, 'roomId' | 'hostName' | 'rendition'>;
 
 /** Brings in streams that are not here yet. */
 export interface StreamSource {
@@ -25,14 +25,18 @@ export class StreamLookup {
     this.#streams = streams;
   }
 
-  /** Sources are asked in the order in which they were added. */
+  /** Sources are asked in the order in which they were added; those of whole streams come behind those of renditions. */
   addSource(source: StreamSource): void {
     this.#sources.push(source);
   }
 
   /** The stream, if it is here. */
-  present({ roomId, hostName }: StreamRef): Stream | undefined {
-    return roomId === undefined ? this.#streams.byName(hostName ?? '') : this.#streams.get(roomId);
+  present({ roomId, hostName = '', rendition }: StreamRef): Stream | undefined {
+    if (rendition !== undefined) return this.present({ roomId, hostName })?.renditions.get(rendition);
+    if (roomId !== undefined) return this.#streams.get(roomId);
+    const named = splitRendition(hostName);
+    // A name may look like that of a rung: whose name it is comes first.
+    return this.#streams.byName(hostName) ?? (named && this.present(named));
   }
 
   /** @throws CodedError STREAM_UNKNOWN, and what a source refuses with */

@@ -21,7 +21,7 @@ function open(count: number) {
   for (let number = 1; number <= count; number++) {
     const media = { record: false, forwardUrls: [] };
     const identity = { roomId: number, hostName: `h${number}`, isPrivate: false, holdMs: 0, media };
-    const stream = new Stream({ ...common, config, identity: identity as never });
+    const stream = new Stream({ ...common, config, identity });
     stream.tallies.low.bytesOut = number;
     stream.tallies.low.shedPictures();
     streams.add(stream);

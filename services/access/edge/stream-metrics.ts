@@ -7,8 +7,9 @@ import type { Latency } from './viewer.ts';
 /** Streams with series of their own in a scrape, largest first; all others are one series, `other`. */
 const seriesMax = 100;
 const classNames = ['realtime', 'low', 'economy', 'hls'];
+const shedKinds = ['disposable', 'pictures', 'batches', 'viewers'] as const;
 
-type Sums = Readonly<Record<'bytesOut' | 'disposable' | 'pictures' | 'batches' | 'viewers', number>>;
+type Sums = Readonly<Record<'bytesOut' | (typeof shedKinds)[number], number>>;
 
 /** What the scrape is told of each stream, and of viewers by what they play. */
 export function showStreamMetrics(metrics: Metrics, streams: Streams): void {
@@ -71,8 +72,8 @@ function showClasses(metrics: Metrics, streams: Streams): void {
   });
 }
 
-function shedOf([latency, { bytesOut: _, ...sums }]: [string, Sums]): LabelledValue[] {
-  return Object.entries(sums).map(([kind, value]) => ({ labels: { latency, kind }, value }));
+function shedOf([latency, sums]: [string, Sums]): LabelledValue[] {
+  return shedKinds.map((kind) => ({ labels: { latency, kind }, value: sums[kind] }));
 }
 
 /** Sums over all streams that there have ever been: what a stream leaves behind is kept when it ends. */

@@ -8,12 +8,19 @@ export class StreamTrace {
   readonly context: TraceContext;
   readonly traceparent: string;
   readonly #tracer: Tracer;
+  readonly #picture: Span;
   #joins = 0;
 
   constructor(tracer: Tracer, span: Span) {
     this.#tracer = tracer;
     this.traceparent = span.traceparent;
     this.context = { traceId: span.traceId, spanId: span.spanId, isSampled: span.isSampled };
+    this.#picture = tracer.start('first.picture', { parent: this.context });
+  }
+
+  /** The first key frame since then has come. */
+  pictureIn(): void {
+    this.#picture.end();
   }
 
   /** The joins of viewers that stand for all of them, while the trace is recorded at all. */

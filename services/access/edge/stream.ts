@@ -45,6 +45,8 @@ export interface StreamIdentity {
   readonly isPrivate: boolean;
   readonly holdMs: number;
   readonly media: StreamMedia;
+  /** Name of the rung of the ladder that this stream is; undefined for what the publisher sends. */
+  readonly rendition?: string;
 }
 
 /** What the host wants done with the stream beside showing it. */
@@ -95,7 +97,11 @@ export class Stream {
   readonly tallies: Readonly<Record<Latency, Tally>>;
   /** Wall clock. */
   readonly beganAtMs: number;
+  /** Rungs of its ladder that somebody watches, by name; their viewers are viewers of the room. */
+  readonly renditions = new Map<string, Stream>();
   epoch = 0;
+  /** Monotonic time of the newest message of the present publisher, or of its coming. */
+  heardAtMs = 0;
   /** True while it was admitted without the room service, until that agrees. */
   provisional = false;
   /** True where its publisher is: this edge answers to the room service for it. False for copies. */
@@ -145,13 +151,20 @@ export class Stream {
     return this.identity.roomId;
   }
 
+  /** What names it in addresses: the room, and its rung if it is one. */
+  get key(): string {
+    const { roomId, rendition } = this.identity;
+    return rendition === undefined ? String(roomId) : `${roomId}_${rendition}`;
+  }
+
   get state(): StreamState {
     return this.#state;
   }
 
   get viewerCount(): number {
     const { realtime, low, economy } = this.#audiences;
-    return realtime.size + low.size + economy.size + this.#waiting.size + this.players.count;
+    const own = realtime.size + low.size + economy.size + this.#waiting.size + this.players.count;
+    return this.#withRenditions(own, (stream) => stream.viewerCount);
   }
 
   /** It is known to have no sound. */
@@ -179,7 +192,8 @@ export class Stream {
   /** Written to viewers since the stream began. */
   get bytesOut(): number {
     const { realtime, low, economy } = this.tallies;
-    return realtime.bytesOut + low.bytesOut + economy.bytesOut + this.players.bytesOut;
+    const own = realtime.bytesOut + low.bytesOut + economy.bytesOut + this.players.bytesOut;
+    return this.#withRenditions(own, (stream) => stream.bytesOut);
   }
 
   /** Timestamps that were replaced. */
@@ -188,18 +202,20 @@ export class Stream {
   }
 
   viewers(): Viewer[] {
-    return [...Object.values(this.#audiences).flatMap((audience) => audience.viewers), ...this.#waiting];
+    const own = [...Object.values(this.#audiences).flatMap((audience) => audience.viewers), ...this.#waiting];
+    return [...own, ...[...this.renditions.values()].flatMap((stream) => stream.viewers())];
   }
 
   /**
    * A publisher with a newer epoch speaks from now on; the one before is told and closed. Viewers keep what they
    * have until its first key frame.
-   * @param liveMs for tags of another edge, the newest time that it has sent; see `Timeline.follow`
+   * @param liveMs for tags of another stream, of this edge or another, the newest time that it has sent; see `Timeline.follow`
    */
   attach(publisher: Publisher, epoch: number, liveMs?: number): void {
     const before = this.#publisher;
     this.#publisher = publisher;
     this.epoch = epoch;
+    this.heardAtMs = this.#options.clock.monotonicMs();
     this.#stopHold();
     if (liveMs === undefined) this.#timeline.join();
     // A change of publisher there is none of the clock.
@@ -218,15 +234,6 @@ export class Stream {
     this.#setState(this.#isOpen ? 'live' : 'starting', 'publisher attached');
   }
 
-  /** Closes the publisher, whose room is held; false when there is none. It may come again. */
-  kickPublisher(): boolean {
-    const publisher = this.#publisher;
-    if (!publisher) return false;
-    this.detach(publisher, 'kicked');
-    publisher.close('NetStream.Publish.BadName', 'closed by an operator');
-    return true;
-  }
-
   /** The publisher is gone; anyone but the present one is none of our business. */
   detach(publisher: Publisher, reason: string): void {
     if (publisher !== this.#publisher) return;
@@ -239,6 +246,7 @@ export class Stream {
     if (publisher !== this.#publisher) return;
     const { clock, events } = this.#options;
     const nowMs = clock.monotonicMs();
+    this.heardAtMs = nowMs;
     const jumps = this.#timeline.jumps;
     const outMs = this.#timeline.correct(kind, timestampMs, nowMs);
     events.counters.timestampJumps += this.#timeline.jumps - jumps;
@@ -303,8 +311,16 @@ export class Stream {
     for (const viewer of this.#waiting.take()) viewer.end();
     for (const output of this.#outputs) output.end(reason);
     this.#outputs.clear();
-    this.#options.events.ended(this.roomId, this.epoch, reason);
+    if (this.identity.rendition === undefined) {
+      this.#options.events.ended(this.roomId, this.epoch, reason);
+    }
     this.#setState('ended', reason);
+  }
+
+  #withRenditions(own: number, read: (stream: Stream) => number): number {
+    let sum = own;
+    for (const stream of this.renditions.values()) sum += read(stream);
+    return sum;
   }
 
   #audience(latency: Latency, tickMs?: number): Audience {
@@ -353,6 +369,7 @@ export class Stream {
   /** The first picture of a publisher waits for no tick: whoever has been looking at a hold sees it at once. */
   #showFirstPicture(): void {
     this.#awaitsFirstPicture = false;
+    this.trace?.pictureIn();
     for (const audience of Object.values(this.#audiences)) audience.flush();
   }
 

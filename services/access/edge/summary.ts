@@ -24,7 +24,7 @@ export function summarize(stream: Stream) {
     provisional: stream.provisional,
     private: identity.isPrivate,
     beganAtMs: Math.round(stream.beganAtMs),
-    traceId: '',
+    traceId: stream.trace?.context.isSampled ? stream.trace.context.traceId : '',
     ...(publisher && { publisher: summarizePublisher(publisher) }),
     media: summarizeMedia(stream),
     viewers: stream.viewerCount,

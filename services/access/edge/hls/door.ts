@@ -128,7 +128,7 @@ export class HlsDoor {
     const output = this.#outputOf(target);
     await this.#playable(output, signal);
     const { stream, form } = output;
-    const variants = variantsOf(output, outputs.get(stream.roomId, soundFormOf(form)));
+    const variants = variantsOf(output, outputs.get(stream.key, soundFormOf(form)));
     // What the client wrote is for the hook, which is asked with the first media playlist.
     const added = new URLSearchParams(this.#options.guard.asks ? foreignQuery(target.query) : []);
     added.set(playerParameter, newPlayerToken());
@@ -166,7 +166,7 @@ export class HlsDoor {
     reload: ReloadRequest,
   ): Promise<Answer> {
     const isZipped = /\bgzip\b/.test(request.headers['accept-encoding']?.toString() ?? '');
-    const siblings = this.#options.outputs.ofRoom(output.stream.roomId);
+    const siblings = this.#options.outputs.ofKey(output.stream.key);
     const skip = reload.skip === true;
     const text = await output.text.of(output.state, { skip, query, gzip: isZipped, siblings });
     const headers = isZipped ? { ...playlistHeaders, 'Content-Encoding': 'gzip' } : playlistHeaders;
@@ -229,8 +229,10 @@ export class HlsDoor {
   }
 
   /** An output that has begun; its stream may be over. */
-  #presentOf({ roomId, form }: HlsTarget): HlsOutput | undefined {
-    return roomId === undefined ? undefined : this.#options.outputs.get(roomId, form);
+  #presentOf({ roomId, rendition, form }: HlsTarget): HlsOutput | undefined {
+    if (roomId === undefined) return undefined;
+    const key = rendition === undefined ? String(roomId) : `${roomId}_${rendition}`;
+    return this.#options.outputs.get(key, form);
   }
 
   #respond({ request, response }: HlsCall, { status = 200, stream, headers, chunks }: Answer): void {

@@ -24,7 +24,7 @@ export function soundFormOf({ container }: HlsForm): HlsForm {
 function mainVariant({ configs, state, stream, form }: HlsOutput): Variant {
   const video = configs.find((config) => config.kind === 'video');
   return {
-    uri: uriOf(stream.roomId, form),
+    uri: uriOf(stream.key, form),
     ...ratesOf(state.segments),
     codecs: configs.map(codecString),
     ...(video && { width: video.width, height: video.height }),
@@ -37,14 +37,14 @@ function soundVariant({ configs, stream, form, soundBitsPerSecond }: HlsOutput, 
   const averageBandwidth = soundBitsPerSecond + soundOverheadBits;
   const expected = { averageBandwidth, bandwidth: averageBandwidth * soundPeak };
   return {
-    uri: uriOf(stream.roomId, soundFormOf(form)),
+    uri: uriOf(stream.key, soundFormOf(form)),
     ...(segments.length > 0 ? ratesOf(segments) : expected),
     codecs: configs.filter(({ kind }) => kind === 'audio').map(codecString),
   };
 }
 
-function uriOf(roomId: number, { folder }: HlsForm): string {
-  return `${roomId}/${folder}${playlistName}`;
+function uriOf(key: string, { folder }: HlsForm): string {
+  return `${key}/${folder}${playlistName}`;
 }
 
 function ratesOf(segments: readonly HlsSegment[]): Pick<Variant, 'bandwidth' | 'averageBandwidth'> {

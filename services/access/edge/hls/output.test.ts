@@ -311,7 +311,7 @@ test('after the end it stays as long as its window, and then goes', () => {
   for (let ms = 0; ms < 58_000; ms += 1000) {
     output.touch();
     vi.advanceTimersByTime(1000);
-    expect(started.outputs.get(1, hlsForms.fmp4)).toBe(output);
+    expect(started.outputs.get('1', hlsForms.fmp4)).toBe(output);
   }
   vi.advanceTimersByTime(3000);
   expect(started.outputs.size).toBe(0);
@@ -333,7 +333,7 @@ test('a stream over its bound of memory is released and counted, and begins anew
     bytesMax = Math.max(bytesMax, started.outputs.bytes);
   });
   expect(started.counters.hlsOverflows).toBe(1);
-  expect(started.outputs.get(1, hlsForms.fmp4)).toBeUndefined();
+  expect(started.outputs.get('1', hlsForms.fmp4)).toBeUndefined();
   expect(bytesMax).toBeLessThan(3_000_000);
   expect(started.outputs.of(started.stream, hlsForms.fmp4)).not.toBe(player.output);
 });
@@ -375,6 +375,6 @@ test('over the bound of the process the stream that was asked for longest ago go
   first.host.send(heavy(broadcast({ tags, toMs: 2500 }), 10_000));
   second.host.send(heavy(broadcast({ tags, toMs: 6000 }), 10_000));
   expect(started.counters.hlsEvicted).toBeGreaterThanOrEqual(1);
-  expect(started.outputs.get(1, hlsForms.fmp4)).toBeUndefined();
+  expect(started.outputs.get('1', hlsForms.fmp4)).toBeUndefined();
   await refused;
 });

@@ -30,7 +30,7 @@ const discontinuitiesPerEpoch = 10;
 export class HlsOutputs implements Disposable {
   readonly places: BlockedPlaces;
   readonly #options: HlsOutputsOptions;
-  readonly #byRoom = new Map<number, Map<HlsFormName, HlsOutput>>();
+  readonly #byKey = new Map<string, Map<HlsFormName, HlsOutput>>();
   /** Where the numbers of discontinuities of a stream are: all its forms go on from there. */
   readonly #discontinuities = new WeakMap<Stream, number>();
   readonly #timer: NodeJS.Timeout;
@@ -44,44 +44,49 @@ export class HlsOutputs implements Disposable {
 
   get size(): number {
     let size = 0;
-    for (const outputs of this.#byRoom.values()) size += outputs.size;
+    for (const outputs of this.#byKey.values()) size += outputs.size;
     return size;
   }
 
   get bytes(): number {
     let bytes = 0;
-    for (const roomId of this.#byRoom.keys()) bytes += this.#bytesOf(roomId);
+    for (const key of this.#byKey.keys()) bytes += this.#bytesOf(key);
     return bytes;
   }
 
-  /** The output of a room in a form, if it has begun; it may be one whose stream is over. */
-  get(roomId: number, form: HlsForm): HlsOutput | undefined {
-    return this.#byRoom.get(roomId)?.get(form.name);
+  /** The output of a stream, by its `key`, in a form, if it has begun; it may be one whose stream is over. */
+  get(key: string, form: HlsForm): HlsOutput | undefined {
+    return this.#byKey.get(key)?.get(form.name);
   }
 
-  /** All that is cut of a room. */
-  ofRoom(roomId: number): HlsOutput[] {
-    return [...(this.#byRoom.get(roomId)?.values() ?? [])];
+  /** All that is cut of a stream. */
+  ofKey(key: string): HlsOutput[] {
+    return [...(this.#byKey.get(key)?.values() ?? [])];
   }
 
   /** The output of a stream in a form; it begins if it has not. */
   of(stream: Stream, form: HlsForm): HlsOutput {
-    const present = this.get(stream.roomId, form);
+    const present = this.get(stream.key, form);
     if (present?.stream === stream) return present;
-    for (const output of this.ofRoom(stream.roomId)) {
+    for (const output of this.ofKey(stream.key)) {
       if (output.stream !== stream) this.#release(output, 'replaced');
     }
     const { clock, config, events } = this.#options;
     const onGrown = (grown: HlsOutput): void => this.#bound(grown);
-    const siblings = this.ofRoom(stream.roomId);
+    const siblings = this.ofKey(stream.key);
     const discontinuity = this.#discontinuityOf(stream);
     const given = { clock, config, places: this.places, onGrown };
     const output = new HlsOutput({ stream, form, discontinuity, ...given });
-    this.#byRoom.set(stream.roomId, new Map([...siblings, output].map((each) => [each.form.name, each])));
-    this.#shareMemory(stream.roomId);
+    this.#byKey.set(stream.key, new Map([...siblings, output].map((each) => [each.form.name, each])));
+    this.#shareMemory(stream.key);
     events.hlsBegun(stream.roomId, form.name);
     stream.addOutput(output);
     return output;
+  }
+
+  /** Nothing of this stream is kept: it ended because nobody watched. */
+  drop(stream: Stream): void {
+    for (const output of this.ofKey(stream.key)) this.#release(output, 'idle');
   }
 
   /** Blocked requests are told to come again; streams that end later do not end playlists. */
@@ -91,34 +96,34 @@ export class HlsOutputs implements Disposable {
   }
 
   #discontinuityOf(stream: Stream): number {
-    const [sibling] = this.ofRoom(stream.roomId);
+    const [sibling] = this.ofKey(stream.key);
     const known = sibling?.lastDiscontinuity ?? this.#discontinuities.get(stream);
     return known ?? stream.epoch * discontinuitiesPerEpoch;
   }
 
   #all(): HlsOutput[] {
-    return [...this.#byRoom.values()].flatMap((outputs) => [...outputs.values()]);
+    return [...this.#byKey.values()].flatMap((outputs) => [...outputs.values()]);
   }
 
-  #bytesOf(roomId: number): number {
+  #bytesOf(key: string): number {
     let bytes = 0;
-    for (const output of this.#byRoom.get(roomId)?.values() ?? []) bytes += output.bytes;
+    for (const output of this.#byKey.get(key)?.values() ?? []) bytes += output.bytes;
     return bytes;
   }
 
   #bound(grown: HlsOutput): void {
-    const { roomId } = grown.stream;
-    if (this.get(roomId, grown.form) !== grown) return;
+    const { key } = grown.stream;
+    if (this.get(key, grown.form) !== grown) return;
     const { streamBytesMax, bytesMax } = this.#options.config;
-    while (this.#bytesOf(roomId) > streamBytesMax) {
-      this.#release(idlest(this.ofRoom(roomId)), 'stream_too_large');
+    while (this.#bytesOf(key) > streamBytesMax) {
+      this.#release(idlest(this.ofKey(key)), 'stream_too_large');
     }
     while (this.size > 0 && this.bytes > bytesMax) this.#release(idlest(this.#all()), 'process_full');
   }
 
   /** The forms of a stream share the memory of one. */
-  #shareMemory(roomId: number): void {
-    const outputs = this.ofRoom(roomId);
+  #shareMemory(key: string): void {
+    const outputs = this.ofKey(key);
     const weights = outputs.reduce((sum, { form }) => sum + form.memoryWeight, 0);
     for (const output of outputs) {
       output.bytesMax = (this.#options.config.streamBytesMax * output.form.memoryWeight) / weights;
@@ -141,11 +146,11 @@ export class HlsOutputs implements Disposable {
   #release(output: HlsOutput, reason: HlsRelease): void {
     const { stream, form } = output;
     this.#discontinuities.set(stream, output.lastDiscontinuity);
-    const outputs = this.#byRoom.get(stream.roomId);
+    const outputs = this.#byKey.get(stream.key);
     outputs?.delete(form.name);
-    if (outputs?.size === 0) this.#byRoom.delete(stream.roomId);
+    if (outputs?.size === 0) this.#byKey.delete(stream.key);
     output.release();
-    this.#shareMemory(stream.roomId);
+    this.#shareMemory(stream.key);
     this.#options.events.hlsReleased(stream.roomId, form.name, reason);
   }
 }

@@ -12,7 +12,7 @@ export type HlsAsked =
    * `?container=ts` names those of MPEG-TS, `?only=audio` those without pictures.
    */
   | { readonly kind: 'multivariant' }
-  /** `/live/<roomId>/index.m3u8` */
+  /** `/live/<roomId>/index.m3u8`, of a rung `/live/<roomId>_540p/index.m3u8` */
   | { readonly kind: 'playlist' }
   /** `/live/<roomId>/segment-7.m4s` and others. */
   | { readonly kind: 'file'; readonly file: HlsFile; readonly name: string };
@@ -21,6 +21,8 @@ export interface HlsTarget {
   /** Exactly one of the two is set. */
   readonly roomId: number | undefined;
   readonly hostName: string | undefined;
+  /** As `PlayTarget` has it. */
+  readonly rendition: string | undefined;
   readonly form: HlsForm;
   readonly asked: HlsAsked;
   readonly query: URLSearchParams;
@@ -29,8 +31,9 @@ export interface HlsTarget {
 /** Name of the media playlist in its folder. */
 export const playlistName = 'index.m3u8';
 const hlsPath = /^\/live\/(?:[^/]*\.m3u8$|[^/]*\/)/;
-const multivariantPath = /^\/live\/(?:@([A-Za-z0-9][A-Za-z0-9._-]{2,31})|([0-9]{1,16}))\.m3u8$/;
-const folderPath = /^\/live\/([0-9]{1,16})\/((?:[a-z0-9-]{1,16}\/)?)([^/]{1,64})$/;
+const multivariantPath =
+  /^\/live\/(?:@([A-Za-z0-9][A-Za-z0-9._-]{2,37})|([0-9]{1,16})(?:_([0-9]{3,4}p|audio))?)\.m3u8$/;
+const folderPath = /^\/live\/([0-9]{1,16})(?:_([0-9]{3,4}p|audio))?\/((?:[a-z0-9-]{1,16}\/)?)([^/]{1,64})$/;
 
 /** True for the URLs below `/live` that are HLS, right or wrong. */
 export function isHlsUrl(url: string): boolean {
@@ -46,14 +49,15 @@ export function parseHlsUrl(url: string): HlsTarget {
   const query = new URLSearchParams(url.slice(path.length + 1));
   const multivariant = multivariantPath.exec(path);
   if (multivariant) {
-    const ref = refOf(multivariant[2], multivariant[1]);
-    return { ...ref, form: formAsked(query), asked: { kind: 'multivariant' }, query };
+    const [, hostName, digits, rendition] = multivariant;
+    const ref = refOf(digits, hostName);
+    return { ...ref, rendition, form: formAsked(query), asked: { kind: 'multivariant' }, query };
   }
-  const [, digits, folder, name] = folderPath.exec(path) ?? [];
+  const [, digits, rendition, folder, name] = folderPath.exec(path) ?? [];
   const ref = refOf(digits);
   const form = Object.values(hlsForms).find((each) => each.folder === folder);
   if (!form) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
-  return { ...ref, form, asked: askedInFolder(name, form), query };
+  return { ...ref, rendition, form, asked: askedInFolder(name, form), query };
 }
 
 function refOf(digits: string | undefined, hostName?: string): Pick<HlsTarget, 'roomId' | 'hostName'> {

@@ -1,0 +1,159 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { describeWithEngines } from '../engines.ts';
+import { Collector } from '../harness/collector.ts';
+import { FfmpegPublisher } from '../harness/ffmpeg.ts';
+import { FlvViewer } from '../harness/flv-viewer.ts';
+import { Gala, type TestHost } from '../harness/gala.ts';
+import { waitFor } from '../harness/wait.ts';
+
+/**
+ * Goal: what an operator is told is true of a running installation.
+ * Method: a real broadcast with real viewers; the interface, the scrape, the dashboard and the page of the metrics are
+ * compared with it and with each other.
+ */
+const docs = join(import.meta.dirname, '../../docs');
+
+describeWithEngines('an operator', ['ffmpeg'], () => {
+  let gala: Gala;
+  let host: TestHost;
+  let collector: Collector;
+  let publisher: FfmpegPublisher;
+  const viewers: FlvViewer[] = [];
+
+  beforeAll(async () => {
+    collector = await Collector.start();
+    const env = { GALA_TRACE_SAMPLE_SHARE: '1', GALA_TRACE_OTLP_URL: collector.url };
+    gala = await Gala.start({ env });
+    host = await gala.createHost('alice');
+    publisher = new FfmpegPublisher({ rtmpUrl: gala.rtmpUrl, streamKey: host.streamKey });
+    const isOnAir = async () => (await gala.operator.listStreams({})).streams[0]?.state === 'live';
+    await waitFor(isOnAir, { what: 'on air' });
+    for (const query of ['', '?latency=realtime'])
+      viewers.push(await FlvViewer.open(`${gala.liveUrl}/live/@alice.flv${query}`));
+  });
+
+  afterAll(async () => {
+    for (const viewer of viewers) await viewer[Symbol.asyncDispose]();
+    await publisher[Symbol.asyncDispose]();
+    await gala[Symbol.asyncDispose]();
+    await collector[Symbol.asyncDispose]();
+  });
+
+  const stream = async () => (await gala.operator.listStreams({})).streams[0];
+
+  test('sees the stream as it is', async () => {
+    const measured = async () => {
+      const { media, publisher: source } = await stream();
+      const hasRates = media.framesPerSecond > 25 && media.bitsOutPerSecond > 0;
+      return hasRates && media.gopMs > 0 && source?.rttMs !== undefined;
+    };
+    await waitFor(measured, { what: 'a whole second of media' });
+    const { media, publisher: source, ...rest } = await stream();
+    expect(rest).toMatchObject({ hostName: 'alice', state: 'live', viewers: 2 });
+    expect(media.framesPerSecond).toBeLessThan(35);
+    expect(media.gopMs).toBe(1000);
+    expect(media.bytesOut).toBeGreaterThan(media.bytesIn / 2);
+    expect(Math.abs(media.skewMs)).toBeLessThan(250);
+    expect(Math.abs(media.driftMs)).toBeLessThan(1000);
+    expect(media.timestampJumps).toBe(0);
+    expect(source?.rttMs).toBeLessThan(1000);
+    const { edges } = await gala.operator.listEdges();
+    expect(edges).toMatchObject([{ streams: 1, viewers: 2 }]);
+  });
+
+  test('finds every metric of the dashboard, and the page of metrics, in the scrape', async () => {
+    const exposed = new Set(await metricNames(gala));
+    const dashboard = readFileSync(join(docs, 'grafana/gala.json'), 'utf8');
+    const used = new Set(dashboard.match(/\b(gala|process|nodejs)_[a-z0-9_]+\b/g)?.map(familyOf));
+    expect(used.size).toBeGreaterThan(40);
+    expect([...used].filter((name) => !exposed.has(name))).toEqual([]);
+    const documented = documentedNames();
+    const ours = [...exposed].filter((name) => name.startsWith('gala_'));
+    expect(ours.filter((name) => !documented.some(({ matches }) => matches(name)))).toEqual([]);
+    const isExposed = ({ matches }: Documented): boolean => ours.some(matches);
+    expect(documented.filter((each) => !isExposed(each)).map(({ text }) => text)).toEqual([]);
+  });
+
+  test('follows a publish through the processes, in the list, as one trace and at a collector', async () => {
+    const find = async () =>
+      (await gala.operator.listTraces({})).traces.find(({ name }) => name === 'publish');
+    const listed = await waitFor(find, { what: 'the trace of the publish' });
+    expect((await stream()).traceId).toBe(listed.traceId);
+    const { spans } = await gala.operator.getTrace({ traceId: listed.traceId });
+    expect(spans.map(({ process, name }) => `${process} ${name}`)).toEqual(
+      expect.arrayContaining([
+        'media publish',
+        'front room.admitPublish',
+        'media first.picture',
+        'media viewer.join',
+      ]),
+    );
+    const isSent = () => collector.spans.some(({ traceId }) => traceId === listed.traceId);
+    await waitFor(isSent, { what: 'its spans at the collector' });
+  });
+
+  test('closes a viewer, then the publisher, who comes again', async () => {
+    const { roomId } = await stream();
+    const { viewers: listed } = await gala.operator.getStream({ roomId });
+    const { viewerId } = listed.find(({ latency }) => latency === 'realtime')!;
+    const reason = 'of the test';
+    expect(await gala.operator.kickViewer({ roomId, viewerId, reason })).toEqual({ kicked: true });
+    await waitFor(() => viewers[1].isEnded, { what: 'the end of the viewer' });
+    expect(viewers[0].isEnded).toBe(false);
+    expect(await gala.operator.kickPublisher({ roomId, reason })).toEqual({ kicked: true });
+    await publisher.ended();
+    expect((await stream()).state).toBe('hold');
+    publisher = new FfmpegPublisher({ rtmpUrl: gala.rtmpUrl, streamKey: host.streamKey });
+    await waitFor(async () => (await stream()).state === 'live', { what: 'on air again' });
+    expect((await stream()).roomId).toBe(roomId);
+    const lines = gala.lines.filter((line) => line.includes('kicked by request') && line.includes(reason));
+    expect(lines).toHaveLength(2);
+  });
+});
+
+const familyOf = (name: string): string => name.replace(/_(bucket|sum|count)$/, '');
+
+async function metricNames(gala: Gala): Promise<string[]> {
+  const lines = (await gala.metrics()).split('\n').filter((line) => line.startsWith('# TYPE '));
+  return lines.map((line) => line.split(' ')[2]);
+}
+
+interface Documented {
+  readonly text: string;
+  readonly matches: (name: string) => boolean;
+}
+
+/** The names in the table of metrics: whole, with a `<part>`, or `…_end` behind a beginning of the row's first name. */
+function documentedNames(): Documented[] {
+  const page = readFileSync(join(docs, 'operating.md'), 'utf8');
+  const rows = [...page.matchAll(/^\| (.*`gala_.*) \| (?:gauge|counter|histogram) \| /gm)].map(
+    ([, cell]) => cell,
+  );
+  return rows.flatMap((cell) => {
+    const names = [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
+    const common = /\(all `(gala_\w+_)`\)/.exec(cell)?.[1];
+    const [first] = names;
+    return names
+      .filter((name) => name !== common)
+      .map((name) => ({ text: `${first} ${name}`, matches: matcherOf(first, name, common) }));
+  });
+}
+
+function matcherOf(first: string, name: string, common: string | undefined): (name: string) => boolean {
+  if (!name.startsWith('…')) return (candidate) => patternOf(name).test(candidate);
+  const end = name.slice(1).replace(/^_/, '');
+  const starts = common ? [common] : beginnings(first);
+  return (candidate) => starts.some((start) => patternOf(start + end).test(candidate));
+}
+
+/** `gala_edge_publishes_accepted_total` begins with `gala_`, `gala_edge_`, `gala_edge_publishes_` and so on. */
+function beginnings(name: string): string[] {
+  const words = name.split('_');
+  return words.slice(1).map((_, index) => `${words.slice(0, index + 1).join('_')}_`);
+}
+
+function patternOf(name: string): RegExp {
+  return new RegExp(`^${name.replaceAll(/<\w+>/g, '[a-z_]+')}$`);
+}
