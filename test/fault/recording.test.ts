@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { expect, test } from 'vitest';
 import { describeWithEngines } from '../engines.ts';
 import { FfmpegPublisher } from '../harness/ffmpeg.ts';
-import { FlvViewer } from '../harness/flv-viewer.ts';
+import type { FlvViewer } from '../harness/flv-viewer.ts';
 import { Gala, type TestHost } from '../harness/gala.ts';
 import { kill } from '../harness/processes.ts';
 import { Show, stallMs } from '../harness/show.ts';

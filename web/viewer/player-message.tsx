@@ -14,6 +14,7 @@ interface PlayerMessageProps {
   /** The viewer wants no picture. */
   readonly isSound: boolean;
   readonly onRetry: () => void;
+  readonly onReplay?: (() => void) | undefined;
 }
 
 /** What is going on when it is not simply playing: the cause in words, and the next step. */
@@ -25,7 +26,7 @@ export function PlayerMessage(props: PlayerMessageProps) {
   );
 }
 
-function Message({ state, hostName, isSound, onRetry }: PlayerMessageProps) {
+function Message({ state, hostName, isSound, onRetry, onReplay }: PlayerMessageProps) {
   const { t } = useWords();
   if (state.phase === 'playing') {
     return isSound ? <Words title={t('player.quality.audio')} text={hostName} light /> : null;
@@ -50,7 +51,7 @@ function Message({ state, hostName, isSound, onRetry }: PlayerMessageProps) {
       note={state.phase === 'reconnecting' && <FailedWays state={state} />}
     >
       {state.phase === 'reconnecting' && <Spinner label={t('player.reconnecting')} />}
-      <NextStep cause={cause} state={state} hostName={hostName} onRetry={onRetry} />
+      <NextStep cause={cause} state={state} hostName={hostName} onRetry={onRetry} onReplay={onReplay} />
     </Words>
   );
 }
@@ -110,7 +111,7 @@ interface NextStepProps extends Omit<PlayerMessageProps, 'isSound'> {
   readonly cause: FailureCause;
 }
 
-function NextStep({ cause, state, hostName, onRetry }: NextStepProps) {
+function NextStep({ cause, state, hostName, onRetry, onReplay }: NextStepProps) {
   const { t } = useWords();
   if (state.missing.length > 0 && state.missing.every(({ kind }) => kind === 'video')) return <SoundStep />;
   if (cause === 'not-on-air') return null;
@@ -119,7 +120,13 @@ function NextStep({ cause, state, hostName, onRetry }: NextStepProps) {
     const hostPath = `/@${hostName}`;
     return (
       <>
-        <StepLink to="/" words={t('player.toHome')} />
+        {onReplay && (
+          <button className="button on-picture" onClick={onReplay} data-testid="watch-replay">
+            <Icon name="play" />
+            {t('replay.watch')}
+          </button>
+        )}
+        <StepLink to="/" words={t('player.toHome')} quiet={onReplay !== undefined} />
         {hostPath !== pathBelowBase() && (
           <StepLink to={hostPath} words={t('player.toHost', { host: hostName })} quiet />
         )}
