@@ -55,7 +55,7 @@ export function Player({ roomRef, preference, state, onState, onReplay }: Player
       <PlayerMessage
         state={state}
         hostName={hostName}
-        isSound={preference.quality === soundOnly}
+        preference={preference}
         onRetry={retry}
         onReplay={onReplay}
       />

@@ -13,7 +13,7 @@ interface ReplayPlayerProps {
 }
 
 /** A recording with a bar to seek in. */
-export function ReplayPlayer({ replay, hostName }: ReplayPlayerProps) {
+export default function ReplayPlayer({ replay, hostName }: ReplayPlayerProps) {
   const { t } = useWords();
   const root = useRef<HTMLDivElement>(null);
   const [video, setVideo] = useState<HTMLVideoElement | null>(null);

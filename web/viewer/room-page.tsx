@@ -1,4 +1,4 @@
-import { useCallback, useState } from 'react';
+import { lazy, Suspense, useCallback, useState } from 'react';
 import type { Room } from '@gala/protocol/rest';
 import type { AnswerOf } from '@gala/sdk/room';
 import { CopyButton } from '../design/copy-button.tsx';
@@ -14,9 +14,11 @@ import { hrefOf } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
 import { Player } from './player.tsx';
-import { ReplayPlayer } from './replay-player.tsx';
 import { useReplay } from './use-replay.ts';
 import { RoomCard } from './room-card.tsx';
+
+/** Comes when a recording is chosen. */
+const ReplayPlayer = lazy(() => import('./replay-player.tsx'));
 
 interface RoomPageProps {
   readonly roomRef: string;
@@ -39,7 +41,9 @@ export default function RoomPage({ roomRef, preference }: RoomPageProps) {
     <div className="room" data-testid="room-page">
       <div className="room-main">
         {replay && watched === room?.roomId ? (
-          <ReplayPlayer replay={replay} hostName={hostName} />
+          <Suspense fallback={<div className="player" />}>
+            <ReplayPlayer replay={replay} hostName={hostName} />
+          </Suspense>
         ) : (
           <Player
             roomRef={roomRef}

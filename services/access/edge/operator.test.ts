@@ -1,6 +1,7 @@
 import { EdgeService } from '@gala/protocol/edge';
+import { MemoryCoord } from '@gala/lib/rpc/testing';
 import { expect, test } from 'vitest';
-import { publish, startTestEdge, type TestEdge } from './testing-edge.ts';
+import { publish, startTestEdge, TestRooms, type TestEdge } from './testing-edge.ts';
 
 const operator = (edge: TestEdge) => edge.rpc.client(EdgeService);
 const roomId = (edge: TestEdge) => BigInt(edge.rooms.roomId);
@@ -85,6 +86,22 @@ test('a kicked publisher is told, its room is held, and it may come again', asyn
   await using _ = await publish(edge);
   await expect.poll(() => edge.rooms.events).toEqual(['STARTED', 'HELD', 'STARTED']);
   expect(edge.logLines.some((line) => line.includes('off topic'))).toBe(true);
+});
+
+test('an edge is drained when another can take what it carries, and goes on alone', async () => {
+  const coord = new MemoryCoord();
+  const rooms = new TestRooms();
+  await using edge = await startTestEdge({ coord, rooms, edgeId: 'media-1' });
+  await using host = await publish(edge);
+  const drain = () => operator(edge).drain({ reason: 'new kernel' }, { member: 'media-1' });
+  await expect(drain()).rejects.toMatchObject({ code: 'EDGE_ALONE' });
+  await using _ = await startTestEdge({ coord, rooms, edgeId: 'media-2' });
+  await expect.poll(() => drain().then(() => 'begun', String)).toBe('begun');
+  await drain();
+  const isDraining = async () => (await operator(edge).getEdge({}, { member: 'media-1' })).edge?.draining;
+  expect(await isDraining()).toBe(true);
+  await host.ended;
+  expect(edge.logLines.filter((line) => line.includes('new kernel')).length).toBeGreaterThan(0);
 });
 
 test('what is not here is unknown, and pages have bounds', async () => {
