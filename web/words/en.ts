@@ -103,7 +103,7 @@ export const en = {
   'cause.network-lost.text': 'It is being made again. Check your network if this lasts.',
   'cause.edge-unreachable.title': 'The stream cannot be reached',
   'cause.edge-unreachable.text':
-    'The page can, so something may stand in between: a firewall, a proxy, an edge that starts again.',
+    'A firewall, a proxy or an edge that is starting again may stand in the way.',
   'cause.rate-limited.title': 'Too many tries',
   'cause.rate-limited.text': 'The server asks for a little patience; the next try follows by itself.',
   'cause.server-trouble.title': 'The server has trouble',

@@ -103,7 +103,7 @@ export const zh: Dictionary = {
   'cause.network-lost.title': '连接中断',
   'cause.network-lost.text': '正在重新连接。如果一直不行，请检查网络。',
   'cause.edge-unreachable.title': '无法连接到直播流',
-  'cause.edge-unreachable.text': '网页可以打开，直播流却不行：中间可能有防火墙或代理，或者边缘节点正在重启。',
+  'cause.edge-unreachable.text': '中间可能有防火墙或代理，或者边缘节点正在重启。',
   'cause.rate-limited.title': '尝试过于频繁',
   'cause.rate-limited.text': '请稍候，稍后会自动重试。',
   'cause.server-trouble.title': '服务器出了问题',

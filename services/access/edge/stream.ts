@@ -6,6 +6,7 @@ import type { EdgeEvents } from './events.ts';
 import type { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
 import { HoldPicture, holdTickMs } from './hold.ts';
+import { InBandSets } from './in-band-sets.ts';
 import { Payload } from './payload.ts';
 import type { Wanted } from './play-request.ts';
 import { soundTags } from './sound-tags.ts';
@@ -112,6 +113,7 @@ export class Stream {
   readonly #cache = new GopCache();
   readonly #timeline = new Timeline();
   readonly #encoder = new TagEncoder();
+  #inBand = new InBandSets();
   readonly #audiences: Record<Latency, Audience>;
   readonly #waiting: WaitingViewers;
   readonly #outputs = new Set<StreamOutput>();
@@ -226,6 +228,7 @@ export class Stream {
     // A change of publisher there is none of the clock.
     else if (!before) this.#timeline.follow(liveMs);
     this.#encoder.beginPublisher();
+    this.#inBand = new InBandSets();
     this.#cache.beginPublisher();
     this.stats.beginPublisher();
     for (const output of this.#outputs) output.beginPublisher();
@@ -342,6 +345,15 @@ export class Stream {
   }
 
   #add(kind: TrackKind, timestampMs: number, payload: Buffer): Tag | undefined {
+    if (kind === 'video') {
+      if (this.#inBand.isOutdated(payload)) return undefined;
+      const setUp = this.#inBand.setUpBefore(payload);
+      if (setUp) this.#encode(kind, timestampMs, setUp);
+    }
+    return this.#encode(kind, timestampMs, payload);
+  }
+
+  #encode(kind: TrackKind, timestampMs: number, payload: Buffer): Tag | undefined {
     const { counters } = this.#options.events;
     const tag = this.#encoder.encode(kind, timestampMs, payload);
     if (typeof tag === 'string') {
