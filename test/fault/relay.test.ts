@@ -2,39 +2,18 @@ import { once } from 'node:events';
 import { get, type IncomingMessage } from 'node:http';
 import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { GalaCommand, portsEnv } from '../harness/command.ts';
-import { DataFolder } from '../harness/data-folder.ts';
 import { FixturePublisher } from '../harness/fixture-publisher.ts';
 import { FlvViewer } from '../harness/flv-viewer.ts';
-import { freePort, Gala } from '../harness/gala.ts';
+import { Gala } from '../harness/gala.ts';
 import { MovingViewer } from '../harness/moving-viewer.ts';
 import { kill } from '../harness/processes.ts';
 import { Show, stallMs } from '../harness/show.ts';
+import { startEdges } from '../harness/two-edges.ts';
 import { waitFor } from '../harness/wait.ts';
 
 /** A picture of the publisher, and not the hold's, is promised so soon after it is back. */
 const backMsMax = 3_000;
 const viewerCount = 200;
-
-/** `gala up` and a second edge beside it, at ports of its own. */
-async function startEdges(env: NodeJS.ProcessEnv = {}) {
-  await using stack = new AsyncDisposableStack();
-  const folder = stack.use(await DataFolder.make());
-  const [galaLive, live, rtmp] = [await freePort(), await freePort(), await freePort()];
-  const [galaUrl, liveUrl] = [galaLive, live].map((port) => `http://127.0.0.1:${port}`);
-  const galaEnv = { ...env, GALA_EDGE_PUBLIC_URL: galaUrl };
-  const gala = stack.use(
-    await Gala.start({ dataFolder: folder.path, env: galaEnv, ports: { live: galaLive } }),
-  );
-  const own = { GALA_DATA: folder.path, GALA_EDGE_PUBLIC_URL: liveUrl };
-  const edge = stack.use(
-    new GalaCommand({ args: ['run', 'edge'], env: { ...portsEnv({ live, rtmp }), ...env, ...own } }),
-  );
-  await waitFor(() => edge.isReady, { timeoutMs: 30_000, what: 'the second edge' });
-  const owned = stack.move();
-  const second = { process: edge, liveUrl, rtmpUrl: `rtmp://127.0.0.1:${rtmp}/live` };
-  return { gala, second, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
 
 /** When each viewer saw a frame that refers to another one, which no hold repeats, after `sinceMs`. */
 async function picturesAfter(viewers: readonly FlvViewer[], sinceMs: number): Promise<number[]> {
