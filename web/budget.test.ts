@@ -64,7 +64,7 @@ test.each([
   ['home', ['home-page']],
   ['room', ['room-page']],
   ['host', ['host-page']],
-  ['console', ['console-page']],
+  ['console', ['console-page', 'texts-en']],
 ])('the first load of the %s page keeps to its budget', (page, names) => {
   const loaded = closure(['index', 'main', 'en', ...names]);
   const player = page === 'room' ? closure(['session', 'engine']) : [];
