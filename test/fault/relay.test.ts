@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
 import { FixturePublisher } from '../harness/fixture-publisher.ts';
 import { FlvViewer } from '../harness/flv-viewer.ts';
@@ -114,6 +117,7 @@ test('several edges on one port: whichever a viewer reaches has the stream, and 
   expect(owners.reduce((sum, { viewers: count }) => sum + count, 0)).toBe(41);
   expect(Math.min(...owners.map(({ viewers: count }) => count))).toBeGreaterThan(0);
 
+  await expectOnePlaylist(`${gala.liveUrl}/live/${show.roomId}/`);
   const relaying = owners[0].owner ? 'media-2' : 'media';
   const pid = await gala.pidOf(relaying);
   kill([pid]);
@@ -127,6 +131,25 @@ test('several edges on one port: whichever a viewer reaches has the stream, and 
   expect(Math.max(...staying.map((viewer) => viewer.gapMsMax()))).toBeLessThan(stallMs);
   for (const viewer of viewers) await viewer[Symbol.asyncDispose]();
 });
+
+/** Whatever process a connection ends in, playlists go on and name files that are there. */
+async function expectOnePlaylist(folder: string): Promise<void> {
+  const fetched = async (name: string) => {
+    const request = get(folder + name, { agent: false });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    expect([name, response.statusCode]).toEqual([name, 200]);
+    return text(response);
+  };
+  let sequence = 0;
+  for (let index = 0; index < 12; index++) {
+    const playlist = await fetched('index.m3u8');
+    const [, digits] = /#EXT-X-MEDIA-SEQUENCE:(\d+)/.exec(playlist) ?? [];
+    expect(Number(digits)).toBeGreaterThanOrEqual(sequence);
+    sequence = Number(digits);
+    const newest = playlist.split('\n').findLast((line) => /^segment-/.test(line)) ?? 'none';
+    await fetched(newest);
+  }
+}
 
 function gapOf(arrivals: readonly { atMs: number }[]): number {
   return Math.max(...arrivals.slice(1).map(({ atMs }, index) => atMs - arrivals[index].atMs));

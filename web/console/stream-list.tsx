@@ -6,7 +6,7 @@ import { usePoll } from '../shell/poll.ts';
 import { formatBits, formatMs, formatRate } from './format.ts';
 import { Figures, LoadFailed, Stale, Unreachable, When } from './parts.tsx';
 import { ReasonDialog, type Action } from './reason-dialog.tsx';
-import { useConsoleWords } from './words.ts';
+import { useConsoleWords } from './words.tsx';
 
 const refreshMs = 2_000;
 const streamsMax = 200;
