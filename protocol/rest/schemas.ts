@@ -62,6 +62,12 @@ export const room = z
     startedAtMs: timeMs.optional(),
     endedAtMs: timeMs.optional(),
     endReason: z.string().optional(),
+    coverUrl: z
+      .url()
+      .optional()
+      .describe(
+        'in lists of live rooms: where a JPEG of the picture is, renewed every few seconds; may not be there yet',
+      ),
   })
   .meta({ id: 'Room' });
 
