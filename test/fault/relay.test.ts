@@ -1,37 +1,19 @@
+import { once } from 'node:events';
+import { get, type IncomingMessage } from 'node:http';
+import { text } from 'node:stream/consumers';
 import { expect, test } from 'vitest';
-import { GalaCommand, portsEnv } from '../harness/command.ts';
-import { DataFolder } from '../harness/data-folder.ts';
 import { FixturePublisher } from '../harness/fixture-publisher.ts';
 import { FlvViewer } from '../harness/flv-viewer.ts';
-import { freePort, Gala } from '../harness/gala.ts';
+import { Gala } from '../harness/gala.ts';
 import { MovingViewer } from '../harness/moving-viewer.ts';
 import { kill } from '../harness/processes.ts';
 import { Show, stallMs } from '../harness/show.ts';
+import { startEdges } from '../harness/two-edges.ts';
 import { waitFor } from '../harness/wait.ts';
 
 /** A picture of the publisher, and not the hold's, is promised so soon after it is back. */
 const backMsMax = 3_000;
 const viewerCount = 200;
-
-/** `gala up` and a second edge beside it, at ports of its own. */
-async function startEdges(env: NodeJS.ProcessEnv = {}) {
-  await using stack = new AsyncDisposableStack();
-  const folder = stack.use(await DataFolder.make());
-  const [galaLive, live, rtmp] = [await freePort(), await freePort(), await freePort()];
-  const [galaUrl, liveUrl] = [galaLive, live].map((port) => `http://127.0.0.1:${port}`);
-  const galaEnv = { ...env, GALA_EDGE_PUBLIC_URL: galaUrl };
-  const gala = stack.use(
-    await Gala.start({ dataFolder: folder.path, env: galaEnv, ports: { live: galaLive } }),
-  );
-  const own = { GALA_DATA: folder.path, GALA_EDGE_PUBLIC_URL: liveUrl };
-  const edge = stack.use(
-    new GalaCommand({ args: ['run', 'edge'], env: { ...portsEnv({ live, rtmp }), ...env, ...own } }),
-  );
-  await waitFor(() => edge.isReady, { timeoutMs: 30_000, what: 'the second edge' });
-  const owned = stack.move();
-  const second = { process: edge, liveUrl, rtmpUrl: `rtmp://127.0.0.1:${rtmp}/live` };
-  return { gala, second, [Symbol.asyncDispose]: () => owned.disposeAsync() };
-}
 
 /** When each viewer saw a frame that refers to another one, which no hold repeats, after `sinceMs`. */
 async function picturesAfter(viewers: readonly FlvViewer[], sinceMs: number): Promise<number[]> {
@@ -135,6 +117,7 @@ test('several edges on one port: whichever a viewer reaches has the stream, and 
   expect(owners.reduce((sum, { viewers: count }) => sum + count, 0)).toBe(41);
   expect(Math.min(...owners.map(({ viewers: count }) => count))).toBeGreaterThan(0);
 
+  await expectOnePlaylist(`${gala.liveUrl}/live/${show.roomId}/`);
   const relaying = owners[0].owner ? 'media-2' : 'media';
   const pid = await gala.pidOf(relaying);
   kill([pid]);
@@ -148,6 +131,25 @@ test('several edges on one port: whichever a viewer reaches has the stream, and 
   expect(Math.max(...staying.map((viewer) => viewer.gapMsMax()))).toBeLessThan(stallMs);
   for (const viewer of viewers) await viewer[Symbol.asyncDispose]();
 });
+
+/** Whatever process a connection ends in, playlists go on and name files that are there. */
+async function expectOnePlaylist(folder: string): Promise<void> {
+  const fetched = async (name: string) => {
+    const request = get(folder + name, { agent: false });
+    const [response] = (await once(request, 'response')) as [IncomingMessage];
+    expect([name, response.statusCode]).toEqual([name, 200]);
+    return text(response);
+  };
+  let sequence = 0;
+  for (let index = 0; index < 12; index++) {
+    const playlist = await fetched('index.m3u8');
+    const [, digits] = /#EXT-X-MEDIA-SEQUENCE:(\d+)/.exec(playlist) ?? [];
+    expect(Number(digits)).toBeGreaterThanOrEqual(sequence);
+    sequence = Number(digits);
+    const newest = playlist.split('\n').findLast((line) => /^segment-/.test(line)) ?? 'none';
+    await fetched(newest);
+  }
+}
 
 function gapOf(arrivals: readonly { atMs: number }[]): number {
   return Math.max(...arrivals.slice(1).map(({ atMs }, index) => atMs - arrivals[index].atMs));

@@ -13,6 +13,7 @@ interface PlayerMessageProps {
   readonly hostName: string;
   readonly preference: PlayPreference;
   readonly onRetry: () => void;
+  readonly onReplay?: (() => void) | undefined;
 }
 
 /** What is going on when it is not simply playing: the cause in words, and the next step. */
@@ -24,7 +25,7 @@ export function PlayerMessage(props: PlayerMessageProps) {
   );
 }
 
-function Message({ state, hostName, preference, onRetry }: PlayerMessageProps) {
+function Message({ state, hostName, preference, onRetry, onReplay }: PlayerMessageProps) {
   const { t } = useWords();
   if (state.phase === 'playing') {
     return preference.quality === soundOnly ? (
@@ -51,7 +52,14 @@ function Message({ state, hostName, preference, onRetry }: PlayerMessageProps) {
       note={state.phase === 'reconnecting' && <FailedWays state={state} />}
     >
       {state.phase === 'reconnecting' && <Spinner label={t('player.reconnecting')} />}
-      <NextStep cause={cause} state={state} hostName={hostName} preference={preference} onRetry={onRetry} />
+      <NextStep
+        cause={cause}
+        state={state}
+        hostName={hostName}
+        preference={preference}
+        onRetry={onRetry}
+        onReplay={onReplay}
+      />
     </Words>
   );
 }
@@ -111,7 +119,7 @@ interface NextStepProps extends PlayerMessageProps {
   readonly cause: FailureCause;
 }
 
-function NextStep({ cause, state, hostName, preference, onRetry }: NextStepProps) {
+function NextStep({ cause, state, hostName, preference, onRetry, onReplay }: NextStepProps) {
   const { t } = useWords();
   if (state.missing.length > 0 && state.missing.every(({ kind }) => kind === 'video')) return <SoundStep />;
   if (cause === 'not-on-air') return null;
@@ -120,7 +128,13 @@ function NextStep({ cause, state, hostName, preference, onRetry }: NextStepProps
     const hostPath = `/@${hostName}`;
     return (
       <>
-        <StepLink to="/" words={t('player.toHome')} />
+        {onReplay && (
+          <button className="button on-picture" onClick={onReplay} data-testid="watch-replay">
+            <Icon name="play" />
+            {t('replay.watch')}
+          </button>
+        )}
+        <StepLink to="/" words={t('player.toHome')} quiet={onReplay !== undefined} />
         {hostPath !== pathBelowBase() && (
           <StepLink to={hostPath} words={t('player.toHost', { host: hostName })} quiet />
         )}

@@ -1,3 +1,4 @@
+import { hostname } from 'node:os';
 import { trustedProxies } from '@gala/lib/http';
 import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
@@ -55,11 +56,13 @@ async function start(context: Context): Promise<RunningRole> {
   const renditionParts = { lookup, fanout, events, config: config.edge, onDropped };
   const renditions = stack.use(openRenditions(context, renditionParts));
   lookup.addSource(renditions);
-  const makeStream = (identity: StreamIdentity): Stream =>
-    new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
-  const relay = stack.use(
-    await openRelay({ context, publicUrl: config.edge.publicUrl, streams, makeStream }),
-  );
+  const onCodecs = reports.codecsChanged;
+  const streamParts = { clock, config: config.edge, fanout, events, onState: streams.changed, onCodecs };
+  const makeStream = (identity: StreamIdentity): Stream => new Stream({ identity, ...streamParts });
+  const { publicUrl } = config.edge;
+  const sharesPort = config.edge.processes > 1;
+  const sharedPort = sharesPort ? `${hostname()}:${config.rtmp.port}` : undefined;
+  const relay = stack.use(await openRelay({ context, publicUrl, sharedPort, streams, makeStream }));
   lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
   const guards = stack.use(openGuards(context, admission));
@@ -73,7 +76,6 @@ async function start(context: Context): Promise<RunningRole> {
   const playParts = { clock, config: config.edge, lookup, events, keys, guard: guards.viewers };
   const play = new Play({ ...playParts, trustedProxies: proxies });
   const backups = stack.use(openBackups(context, { admission, gate: guards.gate, ingest, streams }));
-  const sharesPort = config.edge.processes > 1;
   const rtmpParts = { ingest, backups, play, hooks: guards.hooks, events, metrics, logger };
   const rtmp = stack.use(await openRtmp({ ...rtmpParts, config: config.rtmp, sharesPort }));
   stack.defer(() => ingest.close());
@@ -85,22 +87,22 @@ async function start(context: Context): Promise<RunningRole> {
   const pulls = openPulls(context, { accounts, rooms, clock, admission, ingest, isWatched });
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
-  const viewerParts = {
-    lookup,
-    outputs: hls,
-    renditions,
-    players,
-    play,
-    guard: guards.viewers,
-    keys,
-    events,
+  const hlsParts = { outputs: hls, renditions, players };
+  const viewerParts = { ...hlsParts, lookup, play, guard: guards.viewers, keys, events };
+  const { edges, token } = relay;
+  const doorParts = {
+    ...viewerParts,
+    edges,
+    token,
+    config: config.hls,
+    streams,
+    recordings,
+    requestsMax: blockedMax,
   };
-  const doorParts = { ...viewerParts, config: config.hls, streams, recordings };
   const { listener: live } = stack.use(await openLiveDoors(context, doorParts));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
   const doors = { ingest, play, hls, sharedPorts: sharesPort ? [live, rtmp] : [] };
-  const { edges } = relay;
   const drain = new Drain({ edges, streams, events, doors, moveMs: config.edge.moveMs });
   stack.use(await serveOperators(context, { streams, play, ingest, events, drain }));
   stack.defer(() => drain.begin('edge_closes'));

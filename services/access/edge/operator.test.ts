@@ -1,5 +1,7 @@
 import { EdgeService } from '@gala/protocol/edge';
+import { once } from 'node:events';
 import { MemoryCoord } from '@gala/lib/rpc/testing';
+import { connectRtmp } from '@gala/media-io/rtmp';
 import { expect, test } from 'vitest';
 import { publish, startTestEdge, TestRooms, type TestEdge } from './testing-edge.ts';
 
@@ -68,6 +70,36 @@ test('viewers are listed page by page, and one is closed while the others go on'
   expect(await kick()).toMatchObject({ kicked: false });
   expect(await page(0, 10)).toEqual([two]);
   expect(await edge.metric('gala_edge_viewers_kicked_total')).toBe(1);
+});
+
+test('a viewer of every protocol that keeps a connection is closed in its manner', async () => {
+  await using edge = await startTestEdge();
+  await using _ = await publish(edge);
+  const path = `/live/${edge.rooms.roomId}.flv`;
+  const flv = await watch(edge);
+  const socket = new WebSocket(`ws://127.0.0.1:${edge.port}${path}`);
+  const closed = once(socket, 'close') as Promise<[CloseEvent]>;
+  await once(socket, 'open');
+  const codes: string[] = [];
+  const onStatus = ({ code }: { code: string }): void => void codes.push(code);
+  const ended = Promise.withResolvers<void>();
+  const onClose = (): void => ended.resolve();
+  await using rtmp = await connectRtmp(edge.rtmpUrl, {
+    streamKey: `${edge.rooms.roomId}`,
+    onStatus,
+    onClose,
+  });
+  await rtmp.play(() => undefined);
+  const request = { roomId: roomId(edge), viewersLimit: 10 };
+  const listed = async () => (await operator(edge).getStream(request)).viewers;
+  await expect.poll(async () => (await listed()).length).toBe(3);
+  for (const { viewerId } of await listed())
+    await operator(edge).kickViewer({ roomId: roomId(edge), viewerId, reason: 'spam' });
+  expect(await flv.ended).toBeGreaterThan(0);
+  expect((await closed)[0].code).toBe(1000);
+  await ended.promise;
+  expect(codes).toContain('NetStream.Play.UnpublishNotify');
+  await expect.poll(() => edge.metric('gala_edge_viewers')).toBe(0);
 });
 
 test('a kicked publisher is told, its room is held, and it may come again', async () => {

@@ -6,10 +6,12 @@ import type { EdgeEvents } from './events.ts';
 import type { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
 import { HoldPicture, holdTickMs } from './hold.ts';
+import { InBandSets } from './in-band-sets.ts';
 import { Payload } from './payload.ts';
 import type { Wanted } from './play-request.ts';
 import { soundTags } from './sound-tags.ts';
 import { StreamStats } from './stats.ts';
+import { StreamCodecs } from './stream-codecs.ts';
 import type { Tag } from './tag.ts';
 import { Tally } from './tally.ts';
 import { TagEncoder } from './tag-encoder.ts';
@@ -64,6 +66,8 @@ export interface StreamOptions {
   readonly events: EdgeEvents;
   /** Told once about each change of state. */
   readonly onState: (stream: Stream, reason: string) => void;
+  /** What it is made of has changed while it is live. */
+  readonly onCodecs?: (stream: Stream) => void;
 }
 
 export type StreamState = 'starting' | 'live' | 'hold' | 'ended';
@@ -108,10 +112,14 @@ export class Stream {
   isOwner = false;
   /** The span that viewers' joins belong to. */
   trace: StreamTrace | undefined;
+  /** What it is made of. */
+  readonly codecs: Readonly<Pick<StreamCodecs, 'video' | 'audio'>>;
+  readonly #codecs = new StreamCodecs();
   readonly #options: StreamOptions;
   readonly #cache = new GopCache();
   readonly #timeline = new Timeline();
   readonly #encoder = new TagEncoder();
+  #inBand = new InBandSets();
   readonly #audiences: Record<Latency, Audience>;
   readonly #waiting: WaitingViewers;
   readonly #outputs = new Set<StreamOutput>();
@@ -130,6 +138,7 @@ export class Stream {
   constructor(options: StreamOptions) {
     const { config, events } = options;
     this.identity = options.identity;
+    this.codecs = this.#codecs;
     this.#options = options;
     this.beganAtMs = options.clock.nowMs();
     const { counters, joinSeconds } = events;
@@ -226,7 +235,9 @@ export class Stream {
     // A change of publisher there is none of the clock.
     else if (!before) this.#timeline.follow(liveMs);
     this.#encoder.beginPublisher();
+    this.#inBand = new InBandSets();
     this.#cache.beginPublisher();
+    this.#codecs.beginPublisher();
     this.stats.beginPublisher();
     for (const output of this.#outputs) output.beginPublisher();
     this.#tracksDueMs = undefined;
@@ -342,6 +353,15 @@ export class Stream {
   }
 
   #add(kind: TrackKind, timestampMs: number, payload: Buffer): Tag | undefined {
+    if (kind === 'video') {
+      if (this.#inBand.isOutdated(payload)) return undefined;
+      const setUp = this.#inBand.setUpBefore(payload);
+      if (setUp) this.#encode(kind, timestampMs, setUp);
+    }
+    return this.#encode(kind, timestampMs, payload);
+  }
+
+  #encode(kind: TrackKind, timestampMs: number, payload: Buffer): Tag | undefined {
     const { counters } = this.#options.events;
     const tag = this.#encoder.encode(kind, timestampMs, payload);
     if (typeof tag === 'string') {
@@ -350,6 +370,7 @@ export class Stream {
       return undefined;
     }
     counters.tagsIn++;
+    if (this.#codecs.note(tag)) this.#codecsChanged();
     if (kind === 'video') this.#pictureIn = true;
     this.#distribute(tag);
     if (tag.keyFrame && this.#awaitsFirstPicture) this.#showFirstPicture();
@@ -385,7 +406,10 @@ export class Stream {
     this.#hasSettledTracks = true;
     const gone = this.#cache.settleTracks();
     for (const kind of gone) this.#encoder.forget(kind);
-    if (gone.length > 0) for (const output of this.#outputs) output.forget(gone);
+    this.#codecs.forget(gone);
+    if (gone.length === 0) return;
+    for (const output of this.#outputs) output.forget(gone);
+    this.#codecsChanged();
   }
 
   /** Both are there, or the missing one has had its time. */
@@ -444,6 +468,10 @@ export class Stream {
       this.#add(kind, this.#timeline.extend(kind, nowMs, -beforeMs), payload);
     }
     this.#flushRealtime();
+  }
+
+  #codecsChanged(): void {
+    if (this.#state === 'live') this.#options.onCodecs?.(this);
   }
 
   #stopHold(): void {
