@@ -53,7 +53,7 @@ function forwardToProcess(
   request: IncomingMessage,
   response: ServerResponse,
 ): void {
-  const [, name, path] = /^\/processes\/([a-z]+)(\/.*)$/.exec(request.url ?? '') ?? [];
+  const [, name, path] = /^\/processes\/([a-z]+(?:-[0-9]+)?)(\/.*)$/.exec(request.url ?? '') ?? [];
   const found = children.map((child) => child.status()).find((each) => each.name === name);
   forward(request, response, { address: found?.addresses.admin, path });
 }

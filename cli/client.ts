@@ -1,5 +1,5 @@
 import { CodedError } from '@gala/lib/error';
-import { createRoomClient, type RoomClient } from '@gala/sdk/room';
+import { ApiError, createRoomClient, type RoomClient } from '@gala/sdk/room';
 import { dataFolderPath, readSecrets, readSupervisorRecord, type SupervisorRecord } from './data-folder.ts';
 import { cliErrors } from './errors.ts';
 
@@ -16,4 +16,16 @@ export async function operatorClient(): Promise<RoomClient> {
   const { adminUrl } = await runningInstallation();
   const { operatorToken } = await readSecrets(dataFolderPath());
   return createRoomClient({ baseUrl: adminUrl, token: operatorToken });
+}
+
+/** Does something as the first operator. What is refused is REQUEST_FAILED with the code of the refusal. */
+export async function asOperator<Result>(work: (client: RoomClient) => Promise<Result>): Promise<Result> {
+  const client = await operatorClient();
+  try {
+    return await work(client);
+  } catch (error) {
+    if (!(error instanceof ApiError)) throw error;
+    const detail = `${error.code}: ${error.detail ?? error.message}`;
+    throw new CodedError(cliErrors, 'REQUEST_FAILED', { detail, cause: error });
+  }
 }

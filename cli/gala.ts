@@ -18,6 +18,14 @@ const commands: Record<
     help: 'host create <name> [--title T] [--password-file F]  make a host; prints the stream key once\n  host key <name>                             make a new stream key for a host',
     load: async () => (await import('./host.ts')).host,
   },
+  streams: {
+    help: 'streams                                     what is on air, with viewers and rates',
+    load: async () => (await import('./streams.ts')).streams,
+  },
+  kick: {
+    help: 'kick <roomId> [viewerId] --reason R         close the publisher of a room, or one viewer',
+    load: async () => (await import('./streams.ts')).kick,
+  },
   status: {
     help: 'status                                      what runs, where, since when',
     load: async () => (await import('./status.ts')).status,

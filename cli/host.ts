@@ -2,8 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { text as streamText } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { CodedError } from '@gala/lib/error';
-import { ApiError } from '@gala/sdk/room';
-import { operatorClient } from './client.ts';
+import { asOperator } from './client.ts';
 import { cliErrors } from './errors.ts';
 
 /** `gala host create <name>` and `gala host key <name>`. */
@@ -17,15 +16,7 @@ export async function host(args: readonly string[]): Promise<void> {
   if (!name || (verb !== 'create' && verb !== 'key')) {
     throw new CodedError(cliErrors, 'USAGE', { detail: 'gala host create <name> | gala host key <name>' });
   }
-  try {
-    await (verb === 'create' ? create(name, values) : rotate(name));
-  } catch (error) {
-    if (!(error instanceof ApiError)) throw error;
-    throw new CodedError(cliErrors, 'REQUEST_FAILED', {
-      detail: `${error.code}: ${error.message}`,
-      cause: error,
-    });
-  }
+  await (verb === 'create' ? create(name, values) : rotate(name));
 }
 
 interface CreateOptions {
@@ -37,8 +28,8 @@ interface CreateOptions {
 async function create(name: string, options: CreateOptions): Promise<void> {
   const { title, 'password-file': file } = options;
   const password = file === undefined ? undefined : await readPassword(file);
-  const client = await operatorClient();
-  const { host, streamKey, publish } = await client.createHost({ name, title, password });
+  const made = await asOperator((client) => client.createHost({ name, title, password }));
+  const { host, streamKey, publish } = made;
   console.log(`host ${host.name} (${host.hostId})`);
   printKey(publish.rtmpUrl, streamKey);
   if (!password) console.log('no password was given, so this host cannot sign in to the pages');
@@ -50,8 +41,8 @@ async function readPassword(file: string): Promise<string> {
 }
 
 async function rotate(name: string): Promise<void> {
-  const client = await operatorClient();
-  const { streamKey, publish } = await client.rotateHostStreamKey({ hostRef: `@${name}` });
+  const hostRef = `@${name}`;
+  const { streamKey, publish } = await asOperator((client) => client.rotateHostStreamKey({ hostRef }));
   printKey(publish.rtmpUrl, streamKey);
 }
 

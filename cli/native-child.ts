@@ -13,6 +13,14 @@ export function spawnNativeChild(name: NativeChildName): NativeChild {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: Object.fromEntries(inherited),
   });
-  if (child.pid !== undefined) setPriority(child.pid, nice);
+  lowerPriority(child.pid);
   return child;
+}
+
+function lowerPriority(pid: number | undefined): void {
+  try {
+    if (pid !== undefined) setPriority(pid, nice);
+  } catch {
+    // It has ended already, which its owner is told.
+  }
 }

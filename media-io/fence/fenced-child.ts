@@ -32,8 +32,8 @@ export class FencedChild implements AsyncDisposable {
       this.#end(new CodedError(fenceErrors, 'CHILD_ENDED', { detail: String(signal ?? code) }));
     });
     // A pipe into a child that has just ended; its exit is told apart.
-    child.stdin.on('error', () => undefined);
-    child.stdout.on('data', (bytes: Buffer) => this.#read(bytes));
+    child.stdin?.on('error', () => undefined);
+    child.stdout?.on('data', (bytes: Buffer) => this.#read(bytes));
   }
 
   get pid(): number | undefined {
@@ -46,11 +46,12 @@ export class FencedChild implements AsyncDisposable {
 
   /** Bytes that the child has not taken, beyond what the kernel holds. */
   get waitingBytes(): number {
-    return this.#options.child.stdin.writableLength;
+    return this.#options.child.stdin?.writableLength ?? 0;
   }
 
   send(message: FenceMessage): void {
-    if (!this.#hasEnded && !this.#isClosing) writeMessage(this.#options.child.stdin, message);
+    const { stdin } = this.#options.child;
+    if (stdin && !this.#hasEnded && !this.#isClosing) writeMessage(stdin, message);
   }
 
   /** Ends it at once, for that reason. */
@@ -64,7 +65,7 @@ export class FencedChild implements AsyncDisposable {
     this.#isClosing = true;
     if (this.#hasEnded) return;
     const { child } = this.#options;
-    child.stdin.end();
+    child.stdin?.end();
     const killer = setTimeout(() => child.kill('SIGKILL'), leaveMs);
     await this.#exited.promise;
     clearTimeout(killer);

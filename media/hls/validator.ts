@@ -235,7 +235,8 @@ function sameSegmentIssues(before: ParsedSegment, { segments, mediaSequence }: P
   if (before.discontinuity !== after.discontinuity) issues.push(`${name} changes its discontinuity`);
   if (before.wallMs !== after.wallMs) issues.push(`${name} changes its date`);
   // A delta update does not repeat the address of the init segment.
-  if (before.map !== after.map && after.map !== '') issues.push(`${name} changes its map`);
+  const areMapsKnown = before.map !== '' && after.map !== '';
+  if (areMapsKnown && before.map !== after.map) issues.push(`${name} changes its map`);
   if (after.parts.length === 0) return issues;
   for (const [index, part] of before.parts.entries()) {
     const same = after.parts[index];

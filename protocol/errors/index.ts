@@ -69,6 +69,7 @@ export const edgeErrors = {
   CODEC_UNSUPPORTED: entry(406, failedPrecondition, 'HLS has no form for a codec of this stream'),
   SEGMENT_UNKNOWN: entry(404, notFound, 'the segment or part is not there, or not any more'),
   RELOAD_INVALID: entry(400, invalidArgument, 'the directives make no sense, or ask too far ahead'),
+  EDGE_ALONE: entry(409, failedPrecondition, 'no other edge could take what this one carries'),
   RENDITION_UNKNOWN: entry(404, notFound, 'the stream has no such rendition'),
   TRANSCODE_BUSY: entry(503, resourceExhausted, 'this edge transcodes as many streams as it may'),
   TRANSCODE_UNAVAILABLE: entry(503, unavailable, 'this edge has no codecs to transcode with'),

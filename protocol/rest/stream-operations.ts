@@ -66,6 +66,17 @@ export const streamOperations = {
     status: 200,
     response: z.object({ edges: z.array(shape.edge), unreachable: shape.unreachable }),
   },
+  drainEdge: {
+    method: 'POST',
+    path: '/v1/edges/{edgeId}/drain',
+    summary:
+      'Empty an edge: viewers and publishers go to other edges, and it takes nobody until it is started again',
+    access: 'operator',
+    scope: 'streams:write',
+    body: z.object({ reason: shape.reason }),
+    status: 200,
+    response: z.object({ draining: z.literal(true) }),
+  },
   listTraces: {
     method: 'GET',
     path: '/v1/traces',

@@ -16,6 +16,15 @@ const viewerClass = z.object({
   viewersEvicted: count.describe('viewers closed because they stayed slow'),
 });
 
+const track = z.object({
+  kind: z.enum(['video', 'audio']),
+  codec: z.string().describe('as RFC 6381 writes it where the set-up can be read: `avc1.64001f`'),
+  width: count.optional(),
+  height: count.optional(),
+  samplingRateHz: count.optional(),
+  channels: count.optional(),
+});
+
 const streamMedia = z.object({
   bitsInPerSecond: z.number(),
   bitsOutPerSecond: z.number().describe('to viewers of all edges'),
@@ -47,6 +56,7 @@ export const stream = z
       .optional()
       .describe('absent while the room is held'),
     viewers: count.describe('on all edges'),
+    tracks: z.array(track),
     media: streamMedia,
     classes: z.array(viewerClass),
     edges: z
@@ -62,6 +72,7 @@ export const viewer = z
     address: z.string(),
     framing: z.string(),
     latency: z.string(),
+    only: z.literal('audio').optional().describe('it wants the sound alone'),
     backlogBytes: z.number(),
     slow: z.boolean(),
     joinedAtMs: timeMs,

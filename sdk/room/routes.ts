@@ -41,6 +41,7 @@ export const routes: Routes = {
   kickViewer: { method: 'POST', path: '/v1/streams/{roomId}/viewers/{viewerId}/kick' },
   kickPublisher: { method: 'POST', path: '/v1/streams/{roomId}/publisher/kick' },
   listEdges: { method: 'GET', path: '/v1/edges' },
+  drainEdge: { method: 'POST', path: '/v1/edges/{edgeId}/drain' },
   listTraces: { method: 'GET', path: '/v1/traces' },
   getTrace: { method: 'GET', path: '/v1/traces/{traceId}' },
 };

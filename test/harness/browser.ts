@@ -75,3 +75,26 @@ export function readFrameNumber(page: Page): Promise<number> {
     return value;
   }, counterBits);
 }
+
+/** Notes from now on when the video in front shows a new picture. */
+export async function watchFront(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const times = [performance.now()];
+    (globalThis as unknown as { frontTimes: number[] }).frontTimes = times;
+    for (const video of document.querySelectorAll('video')) {
+      const onFrame = (nowMs: number): void => {
+        if (video.classList.contains('front')) times.push(nowMs);
+        video.requestVideoFrameCallback(onFrame);
+      };
+      video.requestVideoFrameCallback(onFrame);
+    }
+  });
+}
+
+/** The longest time without a new picture in front, up to now. */
+export function frontGapMs(page: Page): Promise<number> {
+  return page.evaluate(() => {
+    const times = [...(globalThis as unknown as { frontTimes: number[] }).frontTimes, performance.now()];
+    return Math.max(...times.slice(1).map((time, index) => time - (times[index] ?? time)));
+  });
+}

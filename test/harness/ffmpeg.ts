@@ -11,6 +11,8 @@ export interface PublishOptions {
   readonly seconds?: number;
   /** Says so to ffmpeg's RTMP protocol (`-rtmp_live live`), as its documentation advises for live servers. */
   readonly live?: boolean;
+  /** Publishes this instead, as it is, in real time. */
+  readonly file?: string;
   /** Colour of the left upper quarter, to tell publishers apart. */
   readonly colour?: string;
 }
@@ -55,6 +57,8 @@ export class FfmpegPublisher implements AsyncDisposable {
 }
 
 function publishArguments(options: PublishOptions): string[] {
+  const target = `-f flv ${options.rtmpUrl}/${options.streamKey}`;
+  if (options.file) return words(`-hide_banner -loglevel error -re -i ${options.file} -c copy ${target}`);
   const { width = 640, height = 360, framesPerSecond = 30, seconds, colour = 'blue' } = options;
   return [
     ...words('-hide_banner -loglevel error'),
@@ -69,7 +73,7 @@ function publishArguments(options: PublishOptions): string[] {
     ),
     ...words('-c:a aac -b:a 96k -ar 48000 -ac 2'),
     ...(options.live ? words('-rtmp_live live') : []),
-    ...words(`-f flv ${options.rtmpUrl}/${options.streamKey}`),
+    ...words(target),
   ];
 }
 

@@ -20,6 +20,8 @@ export interface GalaOptions {
   /** A data folder to start on; a new one, removed at the end, otherwise. */
   readonly dataFolder?: string;
   readonly args?: readonly string[];
+  /** Those that have to be known before; any free ones otherwise. */
+  readonly ports?: Partial<Ports>;
 }
 
 interface Ports {
@@ -89,7 +91,7 @@ export class Gala implements AsyncDisposable {
 
   static async start(options: GalaOptions = {}): Promise<Gala> {
     const dataFolder = options.dataFolder ?? (await newDataFolder());
-    const ports = await freePorts();
+    const ports = { ...(await freePorts()), ...options.ports };
     const lines: string[] = [];
     const child = launch(options, ports, dataFolder);
     for (const stream of [child.stdout!, child.stderr!]) {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWithEngines } from '../engines.ts';
+import { GalaCommand } from '../harness/command.ts';
 import { Collector } from '../harness/collector.ts';
 import { FfmpegPublisher } from '../harness/ffmpeg.ts';
 import { FlvViewer } from '../harness/flv-viewer.ts';
@@ -52,6 +53,10 @@ describeWithEngines('an operator', ['ffmpeg'], () => {
     await waitFor(measured, { what: 'a whole second of media' });
     const { media, publisher: source, ...rest } = await stream();
     expect(rest).toMatchObject({ hostName: 'alice', state: 'live', viewers: 2 });
+    expect(rest.tracks).toMatchObject([
+      { kind: 'video', codec: expect.stringMatching(/^avc1\./), width: 640, height: 360 },
+      { kind: 'audio', codec: 'mp4a.40.2', samplingRateHz: 48_000 },
+    ]);
     expect(media.framesPerSecond).toBeLessThan(35);
     expect(media.gopMs).toBe(1000);
     expect(media.bytesOut).toBeGreaterThan(media.bytesIn / 2);
@@ -92,6 +97,17 @@ describeWithEngines('an operator', ['ffmpeg'], () => {
     );
     const isSent = () => collector.spans.some(({ traceId }) => traceId === listed.traceId);
     await waitFor(isSent, { what: 'its spans at the collector' });
+  });
+
+  test('sees the same on the command line', async () => {
+    await using listed = new GalaCommand({ args: ['streams'], env: { GALA_DATA: gala.dataFolder } });
+    expect(await listed.ended()).toBe(0);
+    expect(listed.lines[0]).toMatch(/^ROOM +HOST +STATE +VIEWERS/);
+    expect(listed.lines[1]).toMatch(/ alice +live +2 .*Mbps.* 127\.0\.0\.1 /);
+    const args = ['kick', '999', '--reason', 'test'];
+    await using refused = new GalaCommand({ args, env: { GALA_DATA: gala.dataFolder } });
+    expect(await refused.ended()).toBe(1);
+    expect(refused.output).toContain('[REQUEST_FAILED]');
   });
 
   test('closes a viewer, then the publisher, who comes again', async () => {

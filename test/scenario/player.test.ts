@@ -1,7 +1,14 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { describeWithEngines } from '../engines.ts';
-import { launchBrowser, readFrameNumber, readWatch, watchVideo } from '../harness/browser.ts';
+import {
+  frontGapMs,
+  launchBrowser,
+  readFrameNumber,
+  readWatch,
+  watchFront,
+  watchVideo,
+} from '../harness/browser.ts';
 import { FfmpegPublisher } from '../harness/ffmpeg.ts';
 import { FixturePublisher } from '../harness/fixture-publisher.ts';
 import { FlvServer } from '../harness/flv-server.ts';
@@ -102,6 +109,13 @@ describeWithEngines('the player', ['ffmpeg', 'chromium'], () => {
     await page.getByText('That could not be opened').waitFor();
     await playing(page, 'http-flv');
     expect(await frontGapMs(page)).toBeLessThan(gapMsMax);
+  });
+
+  test('who chose a way that does not work here is offered the others', async () => {
+    const page = await openPage(`${gala.webUrl}/@mira?protocol=ws-flv`, blockSockets);
+    await page.locator('[data-player-cause="edge-unreachable"]').waitFor();
+    await page.getByRole('button', { name: 'Choose automatically' }).click();
+    await playing(page, 'http-flv');
   });
 
   test('the menu is of the keyboard too', async () => {
@@ -218,27 +232,4 @@ async function playing(page: Page, way: string): Promise<void> {
 async function openMenu(page: Page): Promise<void> {
   await page.mouse.move(600, 400);
   await page.getByTestId('player-menu').click();
-}
-
-/** Notes from now on when the video in front shows a new picture. */
-async function watchFront(page: Page): Promise<void> {
-  await page.evaluate(() => {
-    const times = [performance.now()];
-    (globalThis as unknown as { frontTimes: number[] }).frontTimes = times;
-    for (const video of document.querySelectorAll('video')) {
-      const onFrame = (nowMs: number): void => {
-        if (video.classList.contains('front')) times.push(nowMs);
-        video.requestVideoFrameCallback(onFrame);
-      };
-      video.requestVideoFrameCallback(onFrame);
-    }
-  });
-}
-
-/** The longest time without a new picture in front, up to now. */
-function frontGapMs(page: Page): Promise<number> {
-  return page.evaluate(() => {
-    const times = [...(globalThis as unknown as { frontTimes: number[] }).frontTimes, performance.now()];
-    return Math.max(...times.slice(1).map((time, index) => time - (times[index] ?? time)));
-  });
 }

@@ -7,7 +7,7 @@ import { StreamDetail } from './stream-detail.tsx';
 import { StreamList } from './stream-list.tsx';
 import { TokenForm } from './token-form.tsx';
 import { forgetToken, readToken } from './token.ts';
-import { useConsoleWords, type ConsoleWord } from './words.ts';
+import { ConsoleWords, useConsoleWords, type ConsoleWord } from './words.tsx';
 
 type Access =
   | { readonly kind: 'asking' }
@@ -20,7 +20,15 @@ interface ConsolePageProps {
 }
 
 /** For operators: by the session of an account with that role, or by a token that this tab keeps. */
-export default function ConsolePage({ roomId }: ConsolePageProps) {
+export default function ConsolePage(props: ConsolePageProps) {
+  return (
+    <ConsoleWords>
+      <Console {...props} />
+    </ConsoleWords>
+  );
+}
+
+function Console({ roomId }: ConsolePageProps) {
   const say = useConsoleWords();
   const { explain } = useWords();
   useTitle(say('title'));

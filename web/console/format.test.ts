@@ -1,6 +1,7 @@
 import { expect, test } from 'vitest';
+import { en } from './texts-en.ts';
 import { formatBits, formatBytes, formatMs, formatRate } from './format.ts';
-import { en, zh } from './words.ts';
+import { zh } from './texts-zh.ts';
 
 test('bit rates', () => {
   expect([0, 820_400, 2_412_000, 1_200_000_000].map(formatBits)).toEqual([

@@ -1,7 +1,7 @@
 import type { ApiError } from '@gala/sdk/room';
 import { Notice } from '../design/notice.tsx';
 import { useWords } from '../shell/words.tsx';
-import { useConsoleWords } from './words.ts';
+import { useConsoleWords } from './words.tsx';
 
 /** Names with their values, the values large. */
 export function Figures({ figures }: { readonly figures: readonly (readonly [string, string])[] }) {

@@ -1,7 +1,7 @@
 import { useEffect, useRef, useState, type SubmitEvent } from 'react';
 import { ApiError } from '@gala/sdk/room';
 import { useWords } from '../shell/words.tsx';
-import { useConsoleWords } from './words.ts';
+import { useConsoleWords } from './words.tsx';
 
 export interface Action {
   /** The button that does it. */

@@ -8,7 +8,7 @@ import { formatBits, formatBytes, formatMs, formatRate } from './format.ts';
 import { Figures, LoadFailed, Stale, Unreachable, When } from './parts.tsx';
 import { ReasonDialog, type Action } from './reason-dialog.tsx';
 import { ViewerTable, viewersPerPage } from './viewer-table.tsx';
-import { useConsoleWords } from './words.ts';
+import { useConsoleWords } from './words.tsx';
 
 const refreshMs = 2_000;
 

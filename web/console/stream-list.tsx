@@ -1,11 +1,12 @@
-import { useCallback, useMemo } from 'react';
+import { useCallback, useMemo, useState } from 'react';
 import type { Edge, Stream } from '@gala/protocol/rest';
 import type { ApiError, RoomClient } from '@gala/sdk/room';
 import { Link } from '../shell/link.tsx';
 import { usePoll } from '../shell/poll.ts';
 import { formatBits, formatMs, formatRate } from './format.ts';
 import { Figures, LoadFailed, Stale, Unreachable, When } from './parts.tsx';
-import { useConsoleWords } from './words.ts';
+import { ReasonDialog, type Action } from './reason-dialog.tsx';
+import { useConsoleWords } from './words.tsx';
 
 const refreshMs = 2_000;
 const streamsMax = 200;
@@ -29,6 +30,7 @@ export function StreamList({ client, explain }: StreamListProps) {
     [client],
   );
   const { answer, error, refresh } = usePoll(ask, refreshMs);
+  const [action, setAction] = useState<Action>();
   if (!answer) return <LoadFailed error={error} explain={explain} onRetry={refresh} />;
   const { streams, total, edges, unreachable } = answer;
   return (
@@ -50,8 +52,26 @@ export function StreamList({ client, explain }: StreamListProps) {
       </section>
       <section aria-labelledby="edges-title">
         <h2 id="edges-title">{say('edges')}</h2>
-        <EdgeTable edges={edges} />
+        <EdgeTable
+          edges={edges}
+          onDrain={({ edgeId }) =>
+            setAction({
+              name: say('act.drain'),
+              ask: say('act.drain.ask', { edge: edgeId }),
+              run: (reason) => client.drainEdge({ edgeId, reason }),
+            })
+          }
+        />
       </section>
+      {action && (
+        <ReasonDialog
+          action={action}
+          onClose={() => {
+            setAction(undefined);
+            refresh();
+          }}
+        />
+      )}
     </>
   );
 }
@@ -190,7 +210,12 @@ function Drops({ classes }: Pick<Stream, 'classes'>) {
   );
 }
 
-function EdgeTable({ edges }: { readonly edges: readonly Edge[] }) {
+interface EdgeTableProps {
+  readonly edges: readonly Edge[];
+  readonly onDrain: (edge: Edge) => void;
+}
+
+function EdgeTable({ edges, onDrain }: EdgeTableProps) {
   const say = useConsoleWords();
   return (
     <div className="table-scroll" role="region" aria-labelledby="edges-title" tabIndex={0}>
@@ -212,6 +237,9 @@ function EdgeTable({ edges }: { readonly edges: readonly Edge[] }) {
               {say('total.out')}
             </th>
             <th scope="col">{say('state')}</th>
+            <th scope="col">
+              <span className="visually-hidden">{say('actions')}</span>
+            </th>
           </tr>
         </thead>
         <tbody>
@@ -226,6 +254,17 @@ function EdgeTable({ edges }: { readonly edges: readonly Edge[] }) {
               <td className="number">{formatBits(edge.bitsInPerSecond)}</td>
               <td className="number">{formatBits(edge.bitsOutPerSecond)}</td>
               <td>{edge.draining && <span className="warns">{say('draining')}</span>}</td>
+              <td>
+                {!edge.draining && (
+                  <button
+                    className="button danger small"
+                    onClick={() => onDrain(edge)}
+                    aria-label={`${say('act.drain')}: ${edge.edgeId}`}
+                  >
+                    {say('drain')}
+                  </button>
+                )}
+              </td>
             </tr>
           ))}
         </tbody>

@@ -1,6 +1,6 @@
 import type { SubmitEvent } from 'react';
 import { keepToken } from './token.ts';
-import { useConsoleWords } from './words.ts';
+import { useConsoleWords } from './words.tsx';
 
 interface TokenFormProps {
   readonly error?: string;

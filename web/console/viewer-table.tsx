@@ -1,7 +1,7 @@
 import type { StreamViewer } from '@gala/protocol/rest';
 import { formatBytes } from './format.ts';
 import { When } from './parts.tsx';
-import { useConsoleWords } from './words.ts';
+import { useConsoleWords } from './words.tsx';
 
 export const viewersPerPage = 100;
 

@@ -19,8 +19,8 @@ test('other scripts are no move, and an address that is none is not followed', (
   expect(parseMove({ onGalaMove: { url: 'nowhere' } })).toEqual({ url: undefined });
 });
 
-test('players move within two seconds, not at once', () => {
-  expect([moveDelayMs(() => 0), moveDelayMs(() => 0.5), moveDelayMs(() => 1)]).toEqual([0, 1_000, 2_000]);
+test('players move within a second, not at once', () => {
+  expect([moveDelayMs(() => 0), moveDelayMs(() => 0.5), moveDelayMs(() => 1)]).toEqual([0, 500, 1_000]);
 });
 
 test('the address keeps its path and signature at another edge, and its kind of connection', () => {

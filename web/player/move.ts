@@ -6,8 +6,11 @@ export interface Move {
 
 /** The script tag that carries it: its name, then one object. */
 const scriptName = 'onGalaMove';
-/** Moves are spread over so long, so that the viewers of an edge do not knock at the next in one wave. */
-const spreadMs = 2_000;
+/**
+ * Moves are spread over so long, so that the viewers of an edge do not knock at the next in one wave. The edge waits
+ * three seconds for them (`edge.moveMs`), and the picture must be there by then.
+ */
+const spreadMs = 1_000;
 
 /** Reads what mpegts.js makes of a script tag; undefined for every other one. */
 export function parseMove(script: unknown): Move | undefined {

@@ -8,6 +8,7 @@ import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
 import { Broadcast } from './broadcast.tsx';
 import { Publish } from './publish.tsx';
+import { Recordings } from './recordings.tsx';
 import { RoomSettings } from './room-settings.tsx';
 import { SignIn } from './sign-in.tsx';
 
@@ -74,6 +75,7 @@ function Studio({ session, onSignedOut }: StudioProps) {
             <Publish {...answer.publish} />
             <RoomSettings host={answer.host} onSaved={refresh} />
           </div>
+          <Recordings />
         </>
       )}
     </div>

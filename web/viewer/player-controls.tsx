@@ -1,4 +1,4 @@
-import { useEffect, useState, type RefObject } from 'react';
+import { useEffect, useState, type ReactNode, type RefObject } from 'react';
 import { Icon, type IconName } from '../design/icon.tsx';
 import type { PlayerState } from '../player/state.ts';
 import type { PlayPreference } from '../player/support.ts';
@@ -17,7 +17,6 @@ interface PlayerControlsProps {
 export function PlayerControls({ root, video, state, preference }: PlayerControlsProps) {
   const { t } = useWords();
   const sound = useSound(video);
-  const paused = usePaused(video);
   const shown = state.phase === 'playing' || state.phase === 'held';
   return (
     <>
@@ -27,33 +26,50 @@ export function PlayerControls({ root, video, state, preference }: PlayerControl
           {t('player.unmute')}
         </button>
       )}
-      <div className="controls" data-testid="controls">
-        <ControlButton
-          icon={paused ? 'play' : 'pause'}
-          label={paused ? t('player.play') : t('player.pause')}
-          onPress={() => togglePlay(video)}
-        />
-        <ControlButton
-          icon={sound.muted ? 'soundOff' : 'soundOn'}
-          label={sound.muted ? t('player.soundOn') : t('player.mute')}
-          onPress={() => sound.setMuted(!sound.muted)}
-        />
-        <input
-          className="volume"
-          type="range"
-          min="0"
-          max="1"
-          step="0.05"
-          value={sound.muted ? 0 : sound.volume}
-          onChange={(event) => sound.setVolume(Number(event.target.value))}
-          aria-label={t('player.volume')}
-        />
+      <PlaybackControls root={root} video={video}>
         <span className="controls-space" />
         <PlayerMenu preference={preference} state={state} />
-        <PictureButton video={video} />
-        <FullscreenButton root={root} video={video} />
-      </div>
+      </PlaybackControls>
     </>
+  );
+}
+
+interface PlaybackControlsProps extends Pick<PlayerControlsProps, 'root' | 'video'> {
+  /** What stands between the sound and the screen. */
+  readonly children: ReactNode;
+}
+
+/** What every picture has below it. */
+export function PlaybackControls({ root, video, children }: PlaybackControlsProps) {
+  const { t } = useWords();
+  const sound = useSound(video);
+  const paused = usePaused(video);
+  return (
+    <div className="controls" data-testid="controls">
+      <ControlButton
+        icon={paused ? 'play' : 'pause'}
+        label={paused ? t('player.play') : t('player.pause')}
+        onPress={() => togglePlay(video)}
+      />
+      <ControlButton
+        icon={sound.muted ? 'soundOff' : 'soundOn'}
+        label={sound.muted ? t('player.soundOn') : t('player.mute')}
+        onPress={() => sound.setMuted(!sound.muted)}
+      />
+      <input
+        className="volume"
+        type="range"
+        min="0"
+        max="1"
+        step="0.05"
+        value={sound.muted ? 0 : sound.volume}
+        onChange={(event) => sound.setVolume(Number(event.target.value))}
+        aria-label={t('player.volume')}
+      />
+      {children}
+      <PictureButton video={video} />
+      <FullscreenButton root={root} video={video} />
+    </div>
   );
 }
 

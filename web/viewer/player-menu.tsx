@@ -52,7 +52,8 @@ function Choices({ preference, state }: PlayerMenuProps) {
   return (
     <div className="menu-panel" data-testid="player-menu-panel">
       <ChangeNote change={state.change} />
-      <fieldset className="wide">
+      <QualityChoices preference={preference} state={state} />
+      <fieldset>
         <legend>{t('player.latency')}</legend>
         {latencies.map((latency) => (
           <Choice
@@ -65,7 +66,6 @@ function Choices({ preference, state }: PlayerMenuProps) {
           />
         ))}
       </fieldset>
-      <QualityChoices preference={preference} state={state} />
       <ProtocolChoices preference={preference} state={state} />
     </div>
   );

@@ -1,7 +1,7 @@
 import type { ReactNode } from 'react';
 import { Icon } from '../design/icon.tsx';
 import type { FailureCause, PlayerState } from '../player/state.ts';
-import { protocolNames, soundOnly } from '../player/support.ts';
+import { protocolNames, soundOnly, type PlayPreference } from '../player/support.ts';
 import { Link } from '../shell/link.tsx';
 import { pathBelowBase } from '../shell/route.ts';
 import type { MissingCodec } from '../player/codecs.ts';
@@ -11,9 +11,9 @@ import { choosePreference } from './choice.ts';
 interface PlayerMessageProps {
   readonly state: PlayerState;
   readonly hostName: string;
-  /** The viewer wants no picture. */
-  readonly isSound: boolean;
+  readonly preference: PlayPreference;
   readonly onRetry: () => void;
+  readonly onReplay?: (() => void) | undefined;
 }
 
 /** What is going on when it is not simply playing: the cause in words, and the next step. */
@@ -25,10 +25,12 @@ export function PlayerMessage(props: PlayerMessageProps) {
   );
 }
 
-function Message({ state, hostName, isSound, onRetry }: PlayerMessageProps) {
+function Message({ state, hostName, preference, onRetry, onReplay }: PlayerMessageProps) {
   const { t } = useWords();
   if (state.phase === 'playing') {
-    return isSound ? <Words title={t('player.quality.audio')} text={hostName} light /> : null;
+    return preference.quality === soundOnly ? (
+      <Words title={t('player.quality.audio')} text={hostName} light />
+    ) : null;
   }
   if (state.phase === 'connecting') {
     return (
@@ -50,7 +52,14 @@ function Message({ state, hostName, isSound, onRetry }: PlayerMessageProps) {
       note={state.phase === 'reconnecting' && <FailedWays state={state} />}
     >
       {state.phase === 'reconnecting' && <Spinner label={t('player.reconnecting')} />}
-      <NextStep cause={cause} state={state} hostName={hostName} onRetry={onRetry} />
+      <NextStep
+        cause={cause}
+        state={state}
+        hostName={hostName}
+        preference={preference}
+        onRetry={onRetry}
+        onReplay={onReplay}
+      />
     </Words>
   );
 }
@@ -106,11 +115,11 @@ function Spinner({ label }: { readonly label: string }) {
   );
 }
 
-interface NextStepProps extends Omit<PlayerMessageProps, 'isSound'> {
+interface NextStepProps extends PlayerMessageProps {
   readonly cause: FailureCause;
 }
 
-function NextStep({ cause, state, hostName, onRetry }: NextStepProps) {
+function NextStep({ cause, state, hostName, preference, onRetry, onReplay }: NextStepProps) {
   const { t } = useWords();
   if (state.missing.length > 0 && state.missing.every(({ kind }) => kind === 'video')) return <SoundStep />;
   if (cause === 'not-on-air') return null;
@@ -119,7 +128,13 @@ function NextStep({ cause, state, hostName, onRetry }: NextStepProps) {
     const hostPath = `/@${hostName}`;
     return (
       <>
-        <StepLink to="/" words={t('player.toHome')} />
+        {onReplay && (
+          <button className="button on-picture" onClick={onReplay} data-testid="watch-replay">
+            <Icon name="play" />
+            {t('replay.watch')}
+          </button>
+        )}
+        <StepLink to="/" words={t('player.toHome')} quiet={onReplay !== undefined} />
         {hostPath !== pathBelowBase() && (
           <StepLink to={hostPath} words={t('player.toHost', { host: hostName })} quiet />
         )}
@@ -130,9 +145,22 @@ function NextStep({ cause, state, hostName, onRetry }: NextStepProps) {
     return <StepLink to="/" words={t('player.toHome')} />;
   }
   return (
-    <button className="button on-picture" onClick={onRetry} data-testid="player-retry">
-      <Icon name="refresh" />
-      {t('player.retry')}
+    <>
+      {preference.protocol !== undefined && <AutomaticStep />}
+      <button className="button on-picture" onClick={onRetry} data-testid="player-retry">
+        <Icon name="refresh" />
+        {t('player.retry')}
+      </button>
+    </>
+  );
+}
+
+/** The viewer has chosen a way that does not work here. */
+function AutomaticStep() {
+  const { t } = useWords();
+  return (
+    <button className="button on-picture" onClick={() => choosePreference('protocol', undefined)}>
+      {t('player.protocol.choose')}
     </button>
   );
 }

@@ -1,10 +1,11 @@
-import { useEffect, useRef, useState, type RefObject } from 'react';
+import { useEffect, useRef, useState } from 'react';
 import { Cover } from '../design/cover.tsx';
 import type { PlayerSession } from '../player/session.ts';
 import { initialState, reducePlayer, type PlayerState } from '../player/state.ts';
 import { soundOnly, type PlayPreference } from '../player/support.ts';
 import { client } from '../shell/client.ts';
 import { useWords } from '../shell/words.tsx';
+import { useIdle } from './idle.ts';
 import { PlayerControls } from './player-controls.tsx';
 import { PlayerMessage } from './player-message.tsx';
 
@@ -13,10 +14,12 @@ interface PlayerProps {
   readonly preference: PlayPreference;
   readonly state: PlayerState;
   readonly onState: (state: PlayerState) => void;
+  /** There is a recording of what has ended. */
+  readonly onReplay?: (() => void) | undefined;
 }
 
 /** The picture with everything on it. */
-export function Player({ roomRef, preference, state, onState }: PlayerProps) {
+export function Player({ roomRef, preference, state, onState, onReplay }: PlayerProps) {
   const { t } = useWords();
   const root = useRef<HTMLDivElement>(null);
   const decks = useDecks();
@@ -52,8 +55,9 @@ export function Player({ roomRef, preference, state, onState }: PlayerProps) {
       <PlayerMessage
         state={state}
         hostName={hostName}
-        isSound={preference.quality === soundOnly}
+        preference={preference}
         onRetry={retry}
+        onReplay={onReplay}
       />
       <PlayerControls root={root} video={video} preference={preference} state={state} />
     </div>
@@ -110,28 +114,3 @@ function useSession(options: UseSessionOptions): { readonly retry: () => void } 
 /** Not part of the page: it is drawn while the player comes. */
 const loadSession = () => import('../player/session.ts');
 const notLoaded = reducePlayer(initialState, { type: 'closed', cause: 'network-lost' });
-
-const idleMs = 2_600;
-
-/** Nobody moved or typed over the picture for a while: controls may hide. */
-function useIdle(root: RefObject<HTMLElement | null>): boolean {
-  const [idle, setIdle] = useState(false);
-  useEffect(() => {
-    const element = root.current;
-    let timer: ReturnType<typeof setTimeout> | undefined;
-    const wake = (): void => {
-      setIdle(false);
-      clearTimeout(timer);
-      timer = setTimeout(() => setIdle(true), idleMs);
-    };
-    wake();
-    for (const event of activity) element?.addEventListener(event, wake);
-    return () => {
-      clearTimeout(timer);
-      for (const event of activity) element?.removeEventListener(event, wake);
-    };
-  }, [root]);
-  return idle;
-}
-
-const activity = ['pointermove', 'pointerdown', 'keydown', 'focusin'] as const;

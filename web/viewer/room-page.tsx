@@ -1,4 +1,4 @@
-import { useCallback, useState } from 'react';
+import { lazy, Suspense, useCallback, useState } from 'react';
 import type { Room } from '@gala/protocol/rest';
 import type { AnswerOf } from '@gala/sdk/room';
 import { CopyButton } from '../design/copy-button.tsx';
@@ -14,7 +14,11 @@ import { hrefOf } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
 import { Player } from './player.tsx';
+import { useReplay } from './use-replay.ts';
 import { RoomCard } from './room-card.tsx';
+
+/** Comes when a recording is chosen. */
+const ReplayPlayer = lazy(() => import('./replay-player.tsx'));
 
 interface RoomPageProps {
   readonly roomRef: string;
@@ -27,13 +31,28 @@ export default function RoomPage({ roomRef, preference }: RoomPageProps) {
   const { t } = useWords();
   const { room, host } = state;
   const hostName = room?.hostName ?? host?.name ?? (roomRef.startsWith('@') ? roomRef.slice(1) : '');
+  const replay = useReplay(room, state.phase === 'ended');
+  /** The room whose recording the viewer chose to see. */
+  const [watched, setWatched] = useState<number>();
   const onAir = room?.state === 'live' || room?.state === 'hold';
   const title = room?.title || host?.title || (onAir ? t('room.untitled', { host: hostName }) : hostName);
   useTitle(title);
   return (
     <div className="room" data-testid="room-page">
       <div className="room-main">
-        <Player roomRef={roomRef} preference={preference} state={state} onState={showState} />
+        {replay && watched === room?.roomId ? (
+          <Suspense fallback={<div className="player" />}>
+            <ReplayPlayer replay={replay} hostName={hostName} />
+          </Suspense>
+        ) : (
+          <Player
+            roomRef={roomRef}
+            preference={preference}
+            state={state}
+            onState={showState}
+            onReplay={replay && (() => setWatched(room?.roomId))}
+          />
+        )}
         {hostName !== '' && <RoomHead title={title} hostName={hostName} state={state} />}
       </div>
       <OtherRooms except={room?.hostId} />

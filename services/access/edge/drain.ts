@@ -54,6 +54,11 @@ export class Drain {
     return this.#begun !== undefined;
   }
 
+  /** True when there is another edge to go to. */
+  get hasElsewhere(): boolean {
+    return this.#options.edges.others().length > 0;
+  }
+
   /** Resolves when the edge is empty, after `edge.moveMs` at the latest. A second call waits for the first. */
   begin(reason: string): Promise<void> {
     this.#begun ??= this.#run(reason);

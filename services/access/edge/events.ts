@@ -129,6 +129,10 @@ export class EdgeEvents {
     this.#logger.info({ roomId, viewerId, reason }, 'viewer closed by an operator');
   }
 
+  drainAsked(reason: string): void {
+    this.#logger.info({ reason }, 'an operator drains this edge');
+  }
+
   publisherKicked(roomId: number, epoch: number, reason: string): void {
     this.counters.publishersKicked++;
     this.#logger.info({ roomId, epoch, reason }, 'publisher closed by an operator');

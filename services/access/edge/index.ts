@@ -1,4 +1,5 @@
-import { RateLimiter, trustedProxies, type RequestHandler } from '@gala/lib/http';
+import { hostname } from 'node:os';
+import { trustedProxies } from '@gala/lib/http';
 import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
@@ -12,20 +13,17 @@ import { forwardSection } from './forward/config.ts';
 import { ForwardEvents } from './forward/events.ts';
 import { Forwards } from './forward/forwards.ts';
 import { openGuards } from './guards.ts';
-import { HlsDoor } from './hls/door.ts';
 import { HlsOutputs } from './hls/outputs.ts';
 import { HlsPlayers } from './hls/players.ts';
-import { isHlsUrl } from './hls/request.ts';
 import { Ingest } from './ingest.ts';
 import { guardBitrates } from './limits/bitrate-guard.ts';
+import { openLiveDoors } from './live-doors.ts';
 import { PlayKeys } from './play-keys.ts';
 import { Play } from './play.ts';
 import { pullSection } from './pull/config.ts';
 import { PullEvents } from './pull/events.ts';
 import { Pulls, type PullsOptions } from './pull/pulls.ts';
 import { openRecordings } from './record/open.ts';
-import { openReplay } from './replay/open.ts';
-import { isReplayUrl } from './replay/request.ts';
 import { openRelay } from './relay/index.ts';
 import { openRenditions } from './renditions/index.ts';
 import { Reports } from './reports.ts';
@@ -56,11 +54,14 @@ async function start(context: Context): Promise<RunningRole> {
   const fanout = new Fanout(clock);
   const onDropped = (stream: Stream): void => hls.drop(stream);
   const renditionParts = { lookup, fanout, events, config: config.edge, onDropped };
-  lookup.addSource(stack.use(openRenditions(context, renditionParts)));
+  const renditions = stack.use(openRenditions(context, renditionParts));
+  lookup.addSource(renditions);
   const makeStream = (identity: StreamIdentity): Stream =>
     new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
+  const sharesPort = config.edge.processes > 1;
+  const sharedPort = sharesPort ? `${hostname()}:${config.rtmp.port}` : undefined;
   const relay = stack.use(
-    await openRelay({ context, publicUrl: config.edge.publicUrl, streams, makeStream }),
+    await openRelay({ context, publicUrl: config.edge.publicUrl, sharedPort, streams, makeStream }),
   );
   lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
@@ -71,17 +72,10 @@ async function start(context: Context): Promise<RunningRole> {
   stack.use(openForwards(context, streams));
   const recordings = stack.use(await openRecordings(context, streams, guards.hooks));
   const keys = new PlayKeys({ accounts, clock, onFailed: (error) => events.playKeysFailed(error) });
-  const play = new Play({
-    clock,
-    config: config.edge,
-    lookup,
-    events,
-    keys,
-    guard: guards.viewers,
-    trustedProxies: trustedProxies(config.edge.trustedProxies),
-  });
+  const proxies = trustedProxies(config.edge.trustedProxies);
+  const playParts = { clock, config: config.edge, lookup, events, keys, guard: guards.viewers };
+  const play = new Play({ ...playParts, trustedProxies: proxies });
   const backups = stack.use(openBackups(context, { admission, gate: guards.gate, ingest, streams }));
-  const sharesPort = config.edge.processes > 1;
   const rtmpParts = { ingest, backups, play, hooks: guards.hooks, events, metrics, logger };
   const rtmp = stack.use(await openRtmp({ ...rtmpParts, config: config.rtmp, sharesPort }));
   stack.defer(() => ingest.close());
@@ -93,19 +87,22 @@ async function start(context: Context): Promise<RunningRole> {
   const pulls = openPulls(context, { accounts, rooms, clock, admission, ingest, isWatched });
   lookup.addSource(stack.use(pulls));
   const players = stack.use(new HlsPlayers(play, clock));
-  const limiter = new RateLimiter({ ...config.hls.requestsPerAddress, clock });
-  const parts = { lookup, outputs: hls, players, play, guard: guards.viewers, keys, events, limiter };
-  const hlsDoor = new HlsDoor({ config: config.hls, ...parts });
-  const replay = openReplay(context, { recordings, keys, play });
-  const live = await context.listener('live');
-  const doorOf = (url: string) => (isReplayUrl(url) ? replay : isHlsUrl(url) ? hlsDoor : play);
-  const request: RequestHandler = (...call) => doorOf(call[0].url ?? '').request(...call);
-  stack.defer(live.mount('/live', request));
-  stack.defer(live.mountUpgrade('/live', play.upgrade));
+  const hlsParts = { outputs: hls, renditions, players };
+  const viewerParts = { ...hlsParts, lookup, play, guard: guards.viewers, keys, events };
+  const { edges, token } = relay;
+  const doorParts = {
+    ...viewerParts,
+    edges,
+    token,
+    config: config.hls,
+    streams,
+    recordings,
+    requestsMax: blockedMax,
+  };
+  const { listener: live } = stack.use(await openLiveDoors(context, doorParts));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
   const doors = { ingest, play, hls, sharedPorts: sharesPort ? [live, rtmp] : [] };
-  const { edges } = relay;
   const drain = new Drain({ edges, streams, events, doors, moveMs: config.edge.moveMs });
   stack.use(await serveOperators(context, { streams, play, ingest, events, drain }));
   stack.defer(() => drain.begin('edge_closes'));

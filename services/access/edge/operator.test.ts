@@ -1,6 +1,9 @@
 import { EdgeService } from '@gala/protocol/edge';
+import { once } from 'node:events';
+import { MemoryCoord } from '@gala/lib/rpc/testing';
+import { connectRtmp } from '@gala/media-io/rtmp';
 import { expect, test } from 'vitest';
-import { publish, startTestEdge, type TestEdge } from './testing-edge.ts';
+import { publish, startTestEdge, TestRooms, type TestEdge } from './testing-edge.ts';
 
 const operator = (edge: TestEdge) => edge.rpc.client(EdgeService);
 const roomId = (edge: TestEdge) => BigInt(edge.rooms.roomId);
@@ -69,6 +72,36 @@ test('viewers are listed page by page, and one is closed while the others go on'
   expect(await edge.metric('gala_edge_viewers_kicked_total')).toBe(1);
 });
 
+test('a viewer of every protocol that keeps a connection is closed in its manner', async () => {
+  await using edge = await startTestEdge();
+  await using _ = await publish(edge);
+  const path = `/live/${edge.rooms.roomId}.flv`;
+  const flv = await watch(edge);
+  const socket = new WebSocket(`ws://127.0.0.1:${edge.port}${path}`);
+  const closed = once(socket, 'close') as Promise<[CloseEvent]>;
+  await once(socket, 'open');
+  const codes: string[] = [];
+  const onStatus = ({ code }: { code: string }): void => void codes.push(code);
+  const ended = Promise.withResolvers<void>();
+  const onClose = (): void => ended.resolve();
+  await using rtmp = await connectRtmp(edge.rtmpUrl, {
+    streamKey: `${edge.rooms.roomId}`,
+    onStatus,
+    onClose,
+  });
+  await rtmp.play(() => undefined);
+  const request = { roomId: roomId(edge), viewersLimit: 10 };
+  const listed = async () => (await operator(edge).getStream(request)).viewers;
+  await expect.poll(async () => (await listed()).length).toBe(3);
+  for (const { viewerId } of await listed())
+    await operator(edge).kickViewer({ roomId: roomId(edge), viewerId, reason: 'spam' });
+  expect(await flv.ended).toBeGreaterThan(0);
+  expect((await closed)[0].code).toBe(1000);
+  await ended.promise;
+  expect(codes).toContain('NetStream.Play.UnpublishNotify');
+  await expect.poll(() => edge.metric('gala_edge_viewers')).toBe(0);
+});
+
 test('a kicked publisher is told, its room is held, and it may come again', async () => {
   await using edge = await startTestEdge();
   const host = await publish(edge);
@@ -85,6 +118,22 @@ test('a kicked publisher is told, its room is held, and it may come again', asyn
   await using _ = await publish(edge);
   await expect.poll(() => edge.rooms.events).toEqual(['STARTED', 'HELD', 'STARTED']);
   expect(edge.logLines.some((line) => line.includes('off topic'))).toBe(true);
+});
+
+test('an edge is drained when another can take what it carries, and goes on alone', async () => {
+  const coord = new MemoryCoord();
+  const rooms = new TestRooms();
+  await using edge = await startTestEdge({ coord, rooms, edgeId: 'media-1' });
+  await using host = await publish(edge);
+  const drain = () => operator(edge).drain({ reason: 'new kernel' }, { member: 'media-1' });
+  await expect(drain()).rejects.toMatchObject({ code: 'EDGE_ALONE' });
+  await using _ = await startTestEdge({ coord, rooms, edgeId: 'media-2' });
+  await expect.poll(() => drain().then(() => 'begun', String)).toBe('begun');
+  await drain();
+  const isDraining = async () => (await operator(edge).getEdge({}, { member: 'media-1' })).edge?.draining;
+  expect(await isDraining()).toBe(true);
+  await host.ended;
+  expect(edge.logLines.filter((line) => line.includes('new kernel')).length).toBeGreaterThan(0);
 });
 
 test('what is not here is unknown, and pages have bounds', async () => {

@@ -82,6 +82,13 @@ function operatorHandlers(
       events.publisherKicked(id, epoch, reason);
       return { kicked: true };
     },
+    drain: async ({ reason }) => {
+      if (!drain.isDraining && !drain.hasElsewhere) throw new CodedError(edgeErrors, 'EDGE_ALONE');
+      events.drainAsked(reason);
+      // Players are told why, so not in the operator's words. Who closes the edge waits for the end.
+      drain.begin('operator').catch(() => undefined);
+      return {};
+    },
   };
 }
 

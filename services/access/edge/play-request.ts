@@ -51,12 +51,19 @@ export function parsePlayAddress({ app, streamName, params }: PlayAddress): Play
 }
 
 function target(ref: string, query: URLSearchParams): PlayTarget {
-  const match = roomRef.exec(ref);
-  const roomId = match?.[2] ? parseId(match[2], roomIdMax) : undefined;
-  if (!match || (!match[1] && roomId === undefined)) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
   const latency = parseLatency(query.get('latency'));
-  const [, hostName, , rendition] = match;
-  return { roomId, hostName, rendition, latency, wanted: parseWanted(query), query };
+  return { ...parseRoomRef(ref), latency, wanted: parseWanted(query), query };
+}
+
+/**
+ * Reads `<roomId>`, `@<name>`, and either with a rung of the ladder behind it.
+ * @throws CodedError STREAM_UNKNOWN
+ */
+export function parseRoomRef(ref: string): Pick<PlayTarget, 'roomId' | 'hostName' | 'rendition'> {
+  const [, hostName, digits, rendition] = roomRef.exec(ref) ?? [];
+  const roomId = digits ? parseId(digits, roomIdMax) : undefined;
+  if (!hostName && roomId === undefined) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
+  return { roomId, hostName, rendition };
 }
 
 /** `<name>_540p` as host and rung; undefined for a name that can be a name alone. */

@@ -3,6 +3,7 @@ import { backupSection } from './backup/config.ts';
 import { edgeSection, hlsSection, rtmpSection } from './config.ts';
 import { forwardSection } from './forward/config.ts';
 import { recordSection } from './record/config.ts';
+import { coversSection } from './covers/config.ts';
 import { hooksSection } from './hooks/config.ts';
 import { addressesSection, limitsSection } from './limits/config.ts';
 import { transcodeSection } from './renditions/config.ts';
@@ -23,4 +24,5 @@ export const edgeSections: readonly Section[] = [
   hooksSection,
   pullSection,
   transcodeSection,
+  coversSection,
 ];

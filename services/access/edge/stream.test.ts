@@ -119,6 +119,19 @@ test('a viewer of a stream that never begins is closed after ten seconds, and co
   expect(started.stream.viewerCount).toBe(0);
 });
 
+test('a viewer that is closed while it waits gets nothing when the stream begins, and is gone', async () => {
+  const started = start();
+  const host = started.publish();
+  const { viewer, socket, tags } = watch(started);
+  viewer.end();
+  host.send(['video', 0, bodies.videoHeader()], ['audio', 0, bodies.audioHeader]);
+  host.send(['video', 0, bodies.keyFrame()], ['audio', 0, bodies.audioFrame()]);
+  expect(started.states).toEqual(['live']);
+  expect(tags()).toEqual([]);
+  await vi.advanceTimersByTimeAsync(2000);
+  expect([socket.destroyed, started.stream.viewerCount]).toEqual([true, 0]);
+});
+
 test('a takeover: the first picture of the new publisher at once, the old one is not heard any more', () => {
   const started = start();
   const old = onAir(started);

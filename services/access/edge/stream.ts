@@ -7,6 +7,7 @@ import type { EdgeEvents } from './events.ts';
 import type { Fanout } from './fanout.ts';
 import { GopCache } from './gop-cache.ts';
 import { HoldPicture, holdTickMs } from './hold.ts';
+import { InBandSets } from './in-band-sets.ts';
 import { Payload } from './payload.ts';
 import type { Wanted } from './play-request.ts';
 import { soundTags } from './sound-tags.ts';
@@ -113,6 +114,7 @@ export class Stream {
   readonly #cache = new GopCache();
   readonly #timeline = new Timeline();
   readonly #encoder = new TagEncoder();
+  #inBand = new InBandSets();
   readonly #audiences: Readonly<{ realtime: Audience; low: Cohorts; economy: Cohorts }>;
   readonly #waiting: WaitingViewers;
   readonly #outputs = new Set<StreamOutput>();
@@ -202,6 +204,11 @@ export class Stream {
     return this.#timeline.jumps;
   }
 
+  /** Set-up and metadata that a new viewer would get. */
+  get headers(): readonly Tag[] {
+    return this.#cache.headers;
+  }
+
   viewers(): Viewer[] {
     const own = [...Object.values(this.#audiences).flatMap((audience) => audience.viewers), ...this.#waiting];
     return [...own, ...[...this.renditions.values()].flatMap((stream) => stream.viewers())];
@@ -222,6 +229,7 @@ export class Stream {
     // A change of publisher there is none of the clock.
     else if (!before) this.#timeline.follow(liveMs);
     this.#encoder.beginPublisher();
+    this.#inBand = new InBandSets();
     this.#cache.beginPublisher();
     this.stats.beginPublisher();
     for (const output of this.#outputs) output.beginPublisher();
@@ -338,6 +346,15 @@ export class Stream {
   }
 
   #add(kind: TrackKind, timestampMs: number, payload: Buffer): Tag | undefined {
+    if (kind === 'video') {
+      if (this.#inBand.isOutdated(payload)) return undefined;
+      const setUp = this.#inBand.setUpBefore(payload);
+      if (setUp) this.#encode(kind, timestampMs, setUp);
+    }
+    return this.#encode(kind, timestampMs, payload);
+  }
+
+  #encode(kind: TrackKind, timestampMs: number, payload: Buffer): Tag | undefined {
     const { counters } = this.#options.events;
     const tag = this.#encoder.encode(kind, timestampMs, payload);
     if (typeof tag === 'string') {

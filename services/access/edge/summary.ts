@@ -1,5 +1,6 @@
 import type { Publisher, Stream, StreamState } from './stream.ts';
 import type { Framing } from './payload.ts';
+import { tracksOf } from './stream-tracks.ts';
 import type { Latency, Viewer } from './viewer.ts';
 
 export interface ViewerClass {
@@ -26,6 +27,7 @@ export function summarize(stream: Stream) {
     beganAtMs: Math.round(stream.beganAtMs),
     traceId: stream.trace?.context.isSampled ? stream.trace.context.traceId : '',
     ...(publisher && { publisher: summarizePublisher(publisher) }),
+    tracks: tracksOf(stream.headers),
     media: summarizeMedia(stream),
     viewers: stream.viewerCount,
     classes: classesOf(stream),

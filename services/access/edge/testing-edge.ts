@@ -173,6 +173,7 @@ export interface TestEdge extends AsyncDisposable {
 
 export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
   const { env = {}, playKeys = [], spawn = spawnNothing } = options;
+  const defaults = { GALA_RTMP_PORT: '0', GALA_COVERS_ENABLED: String(options.spawn !== undefined) };
   const { edgeId = 'test-1', rooms = new TestRooms() } = options;
   await using stack = new AsyncDisposableStack();
   const dataFolder = await mkdtemp(path.join(tmpdir(), 'gala-edge-'));
@@ -196,7 +197,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     dataFolder,
     processId: edgeId,
     processName: 'test',
-    settings: loadSettings(edgeSections, { env: { GALA_RTMP_PORT: '0', ...env } }),
+    settings: loadSettings(edgeSections, { env: { ...defaults, ...env } }),
     secrets: { operatorToken: '', clusterToken },
     clock: systemClock,
     logger,

@@ -17,6 +17,7 @@ const names = [
   'issuerPut',
   'viewerKicked',
   'publisherKicked',
+  'edgeDrained',
   'rateLimited',
   'partUnavailable',
   'requestFailed',
@@ -50,6 +51,8 @@ export function createEvents(logger: Logger, metrics: Metrics) {
     viewerKicked: (fields: KickFields & { viewerId: string }) =>
       count('viewerKicked', fields, 'viewer kicked by request'),
     publisherKicked: (fields: KickFields) => count('publisherKicked', fields, 'publisher kicked by request'),
+    edgeDrained: (fields: { edgeId: string; by: number; reason: string }) =>
+      count('edgeDrained', fields, 'edge drained by request'),
     rateLimited: (): void => void counters.rateLimited++,
     partUnavailable: (): void => void counters.partUnavailable++,
     requestFailed: (fields: { operation: string; error: unknown }): void => {

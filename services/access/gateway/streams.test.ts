@@ -69,6 +69,7 @@ function edgeHandlers(name: string, { owner, viewers, rooms }: EdgeState): Handl
     beganAtMs: 1000n,
     viewers: countOf(roomId),
     ...(owner && { publisher: { address: '192.0.2.1', rttMs: 12 } }),
+    tracks: [{ kind: 'video', codec: 'avc1.64001f', width: 1280, height: 720 }],
     media: { bitsInPerSecond: 1000, bitsOutPerSecond: 1000 * countOf(roomId), bytesOut: 10 },
     classes: [{ latency: 'low', framings: [{ framing: 'flv', viewers: countOf(roomId) }], picturesShed: 2 }],
   });
@@ -88,6 +89,11 @@ function edgeHandlers(name: string, { owner, viewers, rooms }: EdgeState): Handl
       check(roomId);
       kicks.push(`${name} viewer ${viewerId} ${reason}`);
       return { kicked: viewers.includes(Number(viewerId)) };
+    },
+    drain: async ({ reason }) => {
+      if (!owner) throw new CodedError(edgeErrors, 'EDGE_ALONE');
+      kicks.push(`${name} drain ${reason}`);
+      return {};
     },
     kickPublisher: async ({ roomId, reason }) => {
       check(roomId);
@@ -111,6 +117,7 @@ test('a stream on several edges is one, as its publisher knows it, with the view
     state: 'live',
     viewers: 5,
     publisher: { address: '192.0.2.1', rttMs: 12 },
+    tracks: [{ kind: 'video', codec: 'avc1.64001f', width: 1280, height: 720 }],
     media: { bitsInPerSecond: 1000, bitsOutPerSecond: 5000, bytesOut: 20 },
     classes: [{ latency: 'low', viewers: 5, picturesShed: 4, framings: [{ framing: 'flv', viewers: 5 }] }],
     edges: [
@@ -157,6 +164,15 @@ test('the publisher is kicked where it is; a room that nobody has is unknown', a
   expect((await kick(nowhere)).code).toBe('STREAM_UNKNOWN');
   expect((await operator.call('getStream', { params: { roomId: nowhere } })).code).toBe('STREAM_UNKNOWN');
   expect((await kick(gala, '')).code).toBe('INVALID_REQUEST');
+});
+
+test('an edge is drained by its name', async () => {
+  const drain = (edgeId: string) =>
+    operator.call('drainEdge', { params: { edgeId }, body: { reason: 'new kernel' } });
+  expect((await drain('edge-a')).body).toEqual({ draining: true });
+  expect(kicks).toEqual(['edge-a drain new kernel']);
+  expect((await drain('edge-b')).code).toBe('EDGE_ALONE');
+  expect((await drain('gone-1')).code).toBe('NOT_FOUND');
 });
 
 test('edges are listed', async () => {

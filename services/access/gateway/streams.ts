@@ -1,5 +1,5 @@
 import { CodedError, hasCode } from '@gala/lib/error';
-import type { Edge, Stream as EdgeStream, Viewer } from '@gala/protocol/edge';
+import type { Edge, Stream as EdgeStream, Track, Viewer } from '@gala/protocol/edge';
 import { protocolErrors } from '@gala/protocol/errors';
 import type { Stream, StreamViewer } from '@gala/protocol/rest';
 import type { Handlers } from './call.ts';
@@ -7,7 +7,13 @@ import { roomIdOf } from './enter.ts';
 import type { Parts } from './parts.ts';
 import type { Part } from './spread.ts';
 
-type StreamOperation = 'listStreams' | 'getStream' | 'kickViewer' | 'kickPublisher' | 'listEdges';
+type StreamOperation =
+  | 'listStreams'
+  | 'getStream'
+  | 'kickViewer'
+  | 'kickPublisher'
+  | 'listEdges'
+  | 'drainEdge';
 
 /** What operators see of streams on all edges and do with them. */
 export function streamHandlers(parts: Parts): Pick<Handlers, StreamOperation> {
@@ -66,6 +72,13 @@ export function streamHandlers(parts: Parts): Pick<Handlers, StreamOperation> {
       const { answers, unreachable } = await edges.ask(rpc, (edge, options) => edge.getEdge({}, options));
       const listed = answers.flatMap(({ member, answer: { edge } }) => (edge ? [{ member, edge }] : []));
       return { body: { edges: listed.map(({ member, edge }) => restEdge(member, edge)), unreachable } };
+    },
+    drainEdge: async ({ params: { edgeId }, body: { reason }, rpc, caller }) => {
+      const { userId: by } = await caller();
+      if (!(await edges.members()).includes(edgeId)) throw new CodedError(protocolErrors, 'NOT_FOUND');
+      await edges.client.drain({ reason }, { ...rpc, member: edgeId });
+      events.edgeDrained({ edgeId, by, reason });
+      return { body: { draining: true } };
     },
   };
 }
@@ -134,6 +147,7 @@ function mergeStream(found: readonly Part<EdgeStream>[]): Stream {
     ...(traceId && { traceId }),
     ...(publisher && { publisher: restPublisher(publisher) }),
     viewers: total(all, ({ viewers }) => viewers),
+    tracks: all[0].tracks.map(restTrack),
     media: {
       ...measured,
       bitsOutPerSecond: total(all, (stream) => stream.media?.bitsOutPerSecond ?? 0),
@@ -170,12 +184,30 @@ function mergeClasses(streams: readonly EdgeStream[]): Stream['classes'] {
   });
 }
 
+function restTrack({
+  kind,
+  codec,
+  width,
+  height,
+  samplingRateHz,
+  channels,
+}: Track): Stream['tracks'][number] {
+  return {
+    kind: kind === 'video' ? 'video' : 'audio',
+    codec,
+    ...(width && { width }),
+    ...(height && { height }),
+    ...(samplingRateHz && { samplingRateHz }),
+    ...(channels && { channels }),
+  };
+}
+
 function restPublisher({ address, rttMs }: NonNullable<EdgeStream['publisher']>) {
   return { address, ...(rttMs !== undefined && { rttMs }) };
 }
 
 function restViewer(edgeId: string, viewer: Viewer): StreamViewer {
-  const { viewerId, address, framing, latency, backlogBytes, slow, joinedAtMs } = viewer;
+  const { viewerId, address, framing, latency, only, backlogBytes, slow, joinedAtMs } = viewer;
   const id = `${edgeId}.${viewerId}`;
   return {
     viewerId: id,
@@ -183,6 +215,7 @@ function restViewer(edgeId: string, viewer: Viewer): StreamViewer {
     address,
     framing,
     latency,
+    ...(only === 'audio' && { only: 'audio' as const }),
     backlogBytes,
     slow,
     joinedAtMs: Number(joinedAtMs),

@@ -14,9 +14,10 @@ import type { EdgeEvents } from '../events.ts';
 import type { PlayKeys } from '../play-keys.ts';
 import { allowOrigin, preflightHeaders, type Play } from '../play.ts';
 import type { Stream } from '../stream.ts';
+import type { Renditions } from '../renditions/renditions.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
 import { foreignQuery, type ViewerGuard } from '../viewer-guard.ts';
-import { soundFormOf, variantsOf } from './multivariant.ts';
+import { linesOf, renditionVariants, soundFormOf, variantsOf } from './multivariant.ts';
 import type { HlsOutput } from './output.ts';
 import type { HlsOutputs } from './outputs.ts';
 import { newPlayerToken, playerParameter, type HlsPlayers } from './players.ts';
@@ -27,6 +28,7 @@ export interface HlsDoorOptions {
   readonly config: HlsConfig;
   readonly lookup: StreamLookup;
   readonly outputs: HlsOutputs;
+  readonly renditions: Pick<Renditions, 'offered'>;
   readonly players: HlsPlayers;
   readonly play: Play;
   readonly guard: ViewerGuard;
@@ -77,20 +79,24 @@ export class HlsDoor {
   }
 
   readonly request = (request: IncomingMessage, response: ServerResponse): void => {
+    this.serve(request, response, this.#options.play.requesterOf(request));
+  };
+
+  /** @param address of the client itself */
+  serve(request: IncomingMessage, response: ServerResponse, address: string): void {
     if (request.method === 'OPTIONS') {
       response.writeHead(204, preflightHeaders).end();
       return;
     }
-    this.#answer(request, response).catch((error: unknown) => this.#refuse(response, error));
-  };
+    this.#answer(request, response, address).catch((error: unknown) => this.#refuse(response, error));
+  }
 
-  async #answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse, address: string): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       throw new CodedError(commonErrors, 'METHOD_NOT_ALLOWED');
     }
     const gone = new AbortController();
     response.once('close', () => gone.abort());
-    const address = this.#options.play.requesterOf(request);
     this.#limit(rateKey(address));
     const target = parseHlsUrl(request.url ?? '');
     const query = await this.#verify(target);
@@ -124,11 +130,12 @@ export class HlsDoor {
   }
 
   async #multivariant({ target, query, signal }: HlsCall): Promise<Answer> {
-    const { outputs } = this.#options;
+    const { outputs, renditions } = this.#options;
     const output = this.#outputOf(target);
     await this.#playable(output, signal);
     const { stream, form } = output;
-    const variants = variantsOf(output, outputs.get(stream.key, soundFormOf(form)));
+    const main = variantsOf(output, outputs.get(stream.key, soundFormOf(form)));
+    const variants = [...main, ...renditionVariants(output, renditions.offered(stream, linesOf(output)))];
     // What the client wrote is for the hook, which is asked with the first media playlist.
     const added = new URLSearchParams(this.#options.guard.asks ? foreignQuery(target.query) : []);
     added.set(playerParameter, newPlayerToken());

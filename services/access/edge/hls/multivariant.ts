@@ -1,6 +1,7 @@
 import type { HlsSegment, Variant } from '@gala/media/hls';
 import { codecString } from '@gala/media/mp4';
 import { formOf, type HlsForm } from './forms.ts';
+import { scaledSize, type RenditionSetting } from '../renditions/config.ts';
 import type { HlsOutput } from './output.ts';
 import { playlistName } from './request.ts';
 
@@ -14,6 +15,35 @@ export function variantsOf(output: HlsOutput, soundOutput: HlsOutput | undefined
   const hasBoth = configs.length > 1;
   const isSoundOffered = hasBoth && !form.isAudioOnly;
   return [mainVariant(output), ...(isSoundOffered ? [soundVariant(output, soundOutput)] : [])];
+}
+
+/** What x264 makes at the most of the heights that there are: main profile, level 3.1. */
+const renditionCodec = 'avc1.4d401f';
+/** What a peak of a rendition has over its mean, within the window of its rate. */
+const renditionPeak = 1.5;
+
+/** The rungs of the ladder that may be asked for: none is cut, or made, for being listed. */
+export function renditionVariants(output: HlsOutput, settings: readonly RenditionSetting[]): Variant[] {
+  const { configs, form, stream, soundBitsPerSecond } = output;
+  const video = configs.find((config) => config.kind === 'video');
+  if (!video) return [];
+  const sound = configs.filter(({ kind }) => kind === 'audio').map(codecString);
+  return settings.map(({ name, height, bitsPerSecond }) => {
+    const averageBandwidth = bitsPerSecond + soundBitsPerSecond + soundOverheadBits;
+    return {
+      uri: uriOf(`${stream.key}_${name}`, form),
+      averageBandwidth,
+      bandwidth: averageBandwidth * renditionPeak,
+      codecs: [renditionCodec, ...sound],
+      ...scaledSize(video, height),
+    };
+  });
+}
+
+/** Lines of the shorter side of what an output shows; 0 for sound alone. */
+export function linesOf({ configs }: HlsOutput): number {
+  const video = configs.find((config) => config.kind === 'video');
+  return video ? Math.min(video.width, video.height) : 0;
 }
 
 /** The form that has the sound alone of what another has. */

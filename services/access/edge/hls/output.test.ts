@@ -269,6 +269,23 @@ test('a change of pictures begins anew in the sound too, at the same place', () 
   expect(maps.size).toBe(2);
 });
 
+test('other sound begins anew in all forms', () => {
+  const started = start();
+  const host = publish(started.stream);
+  const players = [follow(started), follow(started, hlsForms.audio), follow(started, hlsForms.ts)];
+  const look = (): void => players.forEach((player) => player.look());
+  host.send(broadcast({ tags, toMs: 5000 }), look);
+  const before = players[0].output.lastDiscontinuity;
+  // AAC-LC, 44.1 kHz, mono.
+  host.send([{ kind: 'audio', timestampMs: 5000, payload: Buffer.from([0xaf, 0, 0x12, 0x08]) }]);
+  host.send(broadcast({ tags, fromMs: 5000, toMs: 10_000 }), look);
+  for (const { output, issues } of players) {
+    expect(output.lastDiscontinuity).toBe(before + 1);
+    expect(output.configs.find(({ kind }) => kind === 'audio')).toMatchObject({ channels: 1 });
+    expect(issues).toEqual([]);
+  }
+});
+
 test('what a form has no container for is said', () => {
   const started = start();
   const host = publish(started.stream);

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CodedError } from '@gala/lib/error';
 import { respondError, takeSocket } from '@gala/lib/http';
@@ -6,12 +5,13 @@ import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { parseId, roomIdMax } from '@gala/protocol/ids';
 import type { Stream } from '../stream.ts';
 import type { Streams } from '../streams.ts';
+import type { ClusterToken } from './cluster-token.ts';
 import type { RelayConfig } from './config.ts';
 import type { RelayEvents } from './events.ts';
 import { Feed } from './feed.ts';
 
 export interface RelayDoorOptions {
-  readonly clusterToken: string;
+  readonly token: ClusterToken;
   readonly streams: Streams;
   readonly config: RelayConfig;
   readonly events: RelayEvents;
@@ -26,13 +26,11 @@ const head = { 'Content-Type': 'video/x-flv', 'Cache-Control': 'no-store' };
  */
 export class RelayDoor {
   readonly #options: RelayDoorOptions;
-  readonly #expected: Buffer;
   readonly #feeds = new Map<Stream, Set<Feed>>();
   #size = 0;
 
   constructor(options: RelayDoorOptions) {
     this.#options = options;
-    this.#expected = digest(`Bearer ${options.clusterToken}`);
   }
 
   /** Copies that are given now. */
@@ -60,8 +58,7 @@ export class RelayDoor {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
-    const given = digest(request.headers.authorization ?? '');
-    if (!timingSafeEqual(given, this.#expected)) throw new CodedError(commonErrors, 'UNAUTHENTICATED');
+    this.#options.token.check(request);
     if (request.method !== 'GET') throw new CodedError(commonErrors, 'METHOD_NOT_ALLOWED');
     const stream = this.#find(request.url ?? '');
     if (this.#size >= this.#options.config.feedsMax) {
@@ -97,8 +94,4 @@ export class RelayDoor {
     feeds?.delete(feed);
     if (feeds?.size === 0) this.#feeds.delete(stream);
   }
-}
-
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
 }

@@ -7,6 +7,8 @@ export interface EdgePeer {
   readonly internalUrl: string;
   /** What players are told to use, when it is configured: `https://live-2.example`. */
   readonly publicUrl: string | undefined;
+  /** The same for all edges that listen on one port together. */
+  readonly sharedPort: string | undefined;
 }
 
 export interface EdgesOptions {
@@ -61,6 +63,15 @@ export class Edges implements AsyncDisposable {
     return this.#members.list().map(peerOf).filter(isOpen);
   }
 
+  /** Those that listen on the port of this one, itself included, in no order; none while it listens alone. */
+  siblings(): EdgePeer[] {
+    const { sharedPort } = this.self;
+    if (sharedPort === undefined) return [];
+    const draining = new Set(this.#draining.list().map(({ id }) => id));
+    const all = this.#members.list().map(peerOf);
+    return all.filter((peer) => peer.sharedPort === sharedPort && !draining.has(peer.id));
+  }
+
   onChange(listener: () => void): () => void {
     return this.#members.onChange(listener);
   }
@@ -75,11 +86,12 @@ export class Edges implements AsyncDisposable {
   }
 }
 
-function dataOf({ internalUrl, publicUrl }: EdgePeer): Record<string, string> {
-  return publicUrl === undefined ? { internalUrl } : { internalUrl, publicUrl };
+function dataOf({ internalUrl, publicUrl, sharedPort }: EdgePeer): Record<string, string> {
+  return { internalUrl, ...(publicUrl && { publicUrl }), ...(sharedPort && { sharedPort }) };
 }
 
 /** An edge of a version before says nothing of itself: it cannot be reached, and has the empty address. */
 function peerOf({ id, data }: Member): EdgePeer {
-  return { id, internalUrl: data.internalUrl ?? '', publicUrl: data.publicUrl };
+  const { internalUrl = '', publicUrl, sharedPort } = data;
+  return { id, internalUrl, publicUrl, sharedPort };
 }

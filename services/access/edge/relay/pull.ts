@@ -2,13 +2,14 @@ import { get, type IncomingMessage } from 'node:http';
 import { CodedError } from '@gala/lib/error';
 import { FlvTagReader, type FlvTag } from '@gala/media/flv';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
+import type { ClusterToken } from './cluster-token.ts';
 import { readNotice, type PublisherNotice } from './notice.ts';
 
 export interface PullTarget {
   /** `http://host:port` of the owner's internal listener. */
   readonly internalUrl: string;
   readonly roomId: number;
-  readonly clusterToken: string;
+  readonly token: ClusterToken;
   readonly signal: AbortSignal;
 }
 
@@ -53,9 +54,9 @@ function take(tag: FlvTag, reader: PullReader): void {
   else if (notice.kind === 'end') reader.onEnd(notice.reason);
 }
 
-function open({ internalUrl, roomId, clusterToken, signal }: PullTarget): Promise<IncomingMessage> {
+function open({ internalUrl, roomId, token, signal }: PullTarget): Promise<IncomingMessage> {
   const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const headers = { authorization: `Bearer ${clusterToken}` };
+  const headers = { authorization: token.authorization };
   const options = { headers, signal, agent: false, timeout: silentMsMax } as const;
   const request = get(`${internalUrl}/relay/${roomId}.flv`, options, (response) => {
     if (response.statusCode === 200) return resolve(response);

@@ -85,7 +85,9 @@ test.concurrent('a newer publisher at the owner is one at the relay, with its ep
   second.client.sendVideo(40, bodies.keyFrame(9));
   await there.sees(bodies.keyFrame(9));
   await expect
-    .poll(() => pair.rooms.carried.get('media-2')?.map(({ epoch, relayed }) => [epoch, relayed]))
+    .poll(() => pair.rooms.carried.get('media-2')?.map(({ epoch, relayed }) => [epoch, relayed]), {
+      timeout: 5_000,
+    })
     .toEqual([[2n, true]]);
   expect(there.isEnded).toBe(false);
   expect(await pair.other.metric('gala_edge_relay_pulls_total')).toBe(1);

@@ -132,7 +132,7 @@ export class Relay implements PullReader {
 
   /** Answers why it ended. */
   async #pullFrom(peer: EdgePeer): Promise<unknown> {
-    const { clusterToken, events } = this.#options;
+    const { token, events } = this.#options;
     const pull = new AbortController();
     this.#pull = pull;
     this.#peer = peer;
@@ -140,7 +140,7 @@ export class Relay implements PullReader {
     void this.#watch();
     try {
       const { roomId } = this;
-      await pullStream({ internalUrl: peer.internalUrl, roomId, clusterToken, signal: pull.signal }, this);
+      await pullStream({ internalUrl: peer.internalUrl, roomId, token, signal: pull.signal }, this);
       return undefined;
     } catch (error) {
       events.pullFailed(this.roomId, peer.id, error);

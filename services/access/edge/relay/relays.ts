@@ -11,6 +11,7 @@ import { hostOfRoom } from '@gala/protocol/ids';
 import type { Stream, StreamIdentity } from '../stream.ts';
 import type { StreamRef, StreamSource } from '../stream-lookup.ts';
 import type { Streams } from '../streams.ts';
+import type { ClusterToken } from './cluster-token.ts';
 import type { RelayConfig } from './config.ts';
 import type { Edges } from './edges.ts';
 import type { RelayEvents } from './events.ts';
@@ -22,7 +23,7 @@ import { Relay } from './relay.ts';
 export interface RelayParts {
   readonly edges: Edges;
   readonly owners: Owners;
-  readonly clusterToken: string;
+  readonly token: ClusterToken;
   readonly tracer: Tracer;
   readonly events: RelayEvents;
 }
@@ -67,7 +68,9 @@ export class Relays implements StreamSource, AsyncDisposable {
   }
 
   /** @throws CodedError UNAVAILABLE, TOO_MANY_VIEWERS */
-  async open({ roomId, hostName }: StreamRef): Promise<Stream | undefined> {
+  async open({ roomId, hostName, rendition }: StreamRef): Promise<Stream | undefined> {
+    // Rungs are made where they are watched.
+    if (rendition !== undefined) return undefined;
     try {
       const hostId = roomId === undefined ? await this.#hostIdOf(hostName ?? '') : hostOfRoom(roomId);
       const owner = hostId === undefined ? undefined : await this.#options.owners.find(hostId);

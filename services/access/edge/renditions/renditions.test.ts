@@ -128,6 +128,24 @@ describe('renditions', () => {
     expect(times).toEqual(times.toSorted((a, b) => a - b));
   });
 
+  test('are variants of HLS, made once one is asked for', async () => {
+    await using edge = await startEdge();
+    await using _show = await broadcast(edge);
+    const textOf = async (path: string): Promise<string> => {
+      const answer = await fetch(`http://localhost:${edge.port}/live/${path}`);
+      return answer.ok ? answer.text() : '';
+    };
+    const variants = await waitFor(() => textOf(`${roomId}.m3u8`), { what: 'a playlist' });
+    expect(variants).toMatch(/RESOLUTION=960x540[^\n]*\n\d+_540p\/index\.m3u8/);
+    expect(variants).toMatch(/RESOLUTION=640x360[^\n]*\n\d+_360p\/index\.m3u8/);
+    expect(variants).not.toContain('_720p');
+    expect(await edge.metric('gala_transcode_streams')).toBe(0);
+    const playlist = await waitFor(() => textOf(`${roomId}_360p/index.m3u8`), { what: 'a rendition' });
+    const [segment] = /segment-\d+\.m4s/.exec(playlist)!;
+    expect((await fetch(`http://localhost:${edge.port}/live/${roomId}_360p/${segment}`)).status).toBe(200);
+    expect(await edge.metric('gala_transcode_streams')).toBe(1);
+  });
+
   test('of sound alone need no process', async () => {
     await using edge = await startTestEdge();
     await using _show = await broadcast(edge);

@@ -202,6 +202,11 @@ export declare type Stream = Message<"gala.edge.v1.Stream"> & {
    * @generated from field: repeated gala.edge.v1.ViewerClass classes = 13;
    */
   classes: ViewerClass[];
+
+  /**
+   * @generated from field: repeated gala.edge.v1.Track tracks = 14;
+   */
+  tracks: Track[];
 };
 
 /**
@@ -209,6 +214,51 @@ export declare type Stream = Message<"gala.edge.v1.Stream"> & {
  * Use `create(StreamSchema)` to create a new message.
  */
 export declare const StreamSchema: GenMessage<Stream>;
+
+/**
+ * @generated from message gala.edge.v1.Track
+ */
+export declare type Track = Message<"gala.edge.v1.Track"> & {
+  /**
+   * video or audio.
+   *
+   * @generated from field: string kind = 1;
+   */
+  kind: string;
+
+  /**
+   * As RFC 6381 writes it where the set-up can be read: avc1.64001f.
+   *
+   * @generated from field: string codec = 2;
+   */
+  codec: string;
+
+  /**
+   * @generated from field: optional uint32 width = 3;
+   */
+  width?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 height = 4;
+   */
+  height?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 sampling_rate_hz = 5;
+   */
+  samplingRateHz?: number | undefined;
+
+  /**
+   * @generated from field: optional uint32 channels = 6;
+   */
+  channels?: number | undefined;
+};
+
+/**
+ * Describes the message gala.edge.v1.Track.
+ * Use `create(TrackSchema)` to create a new message.
+ */
+export declare const TrackSchema: GenMessage<Track>;
 
 /**
  * @generated from message gala.edge.v1.Publisher
@@ -477,6 +527,13 @@ export declare type Viewer = Message<"gala.edge.v1.Viewer"> & {
    * @generated from field: uint64 joined_at_ms = 7;
    */
   joinedAtMs: bigint;
+
+  /**
+   * audio when it wants the sound alone; empty otherwise.
+   *
+   * @generated from field: string only = 8;
+   */
+  only: string;
 };
 
 /**
@@ -551,6 +608,34 @@ export declare type KickPublisherRequest = Message<"gala.edge.v1.KickPublisherRe
 export declare const KickPublisherRequestSchema: GenMessage<KickPublisherRequest>;
 
 /**
+ * @generated from message gala.edge.v1.DrainRequest
+ */
+export declare type DrainRequest = Message<"gala.edge.v1.DrainRequest"> & {
+  /**
+   * @generated from field: string reason = 1;
+   */
+  reason: string;
+};
+
+/**
+ * Describes the message gala.edge.v1.DrainRequest.
+ * Use `create(DrainRequestSchema)` to create a new message.
+ */
+export declare const DrainRequestSchema: GenMessage<DrainRequest>;
+
+/**
+ * @generated from message gala.edge.v1.DrainResponse
+ */
+export declare type DrainResponse = Message<"gala.edge.v1.DrainResponse"> & {
+};
+
+/**
+ * Describes the message gala.edge.v1.DrainResponse.
+ * Use `create(DrainResponseSchema)` to create a new message.
+ */
+export declare const DrainResponseSchema: GenMessage<DrainResponse>;
+
+/**
  * @generated from message gala.edge.v1.KickPublisherResponse
  */
 export declare type KickPublisherResponse = Message<"gala.edge.v1.KickPublisherResponse"> & {
@@ -623,6 +708,17 @@ export declare const EdgeService: GenService<{
     methodKind: "unary";
     input: typeof KickPublisherRequestSchema;
     output: typeof KickPublisherResponseSchema;
+  },
+  /**
+   * Sends viewers and publishers to other edges and takes nobody any more; answered when that has begun.
+   * EDGE_ALONE when there is no other edge. Again while it drains: nothing happens.
+   *
+   * @generated from rpc gala.edge.v1.EdgeService.Drain
+   */
+  drain: {
+    methodKind: "unary";
+    input: typeof DrainRequestSchema;
+    output: typeof DrainResponseSchema;
   },
 }>;
 

@@ -8,7 +8,7 @@ import { fileDesc, messageDesc, serviceDesc } from "@bufbuild/protobuf/codegenv2
  * Describes the file gala/edge/v1/edge.proto.
  */
 export const file_gala_edge_v1_edge = /*@__PURE__*/
-  fileDesc("ChdnYWxhL2VkZ2UvdjEvZWRnZS5wcm90bxIMZ2FsYS5lZGdlLnYxIhAKDkdldEVkZ2VSZXF1ZXN0IjMKD0dldEVkZ2VSZXNwb25zZRIgCgRlZGdlGAEgASgLMhIuZ2FsYS5lZGdlLnYxLkVkZ2UiigEKBEVkZ2USFQoNc3RhcnRlZF9hdF9tcxgBIAEoBBIPCgdzdHJlYW1zGAIgASgNEg8KB3ZpZXdlcnMYAyABKA0SGgoSYml0c19pbl9wZXJfc2Vjb25kGAQgASgBEhsKE2JpdHNfb3V0X3Blcl9zZWNvbmQYBSABKAESEAoIZHJhaW5pbmcYBiABKAgiIwoSTGlzdFN0cmVhbXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIksKE0xpc3RTdHJlYW1zUmVzcG9uc2USJQoHc3RyZWFtcxgBIAMoCzIULmdhbGEuZWRnZS52MS5TdHJlYW0SDQoFb3duZWQYAiABKA0iuQIKBlN0cmVhbRIPCgdyb29tX2lkGAEgASgEEhEKCWhvc3RfbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRINCgVlcG9jaBgEIAEoBBINCgVvd25lchgFIAEoCBITCgtwcm92aXNpb25hbBgGIAEoCBIPCgdwcml2YXRlGAcgASgIEhMKC2JlZ2FuX2F0X21zGAggASgEEhAKCHRyYWNlX2lkGAkgASgJEioKCXB1Ymxpc2hlchgKIAEoCzIXLmdhbGEuZWRnZS52MS5QdWJsaXNoZXISKAoFbWVkaWEYCyABKAsyGS5nYWxhLmVkZ2UudjEuU3RyZWFtTWVkaWESDwoHdmlld2VycxgMIAEoDRIqCgdjbGFzc2VzGA0gAygLMhkuZ2FsYS5lZGdlLnYxLlZpZXdlckNsYXNzIjwKCVB1Ymxpc2hlchIPCgdhZGRyZXNzGAEgASgJEhMKBnJ0dF9tcxgCIAEoAUgAiAEBQgkKB19ydHRfbXMi+AEKC1N0cmVhbU1lZGlhEhoKEmJpdHNfaW5fcGVyX3NlY29uZBgBIAEoARIbChNiaXRzX291dF9wZXJfc2Vjb25kGAIgASgBEhkKEWZyYW1lc19wZXJfc2Vjb25kGAMgASgBEg4KBmdvcF9tcxgEIAEoARIRCglnb3BfYnl0ZXMYBSABKAESEAoIYnl0ZXNfaW4YBiABKAESEQoJYnl0ZXNfb3V0GAcgASgBEhEKCWppdHRlcl9tcxgIIAEoARIPCgdza2V3X21zGAkgASgBEhAKCGRyaWZ0X21zGAogASgBEhcKD3RpbWVzdGFtcF9qdW1wcxgLIAEoASK/AQoLVmlld2VyQ2xhc3MSDwoHbGF0ZW5jeRgBIAEoCRItCghmcmFtaW5ncxgCIAMoCzIbLmdhbGEuZWRnZS52MS5GcmFtZWRWaWV3ZXJzEhEKCWJ5dGVzX291dBgDIAEoARIXCg9kaXNwb3NhYmxlX3NoZWQYBCABKAESFQoNcGljdHVyZXNfc2hlZBgFIAEoARIUCgxiYXRjaGVzX3NoZWQYBiABKAESFwoPdmlld2Vyc19ldmljdGVkGAcgASgBIjEKDUZyYW1lZFZpZXdlcnMSDwoHZnJhbWluZxgBIAEoCRIPCgd2aWV3ZXJzGAIgASgNIlIKEEdldFN0cmVhbVJlcXVlc3QSDwoHcm9vbV9pZBgBIAEoBBIVCg12aWV3ZXJzX2xpbWl0GAIgASgNEhYKDnZpZXdlcnNfb2Zmc2V0GAMgASgNImAKEUdldFN0cmVhbVJlc3BvbnNlEiQKBnN0cmVhbRgBIAEoCzIULmdhbGEuZWRnZS52MS5TdHJlYW0SJQoHdmlld2VycxgCIAMoCzIULmdhbGEuZWRnZS52MS5WaWV3ZXIiiQEKBlZpZXdlchIRCgl2aWV3ZXJfaWQYASABKAQSDwoHYWRkcmVzcxgCIAEoCRIPCgdmcmFtaW5nGAMgASgJEg8KB2xhdGVuY3kYBCABKAkSFQoNYmFja2xvZ19ieXRlcxgFIAEoARIMCgRzbG93GAYgASgIEhQKDGpvaW5lZF9hdF9tcxgHIAEoBCJHChFLaWNrVmlld2VyUmVxdWVzdBIPCgdyb29tX2lkGAEgASgEEhEKCXZpZXdlcl9pZBgCIAEoBBIOCgZyZWFzb24YAyABKAkiJAoSS2lja1ZpZXdlclJlc3BvbnNlEg4KBmtpY2tlZBgBIAEoCCI3ChRLaWNrUHVibGlzaGVyUmVxdWVzdBIPCgdyb29tX2lkGAEgASgEEg4KBnJlYXNvbhgCIAEoCSInChVLaWNrUHVibGlzaGVyUmVzcG9uc2USDgoGa2lja2VkGAEgASgIMqIDCgtFZGdlU2VydmljZRJGCgdHZXRFZGdlEhwuZ2FsYS5lZGdlLnYxLkdldEVkZ2VSZXF1ZXN0Gh0uZ2FsYS5lZGdlLnYxLkdldEVkZ2VSZXNwb25zZRJSCgtMaXN0U3RyZWFtcxIgLmdhbGEuZWRnZS52MS5MaXN0U3RyZWFtc1JlcXVlc3QaIS5nYWxhLmVkZ2UudjEuTGlzdFN0cmVhbXNSZXNwb25zZRJMCglHZXRTdHJlYW0SHi5nYWxhLmVkZ2UudjEuR2V0U3RyZWFtUmVxdWVzdBofLmdhbGEuZWRnZS52MS5HZXRTdHJlYW1SZXNwb25zZRJPCgpLaWNrVmlld2VyEh8uZ2FsYS5lZGdlLnYxLktpY2tWaWV3ZXJSZXF1ZXN0GiAuZ2FsYS5lZGdlLnYxLktpY2tWaWV3ZXJSZXNwb25zZRJYCg1LaWNrUHVibGlzaGVyEiIuZ2FsYS5lZGdlLnYxLktpY2tQdWJsaXNoZXJSZXF1ZXN0GiMuZ2FsYS5lZGdlLnYxLktpY2tQdWJsaXNoZXJSZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChdnYWxhL2VkZ2UvdjEvZWRnZS5wcm90bxIMZ2FsYS5lZGdlLnYxIhAKDkdldEVkZ2VSZXF1ZXN0IjMKD0dldEVkZ2VSZXNwb25zZRIgCgRlZGdlGAEgASgLMhIuZ2FsYS5lZGdlLnYxLkVkZ2UiigEKBEVkZ2USFQoNc3RhcnRlZF9hdF9tcxgBIAEoBBIPCgdzdHJlYW1zGAIgASgNEg8KB3ZpZXdlcnMYAyABKA0SGgoSYml0c19pbl9wZXJfc2Vjb25kGAQgASgBEhsKE2JpdHNfb3V0X3Blcl9zZWNvbmQYBSABKAESEAoIZHJhaW5pbmcYBiABKAgiIwoSTGlzdFN0cmVhbXNSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIksKE0xpc3RTdHJlYW1zUmVzcG9uc2USJQoHc3RyZWFtcxgBIAMoCzIULmdhbGEuZWRnZS52MS5TdHJlYW0SDQoFb3duZWQYAiABKA0i3gIKBlN0cmVhbRIPCgdyb29tX2lkGAEgASgEEhEKCWhvc3RfbmFtZRgCIAEoCRINCgVzdGF0ZRgDIAEoCRINCgVlcG9jaBgEIAEoBBINCgVvd25lchgFIAEoCBITCgtwcm92aXNpb25hbBgGIAEoCBIPCgdwcml2YXRlGAcgASgIEhMKC2JlZ2FuX2F0X21zGAggASgEEhAKCHRyYWNlX2lkGAkgASgJEioKCXB1Ymxpc2hlchgKIAEoCzIXLmdhbGEuZWRnZS52MS5QdWJsaXNoZXISKAoFbWVkaWEYCyABKAsyGS5nYWxhLmVkZ2UudjEuU3RyZWFtTWVkaWESDwoHdmlld2VycxgMIAEoDRIqCgdjbGFzc2VzGA0gAygLMhkuZ2FsYS5lZGdlLnYxLlZpZXdlckNsYXNzEiMKBnRyYWNrcxgOIAMoCzITLmdhbGEuZWRnZS52MS5UcmFjayK6AQoFVHJhY2sSDAoEa2luZBgBIAEoCRINCgVjb2RlYxgCIAEoCRISCgV3aWR0aBgDIAEoDUgAiAEBEhMKBmhlaWdodBgEIAEoDUgBiAEBEh0KEHNhbXBsaW5nX3JhdGVfaHoYBSABKA1IAogBARIVCghjaGFubmVscxgGIAEoDUgDiAEBQggKBl93aWR0aEIJCgdfaGVpZ2h0QhMKEV9zYW1wbGluZ19yYXRlX2h6QgsKCV9jaGFubmVscyI8CglQdWJsaXNoZXISDwoHYWRkcmVzcxgBIAEoCRITCgZydHRfbXMYAiABKAFIAIgBAUIJCgdfcnR0X21zIvgBCgtTdHJlYW1NZWRpYRIaChJiaXRzX2luX3Blcl9zZWNvbmQYASABKAESGwoTYml0c19vdXRfcGVyX3NlY29uZBgCIAEoARIZChFmcmFtZXNfcGVyX3NlY29uZBgDIAEoARIOCgZnb3BfbXMYBCABKAESEQoJZ29wX2J5dGVzGAUgASgBEhAKCGJ5dGVzX2luGAYgASgBEhEKCWJ5dGVzX291dBgHIAEoARIRCglqaXR0ZXJfbXMYCCABKAESDwoHc2tld19tcxgJIAEoARIQCghkcmlmdF9tcxgKIAEoARIXCg90aW1lc3RhbXBfanVtcHMYCyABKAEivwEKC1ZpZXdlckNsYXNzEg8KB2xhdGVuY3kYASABKAkSLQoIZnJhbWluZ3MYAiADKAsyGy5nYWxhLmVkZ2UudjEuRnJhbWVkVmlld2VycxIRCglieXRlc19vdXQYAyABKAESFwoPZGlzcG9zYWJsZV9zaGVkGAQgASgBEhUKDXBpY3R1cmVzX3NoZWQYBSABKAESFAoMYmF0Y2hlc19zaGVkGAYgASgBEhcKD3ZpZXdlcnNfZXZpY3RlZBgHIAEoASIxCg1GcmFtZWRWaWV3ZXJzEg8KB2ZyYW1pbmcYASABKAkSDwoHdmlld2VycxgCIAEoDSJSChBHZXRTdHJlYW1SZXF1ZXN0Eg8KB3Jvb21faWQYASABKAQSFQoNdmlld2Vyc19saW1pdBgCIAEoDRIWCg52aWV3ZXJzX29mZnNldBgDIAEoDSJgChFHZXRTdHJlYW1SZXNwb25zZRIkCgZzdHJlYW0YASABKAsyFC5nYWxhLmVkZ2UudjEuU3RyZWFtEiUKB3ZpZXdlcnMYAiADKAsyFC5nYWxhLmVkZ2UudjEuVmlld2VyIpcBCgZWaWV3ZXISEQoJdmlld2VyX2lkGAEgASgEEg8KB2FkZHJlc3MYAiABKAkSDwoHZnJhbWluZxgDIAEoCRIPCgdsYXRlbmN5GAQgASgJEhUKDWJhY2tsb2dfYnl0ZXMYBSABKAESDAoEc2xvdxgGIAEoCBIUCgxqb2luZWRfYXRfbXMYByABKAQSDAoEb25seRgIIAEoCSJHChFLaWNrVmlld2VyUmVxdWVzdBIPCgdyb29tX2lkGAEgASgEEhEKCXZpZXdlcl9pZBgCIAEoBBIOCgZyZWFzb24YAyABKAkiJAoSS2lja1ZpZXdlclJlc3BvbnNlEg4KBmtpY2tlZBgBIAEoCCI3ChRLaWNrUHVibGlzaGVyUmVxdWVzdBIPCgdyb29tX2lkGAEgASgEEg4KBnJlYXNvbhgCIAEoCSIeCgxEcmFpblJlcXVlc3QSDgoGcmVhc29uGAEgASgJIg8KDURyYWluUmVzcG9uc2UiJwoVS2lja1B1Ymxpc2hlclJlc3BvbnNlEg4KBmtpY2tlZBgBIAEoCDLkAwoLRWRnZVNlcnZpY2USRgoHR2V0RWRnZRIcLmdhbGEuZWRnZS52MS5HZXRFZGdlUmVxdWVzdBodLmdhbGEuZWRnZS52MS5HZXRFZGdlUmVzcG9uc2USUgoLTGlzdFN0cmVhbXMSIC5nYWxhLmVkZ2UudjEuTGlzdFN0cmVhbXNSZXF1ZXN0GiEuZ2FsYS5lZGdlLnYxLkxpc3RTdHJlYW1zUmVzcG9uc2USTAoJR2V0U3RyZWFtEh4uZ2FsYS5lZGdlLnYxLkdldFN0cmVhbVJlcXVlc3QaHy5nYWxhLmVkZ2UudjEuR2V0U3RyZWFtUmVzcG9uc2USTwoKS2lja1ZpZXdlchIfLmdhbGEuZWRnZS52MS5LaWNrVmlld2VyUmVxdWVzdBogLmdhbGEuZWRnZS52MS5LaWNrVmlld2VyUmVzcG9uc2USWAoNS2lja1B1Ymxpc2hlchIiLmdhbGEuZWRnZS52MS5LaWNrUHVibGlzaGVyUmVxdWVzdBojLmdhbGEuZWRnZS52MS5LaWNrUHVibGlzaGVyUmVzcG9uc2USQAoFRHJhaW4SGi5nYWxhLmVkZ2UudjEuRHJhaW5SZXF1ZXN0GhsuZ2FsYS5lZGdlLnYxLkRyYWluUmVzcG9uc2ViBnByb3RvMw");
 
 /**
  * Describes the message gala.edge.v1.GetEdgeRequest.
@@ -53,81 +53,102 @@ export const StreamSchema = /*@__PURE__*/
   messageDesc(file_gala_edge_v1_edge, 5);
 
 /**
+ * Describes the message gala.edge.v1.Track.
+ * Use `create(TrackSchema)` to create a new message.
+ */
+export const TrackSchema = /*@__PURE__*/
+  messageDesc(file_gala_edge_v1_edge, 6);
+
+/**
  * Describes the message gala.edge.v1.Publisher.
  * Use `create(PublisherSchema)` to create a new message.
  */
 export const PublisherSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 6);
+  messageDesc(file_gala_edge_v1_edge, 7);
 
 /**
  * Describes the message gala.edge.v1.StreamMedia.
  * Use `create(StreamMediaSchema)` to create a new message.
  */
 export const StreamMediaSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 7);
+  messageDesc(file_gala_edge_v1_edge, 8);
 
 /**
  * Describes the message gala.edge.v1.ViewerClass.
  * Use `create(ViewerClassSchema)` to create a new message.
  */
 export const ViewerClassSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 8);
+  messageDesc(file_gala_edge_v1_edge, 9);
 
 /**
  * Describes the message gala.edge.v1.FramedViewers.
  * Use `create(FramedViewersSchema)` to create a new message.
  */
 export const FramedViewersSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 9);
+  messageDesc(file_gala_edge_v1_edge, 10);
 
 /**
  * Describes the message gala.edge.v1.GetStreamRequest.
  * Use `create(GetStreamRequestSchema)` to create a new message.
  */
 export const GetStreamRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 10);
+  messageDesc(file_gala_edge_v1_edge, 11);
 
 /**
  * Describes the message gala.edge.v1.GetStreamResponse.
  * Use `create(GetStreamResponseSchema)` to create a new message.
  */
 export const GetStreamResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 11);
+  messageDesc(file_gala_edge_v1_edge, 12);
 
 /**
  * Describes the message gala.edge.v1.Viewer.
  * Use `create(ViewerSchema)` to create a new message.
  */
 export const ViewerSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 12);
+  messageDesc(file_gala_edge_v1_edge, 13);
 
 /**
  * Describes the message gala.edge.v1.KickViewerRequest.
  * Use `create(KickViewerRequestSchema)` to create a new message.
  */
 export const KickViewerRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 13);
+  messageDesc(file_gala_edge_v1_edge, 14);
 
 /**
  * Describes the message gala.edge.v1.KickViewerResponse.
  * Use `create(KickViewerResponseSchema)` to create a new message.
  */
 export const KickViewerResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 14);
+  messageDesc(file_gala_edge_v1_edge, 15);
 
 /**
  * Describes the message gala.edge.v1.KickPublisherRequest.
  * Use `create(KickPublisherRequestSchema)` to create a new message.
  */
 export const KickPublisherRequestSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 15);
+  messageDesc(file_gala_edge_v1_edge, 16);
+
+/**
+ * Describes the message gala.edge.v1.DrainRequest.
+ * Use `create(DrainRequestSchema)` to create a new message.
+ */
+export const DrainRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_edge_v1_edge, 17);
+
+/**
+ * Describes the message gala.edge.v1.DrainResponse.
+ * Use `create(DrainResponseSchema)` to create a new message.
+ */
+export const DrainResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_edge_v1_edge, 18);
 
 /**
  * Describes the message gala.edge.v1.KickPublisherResponse.
  * Use `create(KickPublisherResponseSchema)` to create a new message.
  */
 export const KickPublisherResponseSchema = /*@__PURE__*/
-  messageDesc(file_gala_edge_v1_edge, 16);
+  messageDesc(file_gala_edge_v1_edge, 19);
 
 /**
  * One edge process, as operators see it. Every edge serves it; a call names the member that it is for.
