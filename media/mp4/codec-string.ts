@@ -9,8 +9,7 @@ import { vp9CodecString } from './vp9.ts';
  * The codec of a track as browsers and playlists name it (RFC 6381), e.g. `avc1.64001f`, `mp4a.40.2`. Opus and
  * FLAC are in the small letters that `MediaSource.isTypeSupported` knows.
  */
-export function codecString(config: TrackConfig): string {
-  const { codec, record } = config;
+export function codecString({ codec, record }: Pick<TrackConfig, 'codec' | 'record'>): string {
   switch (codec) {
     case 'h264':
       return avcCodecString(record);

@@ -13,6 +13,7 @@ export type HostMedia = z.infer<typeof shape.hostMedia>;
 export type Replay = z.infer<typeof shape.replay>;
 export type RecordedRoom = z.infer<typeof shape.recordedRoom>;
 export type PlayUrl = z.infer<typeof shape.playUrl>;
+export type RoomMedia = z.infer<typeof shape.roomMedia>;
 export type PublishTarget = z.infer<typeof shape.publishTarget>;
 export type Principal = z.infer<typeof shape.principal>;
 export type Session = z.infer<typeof shape.session>;

@@ -49,6 +49,14 @@ export const host = z
   })
   .meta({ id: 'Host' });
 
+export const roomMedia = z
+  .object({
+    video: z.string().optional().describe('absent when no picture is sent'),
+    audio: z.string().optional().describe('absent when no sound is sent'),
+  })
+  .describe('codecs that the publisher sends, as RFC 6381 names them')
+  .meta({ id: 'RoomMedia' });
+
 export const room = z
   .object({
     roomId,
@@ -62,6 +70,7 @@ export const room = z
     startedAtMs: timeMs.optional(),
     endedAtMs: timeMs.optional(),
     endReason: z.string().optional(),
+    media: roomMedia.optional().describe('absent while it is not known'),
   })
   .meta({ id: 'Room' });
 
@@ -71,6 +80,10 @@ export const playUrl = z
       .enum(['ws-flv', 'http-flv', 'll-hls', 'rtmp'])
       .describe('rtmp is for programs: browsers do not speak it'),
     url: z.url(),
+    mime: z
+      .string()
+      .optional()
+      .describe('what it brings, for `MediaSource.isTypeSupported`; absent while the codecs are not known'),
     expiresAtMs: timeMs.optional().describe('present when the URL is signed'),
   })
   .meta({ id: 'PlayUrl' });

@@ -56,13 +56,13 @@ async function start(context: Context): Promise<RunningRole> {
   const renditionParts = { lookup, fanout, events, config: config.edge, onDropped };
   const renditions = stack.use(openRenditions(context, renditionParts));
   lookup.addSource(renditions);
-  const makeStream = (identity: StreamIdentity): Stream =>
-    new Stream({ identity, clock, config: config.edge, fanout, events, onState: streams.changed });
+  const onCodecs = reports.codecsChanged;
+  const streamParts = { clock, config: config.edge, fanout, events, onState: streams.changed, onCodecs };
+  const makeStream = (identity: StreamIdentity): Stream => new Stream({ identity, ...streamParts });
+  const { publicUrl } = config.edge;
   const sharesPort = config.edge.processes > 1;
   const sharedPort = sharesPort ? `${hostname()}:${config.rtmp.port}` : undefined;
-  const relay = stack.use(
-    await openRelay({ context, publicUrl: config.edge.publicUrl, sharedPort, streams, makeStream }),
-  );
+  const relay = stack.use(await openRelay({ context, publicUrl, sharedPort, streams, makeStream }));
   lookup.addSource(relay.relays);
   const admission = new Admission(rooms, processId);
   const guards = stack.use(openGuards(context, admission));

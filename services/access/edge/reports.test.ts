@@ -85,3 +85,15 @@ test.concurrent('closing while rooms are away takes a second at most and warns o
   expect(performance.now() - startedAtMs).toBeLessThan(3000);
   expect(warnings(edge, 'a report to the room service failed')).toBeLessThanOrEqual(1);
 });
+
+test.concurrent('the start says what a stream is made of, and a further one that it has changed', async ({
+  expect,
+}) => {
+  await using edge = await startTestEdge();
+  await using host = await publish(edge);
+  await expect.poll(() => edge.rooms.events).toEqual(['STARTED']);
+  expect(edge.rooms.reports[0]).toMatchObject({ videoCodec: 'avc1.64001e', audioCodec: 'mp4a.40.2' });
+  host.client.sendAudio(40, Buffer.from([0xaf, 0, 0x2b, 0x92, 0x08, 0]));
+  await expect.poll(() => edge.rooms.events).toEqual(['STARTED', 'STARTED']);
+  expect(edge.rooms.reports[1]).toMatchObject({ audioCodec: 'mp4a.40.5', reason: 'codecs changed' });
+});

@@ -3,8 +3,7 @@ import { hasCode } from '@gala/lib/error';
 import { Ticker } from '@gala/lib/lifecycle';
 import type { Logger } from '@gala/lib/logger';
 import type { Client } from '@gala/lib/rpc';
-import type { RoomService } from '@gala/protocol/room';
-import { StreamOrder, type StreamEvent } from '@gala/protocol/room';
+import { StreamEvent, StreamOrder, type RoomService } from '@gala/protocol/room';
 import type { EdgeEvents } from './events.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
@@ -22,6 +21,8 @@ interface Report {
   readonly sequence: number;
   readonly event: StreamEvent;
   readonly reason: string;
+  readonly videoCodec: string;
+  readonly audioCodec: string;
 }
 
 export interface ReportsOptions {
@@ -56,11 +57,18 @@ export class Reports implements AsyncDisposable {
 
   /** Queues one event of a stream. */
   send(stream: Stream, event: StreamEvent, reason: string): void {
-    const report: Report = { stream, epoch: stream.epoch, sequence: ++this.#sequence, event, reason };
+    const { epoch, codecs } = stream;
+    const made = { videoCodec: codecs.video, audioCodec: codecs.audio };
+    const report: Report = { stream, epoch, sequence: ++this.#sequence, event, reason, ...made };
     const queue = this.#queues.get(stream.roomId);
     if (queue) this.#enqueue(queue, report);
     else this.#start(report);
   }
+
+  /** Tells what a stream is made of from now on, if it has begun: else that comes with its start. */
+  readonly codecsChanged = (stream: Stream): void => {
+    if (stream.isOwner) this.send(stream, StreamEvent.STARTED, 'codecs changed');
+  };
 
   /** Delivers what waits, for a second at most, and stops. */
   async [Symbol.asyncDispose](): Promise<void> {

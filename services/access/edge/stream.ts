@@ -12,6 +12,7 @@ import { Payload } from './payload.ts';
 import type { Wanted } from './play-request.ts';
 import { soundTags } from './sound-tags.ts';
 import { StreamStats } from './stats.ts';
+import { StreamCodecs } from './stream-codecs.ts';
 import type { Tag } from './tag.ts';
 import { Tally } from './tally.ts';
 import { TagEncoder } from './tag-encoder.ts';
@@ -66,6 +67,8 @@ export interface StreamOptions {
   readonly events: EdgeEvents;
   /** Told once about each change of state. */
   readonly onState: (stream: Stream, reason: string) => void;
+  /** What it is made of has changed while it is live. */
+  readonly onCodecs?: (stream: Stream) => void;
 }
 
 export type StreamState = 'starting' | 'live' | 'hold' | 'ended';
@@ -110,6 +113,9 @@ export class Stream {
   isOwner = false;
   /** The span that viewers' joins belong to. */
   trace: StreamTrace | undefined;
+  /** What it is made of. */
+  readonly codecs: Readonly<Pick<StreamCodecs, 'video' | 'audio'>>;
+  readonly #codecs = new StreamCodecs();
   readonly #options: StreamOptions;
   readonly #cache = new GopCache();
   readonly #timeline = new Timeline();
@@ -133,6 +139,7 @@ export class Stream {
   constructor(options: StreamOptions) {
     const { config, events } = options;
     this.identity = options.identity;
+    this.codecs = this.#codecs;
     this.#options = options;
     this.beganAtMs = options.clock.nowMs();
     const { counters, joinSeconds } = events;
@@ -231,6 +238,7 @@ export class Stream {
     this.#encoder.beginPublisher();
     this.#inBand = new InBandSets();
     this.#cache.beginPublisher();
+    this.#codecs.beginPublisher();
     this.stats.beginPublisher();
     for (const output of this.#outputs) output.beginPublisher();
     this.#tracksDueMs = undefined;
@@ -363,6 +371,7 @@ export class Stream {
       return undefined;
     }
     counters.tagsIn++;
+    if (this.#codecs.note(tag)) this.#codecsChanged();
     if (kind === 'video') this.#pictureIn = true;
     this.#distribute(tag);
     if (tag.keyFrame && this.#awaitsFirstPicture) this.#showFirstPicture();
@@ -398,7 +407,10 @@ export class Stream {
     this.#hasSettledTracks = true;
     const gone = this.#cache.settleTracks();
     for (const kind of gone) this.#encoder.forget(kind);
-    if (gone.length > 0) for (const output of this.#outputs) output.forget(gone);
+    this.#codecs.forget(gone);
+    if (gone.length === 0) return;
+    for (const output of this.#outputs) output.forget(gone);
+    this.#codecsChanged();
   }
 
   /** Both are there, or the missing one has had its time. */
@@ -457,6 +469,10 @@ export class Stream {
       this.#add(kind, this.#timeline.extend(kind, nowMs, -beforeMs), payload);
     }
     this.#flushRealtime();
+  }
+
+  #codecsChanged(): void {
+    if (this.#state === 'live') this.#options.onCodecs?.(this);
   }
 
   #stopHold(): void {

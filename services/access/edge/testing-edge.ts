@@ -37,6 +37,8 @@ export interface TestReport {
   readonly sequence: number;
   readonly event: string;
   readonly reason: string;
+  readonly videoCodec: string;
+  readonly audioCodec: string;
 }
 
 /** The room service of a test: one host with one room, whose answers the test chooses. */
@@ -77,10 +79,11 @@ export class TestRooms {
       admitPull: async ({ edgeId }) => this.#admit(this.streamKey, edgeId, false),
       getHost: async () => ({ host: { hostId: 1n, name: 'Anna', visibility: this.visibility } }),
       getHostMedia: async () => ({ media: this.media }),
-      reportStream: async ({ roomId, epoch, sequence, event, reason }) => {
+      reportStream: async ({ roomId, epoch, sequence, event, reason, videoCodec, audioCodec }) => {
         this.#check();
         const ids = { roomId: Number(roomId), epoch: Number(epoch) };
-        this.reports.push({ ...ids, sequence, event: StreamEvent[event], reason });
+        const codecs = { videoCodec, audioCodec };
+        this.reports.push({ ...ids, sequence, event: StreamEvent[event], reason, ...codecs });
         return { order: this.order };
       },
       reportRecording: async ({ recording }) => {

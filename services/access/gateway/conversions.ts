@@ -24,7 +24,12 @@ export function restRoom(room: Room): rest.Room {
     ...(room.startedAtMs && { startedAtMs: Number(room.startedAtMs) }),
     ...(room.endedAtMs && { endedAtMs: Number(room.endedAtMs) }),
     ...(room.endReason && { endReason: room.endReason }),
+    ...((room.videoCodec || room.audioCodec) && { media: restMedia(room) }),
   };
+}
+
+function restMedia({ videoCodec, audioCodec }: Room): rest.RoomMedia {
+  return { ...(videoCodec && { video: videoCodec }), ...(audioCodec && { audio: audioCodec }) };
 }
 
 export function restHost(host: Host): rest.Host {

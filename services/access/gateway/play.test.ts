@@ -58,6 +58,24 @@ test('a grant signs all URLs so that an edge admits them', () => {
   }
 });
 
+test('what a browser has to play is said, and HLS is left out where it has no form for it', () => {
+  const mimes = (media: Room['media']) =>
+    playUrls({ room: { ...room, media }, page, addresses }).map(({ protocol, mime }) => [protocol, mime]);
+  const hevc = 'video/mp4; codecs="hvc1.1.6.L93.B0,opus"';
+  expect(mimes({ video: 'hvc1.1.6.L93.B0', audio: 'opus' })).toEqual([
+    ['ws-flv', hevc],
+    ['http-flv', hevc],
+    ['ll-hls', hevc],
+    ['rtmp', undefined],
+  ]);
+  expect(mimes({ audio: 'mp3' })).toEqual([
+    ['ws-flv', 'audio/mp4; codecs="mp3"'],
+    ['http-flv', 'audio/mp4; codecs="mp3"'],
+    ['rtmp', undefined],
+  ]);
+  expect(mimes(undefined)[0]).toEqual(['ws-flv', undefined]);
+});
+
 test('a room that is not on air has nothing to play', () => {
   const counts = (['created', 'live', 'hold', 'ended'] as const).map(
     (state) => urls({ room: { ...room, state } }).length,

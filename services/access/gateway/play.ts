@@ -1,5 +1,5 @@
 import { playQuery, type PlayKey } from '@gala/protocol/play';
-import type { PlayUrl, PublishTarget, Room } from '@gala/protocol/rest';
+import type { PlayUrl, PublishTarget, Room, RoomMedia } from '@gala/protocol/rest';
 import type { Page } from './page.ts';
 
 /** Public addresses of the edges, as far as they are configured. */
@@ -22,9 +22,13 @@ export interface PlayOptions {
   readonly grant?: { readonly key: PlayKey; readonly expiresAtMs: number };
 }
 
+/** Codecs that HLS has a form for here, by the sample entry that begins their names. */
+const hlsEntries = new Set(['avc1', 'hvc1', 'av01', 'vp09', 'mp4a', 'opus', 'flac', 'ac-3', 'ec-3']);
+
 /**
  * Where to play, in the order to try: WS-FLV first, since browsers open six HTTP/1.1 connections an origin
- * and a seventh HTTP-FLV tab would hang; LL-HLS for players without FLV; RTMP last, which only programs speak. A room that is not on air has none.
+ * and a seventh HTTP-FLV tab would hang; LL-HLS for players without FLV, if it can carry the codecs; RTMP last, which
+ * only programs speak. A room that is not on air has none.
  */
 export function playUrls({ room, page, addresses, grant }: PlayOptions): PlayUrl[] {
   if (room.state !== 'live' && room.state !== 'hold') return [];
@@ -34,12 +38,21 @@ export function playUrls({ room, page, addresses, grant }: PlayOptions): PlayUrl
   const hls = new URL(`${live}.m3u8${query}`).href;
   const ws = flv.replace(/^http/, 'ws');
   const expiry = grant && { expiresAtMs: grant.expiresAtMs };
+  const codecs = Object.values(room.media ?? {});
+  const said = { ...(codecs.length > 0 && { mime: mimeOf(room.media) }), ...expiry };
+  const hlsCarries = codecs.every((codec) => hlsEntries.has(codec.split('.')[0]));
   return [
-    { protocol: 'ws-flv', url: ws, ...expiry },
-    { protocol: 'http-flv', url: flv, ...expiry },
-    { protocol: 'll-hls', url: hls, ...expiry },
+    { protocol: 'ws-flv', url: ws, ...said },
+    { protocol: 'http-flv', url: flv, ...said },
+    ...(hlsCarries ? [{ protocol: 'll-hls', url: hls, ...said } as const] : []),
     { protocol: 'rtmp', url: `${publishUrl(page, addresses)}/${room.roomId}${query}`, ...expiry },
   ];
+}
+
+/** Players of all these put what they get into Media Source as MP4. */
+function mimeOf({ video, audio }: RoomMedia = {}): string {
+  const codecs = [video, audio].filter((codec) => codec !== undefined).join(',');
+  return `${video === undefined ? 'audio' : 'video'}/mp4; codecs="${codecs}"`;
 }
 
 /** Where to publish and, with a room behind it, to play: `rtmp://<host>/live`, with the port when it is not 1935. */

@@ -29,6 +29,9 @@ export interface Room {
   readonly viewers: number;
   /** Last report applied of this epoch. */
   readonly reportSequence: number;
+  /** What the publisher sends (RFC 6381); empty while it is not known, and for a track that is not sent. */
+  readonly videoCodec: string;
+  readonly audioCodec: string;
 }
 
 /** What is done with a host's streams beside showing them. The URLs may hold keys: they are never logged. */
@@ -81,6 +84,8 @@ export function planRoom(host: Host, { session, title, visibility, nowMs }: Room
     endReason: '',
     viewers: 0,
     reportSequence: noReport,
+    videoCodec: '',
+    audioCodec: '',
   };
 }
 

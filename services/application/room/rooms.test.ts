@@ -105,3 +105,26 @@ test('a host profile exists once, and a change reaches the room on air', async (
   }
   expect(await world.rooms.end(roomId, 'bad\0 words\n')).toMatchObject({ endReason: 'bad words' });
 });
+
+test('what a stream is made of is kept, and changes with a further start', async () => {
+  const { streamKey } = await makeHost(world);
+  const room = await publish(world, streamKey);
+  expect(room).toMatchObject({ videoCodec: '', audioCodec: '' });
+  const told = (reportSequence: number, event: StreamEvent, videoCodec: string) =>
+    world.rooms.report({
+      ...room,
+      reportSequence,
+      event,
+      reason: '',
+      codecs: { videoCodec, audioCodec: 'mp4a.40.2' },
+    });
+  await told(1, 'started', 'avc1.64001f');
+  const first = await world.rooms.get(room.roomId);
+  expect(first).toMatchObject({ videoCodec: 'avc1.64001f', audioCodec: 'mp4a.40.2', state: 'live' });
+  world.clock.advance(5_000);
+  await told(2, 'started', 'hvc1.1.6.L93.B0');
+  await told(3, 'held', '');
+  const then = await world.rooms.get(room.roomId);
+  expect(then).toMatchObject({ videoCodec: 'hvc1.1.6.L93.B0', state: 'hold' });
+  expect(then.keyFrameAtMs).toBe(first.keyFrameAtMs);
+});

@@ -37,6 +37,8 @@ export interface StreamReport extends Fencing {
   readonly roomId: number;
   readonly event: StreamEvent;
   readonly reason: string;
+  /** With `started`, as in `Room`. */
+  readonly codecs?: Pick<Room, 'videoCodec' | 'audioCodec'>;
 }
 
 export interface ReportAnswer {
@@ -113,7 +115,8 @@ export class Rooms {
     const nowMs = this.#parts.clock.nowMs();
     const moved = moveRoom(before, transition, { nowMs, reason: cleanReason(report.reason) });
     const keyFrameAtMs = report.event === 'started' ? before.keyFrameAtMs || nowMs : before.keyFrameAtMs;
-    const after = { ...moved, keyFrameAtMs, reportSequence: report.reportSequence };
+    const told = { ...moved, keyFrameAtMs, reportSequence: report.reportSequence };
+    const after = report.event === 'started' ? withCodecs(told, report.codecs, nowMs) : told;
     return { order: transition.order, before, room: await saveLocked(client, before, after) } as const;
   }
 
@@ -137,6 +140,14 @@ export class Rooms {
     this.#parts.events.roomMoved(before, after, cause);
     this.#parts.reads.forget(after);
   }
+}
+
+/** Other codecs are another version of the row, so that whoever read it before does not write the old ones back. */
+function withCodecs(room: Room, codecs: StreamReport['codecs'], nowMs: number): Room {
+  if (!codecs) return room;
+  const { videoCodec, audioCodec } = codecs;
+  if (room.videoCodec === videoCodec && room.audioCodec === audioCodec) return room;
+  return { ...room, videoCodec, audioCodec, changedAtMs: nowMs };
 }
 
 /** Reasons are for people: what cannot be shown or stored is left out. */

@@ -17,6 +17,7 @@ import type { RoomState } from './state.ts';
 
 /** Streams that one heart-beat may name; far above what one edge carries. */
 const streamsMax = 20_000;
+const codecPattern = /^[\w.-]{0,64}$/;
 const edgeIdPattern = /^[\w.:-]{1,128}$/;
 
 export interface RoutedParts {
@@ -125,7 +126,7 @@ function streamHandlers({
       });
       return { room: wireRoom(room), holdMs, media: wireMedia(media) };
     },
-    reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason }) => {
+    reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason, videoCodec, audioCodec }) => {
       const answer = await rooms.report({
         roomId: roomIdOf(roomId),
         epoch: Number(epoch),
@@ -133,6 +134,7 @@ function streamHandlers({
         event: streamEventOf(event),
         edgeId: edgeIdOf(edgeId),
         reason,
+        codecs: { videoCodec: codecOf(videoCodec), audioCodec: codecOf(audioCodec) },
       });
       const order = answer.order === 'goOn' ? wire.StreamOrder.GO_ON : wire.StreamOrder.STOP;
       return answer.room ? { order, room: wireRoom(answer.room) } : { order };
@@ -245,6 +247,8 @@ function wireRoom(room: Room) {
     viewers: room.viewers,
     endReason: room.endReason,
     edgeId: room.edgeId,
+    videoCodec: room.videoCodec,
+    audioCodec: room.audioCodec,
   };
 }
 
@@ -267,6 +271,11 @@ function userIdOf(id: bigint): number {
 function roomIdOf(id: bigint): number {
   if (id < 1n || id > BigInt(roomIdMax)) throw invalid('room id');
   return Number(id);
+}
+
+function codecOf(name: string): string {
+  if (!codecPattern.test(name)) throw invalid('codec');
+  return name;
 }
 
 function edgeIdOf(edgeId: string): string {

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect } from 'node:net';
 import { connectRtmp } from '@gala/media-io/rtmp';
-import { test } from 'vitest';
+import { expect, test } from 'vitest';
 import { WebSocket } from 'ws';
 import { begin, publish as publishPicture } from '../../../../test/harness/edge-room.ts';
 import { publish, startTestEdge, type TestEdge } from '../testing-edge.ts';
@@ -58,9 +58,7 @@ test.concurrent('a viewer is asked about and its end is told, under one session'
   expect(receiver.of('onStop')[0].body).toMatchObject({ session, roomId, epoch: 1, reason: 'left' });
 });
 
-test.concurrent('who is denied gets HTTP 403 or an RTMP error with the code, however it plays', async ({
-  expect,
-}) => {
+test('who is denied gets HTTP 403 or an RTMP error with the code, however it plays', async () => {
   await using world = await startWorld();
   const { edge, receiver } = world;
   await using host = await publishPicture(edge);
@@ -82,9 +80,7 @@ test.concurrent('who is denied gets HTTP 403 or an RTMP error with the code, how
   expect(await edge.metric('gala_edge_viewers')).toBe(0);
 });
 
-test.concurrent('what a player of HLS wrote behind the address of the room reaches the hook', async ({
-  expect,
-}) => {
+test('what a player of HLS wrote behind the address of the room reaches the hook', async () => {
   await using world = await startWorld();
   const { edge, receiver } = world;
   await using host = await publishPicture(edge);

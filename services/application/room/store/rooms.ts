@@ -7,7 +7,8 @@ import type { RoomState } from '../state.ts';
 export const roomColumns = `
   room.room_id, room.host_id, host.name as host_name, room.title, room.visibility, room.state, room.epoch,
   room.edge_id, room.created_at_ms, room.started_at_ms, room.key_frame_at_ms, room.held_at_ms,
-  room.ended_at_ms, room.changed_at_ms, room.end_reason, room.viewers, room.report_sequence`;
+  room.ended_at_ms, room.changed_at_ms, room.end_reason, room.viewers, room.report_sequence,
+  room.video_codec, room.audio_codec`;
 export const roomTables = `room join room_host host on host.shard = room.shard and host.host_id = room.host_id`;
 
 export interface RoomRow {
@@ -28,6 +29,8 @@ export interface RoomRow {
   end_reason: string;
   viewers: number;
   report_sequence: number;
+  video_codec: string;
+  audio_codec: string;
 }
 
 export async function findRoom(db: Connection, roomId: number): Promise<Room | undefined> {
@@ -83,8 +86,8 @@ export async function insertRoom(client: Transaction, room: Room): Promise<void>
     text: `
       insert into room (shard, room_id, host_id, title, visibility, state, epoch, edge_id, created_at_ms,
         started_at_ms, key_frame_at_ms, held_at_ms, ended_at_ms, changed_at_ms, end_reason, viewers,
-        report_sequence)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)`,
+        report_sequence, video_codec, audio_codec)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
     values: [
       shardOfRoom(room.roomId),
       room.roomId,
@@ -103,6 +106,8 @@ export async function insertRoom(client: Transaction, room: Room): Promise<void>
       room.endReason,
       room.viewers,
       room.reportSequence,
+      room.videoCodec,
+      room.audioCodec,
     ],
   });
 }
@@ -133,6 +138,8 @@ const changeColumns: readonly ColumnOfChange[] = [
   ['changed_at_ms', 'bigint', ({ after }) => after.changedAtMs],
   ['end_reason', 'text', ({ after }) => after.endReason],
   ['report_sequence', 'bigint', ({ after }) => after.reportSequence],
+  ['video_codec', 'text', ({ after }) => after.videoCodec],
+  ['audio_codec', 'text', ({ after }) => after.audioCodec],
 ];
 
 const saveText = `
@@ -180,5 +187,7 @@ export function roomOf(row: RoomRow): Room {
     endReason: row.end_reason,
     viewers: row.viewers,
     reportSequence: row.report_sequence,
+    videoCodec: row.video_codec,
+    audioCodec: row.audio_codec,
   };
 }

@@ -87,6 +87,14 @@ export const migrations: MigrationSet[] = [
           );
         },
       },
+      '0004_codecs': {
+        async up(db) {
+          await sql`
+            alter table room
+              add column video_codec text not null default '',
+              add column audio_codec text not null default ''`.execute(db);
+        },
+      },
     },
   },
 ];
