@@ -50,7 +50,9 @@ async function start(context: Context): Promise<RunningRole> {
   const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
   const onStop = (stream: Stream): void => void relay.handover.stop(stream);
-  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, onStop, logger }));
+  const renditionLines = (stream: Stream): number[] => renditions.linesOf(stream);
+  const reportParts = { edgeId: processId, rooms, streams, events, onStop, renditionLines, logger };
+  const reports = stack.use(new Reports(reportParts));
   const fanout = new Fanout(clock);
   const onDropped = (stream: Stream): void => hls.drop(stream);
   const renditionParts = { lookup, fanout, events, config: config.edge, onDropped };
