@@ -71,6 +71,12 @@ export const room = z
     endedAtMs: timeMs.optional(),
     endReason: z.string().optional(),
     media: roomMedia.optional().describe('absent while it is not known'),
+    coverUrl: z
+      .url()
+      .optional()
+      .describe(
+        'in lists of live rooms: where a JPEG of the picture is, renewed every few seconds; may not be there yet',
+      ),
   })
   .meta({ id: 'Room' });
 

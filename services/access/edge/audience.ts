@@ -21,6 +21,8 @@ export interface AudienceOptions {
   readonly joinPoint: (sequence: number, wanted: Wanted) => JoinPoint;
   /** How often a tick ends by itself while there are viewers; without it the owner calls `flush`. */
   readonly tickMs?: number;
+  /** Where in the tick, on the monotonic clock, it ends. */
+  readonly phaseMs?: number;
   /** See Batch; asked once a tick. */
   readonly backlogScale?: () => number;
   readonly counters: { pendingOverflows: number };
@@ -136,11 +138,25 @@ export class Audience {
 
   #startTicking(): void {
     const { tickMs } = this.#options;
-    if (tickMs !== undefined) this.#ticker ??= setInterval(() => this.flush(), tickMs);
+    if (tickMs !== undefined) this.#ticker ??= setTimeout(this.#endTick, this.#msToTick(tickMs));
+  }
+
+  readonly #endTick = (): void => {
+    this.flush();
+    this.#stopTicking();
+    if (this.#size > 0) this.#startTicking();
+  };
+
+  /** Counted from the phase, so that late timers do not add up and audiences stay apart. */
+  #msToTick(tickMs: number): number {
+    const { phaseMs = 0 } = this.#options;
+    const leftMs = tickMs - ((performance.now() + tickMs - (phaseMs % tickMs)) % tickMs);
+    // A timer that was early by a part of a millisecond has had this tick.
+    return leftMs < 2 ? leftMs + tickMs : leftMs;
   }
 
   #stopTicking(): void {
-    clearInterval(this.#ticker);
+    clearTimeout(this.#ticker);
     this.#ticker = undefined;
   }
 

@@ -1,6 +1,7 @@
 import type { Clock } from '@gala/lib/clock';
 import { encodeFlvHeader } from '@gala/media/flv';
-import { Audience, type JoinPoint } from './audience.ts';
+import { Audience, type AudienceOptions, type JoinPoint } from './audience.ts';
+import { Cohorts } from './cohorts.ts';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
 import type { Fanout } from './fanout.ts';
@@ -120,7 +121,7 @@ export class Stream {
   readonly #timeline = new Timeline();
   readonly #encoder = new TagEncoder();
   #inBand = new InBandSets();
-  readonly #audiences: Record<Latency, Audience>;
+  readonly #audiences: Readonly<{ realtime: Audience; low: Cohorts; economy: Cohorts }>;
   readonly #waiting: WaitingViewers;
   readonly #outputs = new Set<StreamOutput>();
   #state: StreamState = 'starting';
@@ -146,9 +147,9 @@ export class Stream {
     this.tallies = { realtime: tally(), low: tally(), economy: tally() };
     this.stats = new StreamStats({ clock: options.clock, bytesOut: () => this.bytesOut });
     this.#audiences = {
-      realtime: this.#audience('realtime'),
-      low: this.#audience('low', config.lowTickMs),
-      economy: this.#audience('economy', config.economyTickMs),
+      realtime: new Audience(this.#audience('realtime')),
+      low: new Cohorts({ ...this.#audience('low'), tickMs: config.lowTickMs }),
+      economy: new Cohorts({ ...this.#audience('economy'), tickMs: config.economyTickMs }),
     };
     this.#waiting = new WaitingViewers({
       waitMsMax: viewerWaitMsMax,
@@ -339,12 +340,12 @@ export class Stream {
     return sum;
   }
 
-  #audience(latency: Latency, tickMs?: number): Audience {
+  #audience(latency: Latency): AudienceOptions {
     const { fanout, events } = this.#options;
     const joinPoint = (sequence: number, wanted: Wanted): JoinPoint =>
       wanted === 'audio' ? this.#soundJoinPoint(sequence) : this.#joinPoint(sequence);
     const backlogScale = (): number => this.#backlogScale();
-    return new Audience({ latency, fanout, joinPoint, tickMs, backlogScale, counters: events.counters });
+    return { latency, fanout, joinPoint, backlogScale, counters: events.counters };
   }
 
   /** The limits in bytes hold for streams up to one such limit a second; above, they are seconds. */

@@ -74,6 +74,8 @@ export class Viewer {
   readonly #askedAtMs: number;
   /** First tick of its audience that this viewer has not got with its join. */
   firstTick = 0;
+  /** Which of the cohorts of its latency it is in. */
+  cohort = 0;
   closed = false;
   #waitsForKeyFrame = false;
   /** Size of the join while it is on its way: a group of pictures at once is no sign of a slow viewer. */

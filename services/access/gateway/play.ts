@@ -61,6 +61,12 @@ function publishUrl(page: Page, { rtmpUrl, rtmpPort }: LiveAddresses): string {
   return `rtmp://${page.hostname}${rtmpPort === 1935 ? '' : `:${rtmpPort}`}/live`;
 }
 
+/** A room of a public list, with the address of its picture while it is on air. */
+export function withCover(room: Room, page: Page, addresses: LiveAddresses): Room {
+  const hasCover = room.visibility === 'public' && (room.state === 'live' || room.state === 'hold');
+  return hasCover ? { ...room, coverUrl: `${liveBase(page, addresses)}/live/${room.roomId}.jpg` } : room;
+}
+
 /** What an encoder is told: its server field, over RTMP and, where the edges have it, over RTMPS. */
 export function publishTarget(page: Page, addresses: LiveAddresses): PublishTarget {
   const { rtmpsPort } = addresses;

@@ -15,8 +15,8 @@ export async function watchProcess(context: Context): Promise<AsyncDisposable> {
   await using stack = new AsyncDisposableStack();
   if (url) {
     const resource = {
-      'service.name': 'gala',
-      'service.namespace': processName,
+      'service.name': `gala-${processName}`,
+      'service.namespace': 'gala',
       'service.instance.id': processId,
     };
     stack.use(new SpanExport({ url, queueMax, resource, tracer, clock, logger, metrics }));
