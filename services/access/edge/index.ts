@@ -92,15 +92,8 @@ async function start(context: Context): Promise<RunningRole> {
   const hlsParts = { outputs: hls, renditions, players };
   const viewerParts = { ...hlsParts, lookup, play, guard: guards.viewers, keys, events };
   const { edges, token } = relay;
-  const doorParts = {
-    ...viewerParts,
-    edges,
-    token,
-    config: config.hls,
-    streams,
-    recordings,
-    requestsMax: blockedMax,
-  };
+  const bounds = { config: config.hls, requestsMax: blockedMax };
+  const doorParts = { ...viewerParts, ...bounds, edges, token, streams, recordings };
   const { listener: live } = stack.use(await openLiveDoors(context, doorParts));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });
