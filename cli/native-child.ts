@@ -6,9 +6,11 @@ import { entryPath } from './paths.ts';
 /** Media that is copied goes before media that is made. */
 const nice = 10;
 
-/** Starts a process for native code. It inherits no setting: those may hold passwords, and it needs none. */
+/** Starts a process for native code. It inherits no setting that may hold a password, only where it belongs to. */
 export function spawnNativeChild(name: NativeChildName): NativeChild {
-  const inherited = Object.entries(process.env).filter(([key]) => !key.startsWith('GALA_'));
+  const inherited = Object.entries(process.env).filter(
+    ([key]) => !key.startsWith('GALA_') || key === 'GALA_DATA',
+  );
   const child = spawn(process.execPath, [entryPath(name)], {
     stdio: ['pipe', 'pipe', 'inherit'],
     env: Object.fromEntries(inherited),

@@ -9,7 +9,9 @@ import { protocolErrors } from '@gala/protocol/errors';
 import { operations, type Operation } from '@gala/protocol/rest';
 import { describe, expect, test } from 'vitest';
 import { cliErrors } from '../cli/errors.ts';
+import { startTestEdge } from '../services/access/edge/testing-edge.ts';
 import { decide, roomEvents, roomStates } from '../services/application/room/state.ts';
+import { documentedMetrics } from './documented-metrics.ts';
 
 /**
  * Goal: the tables of the pages say what the tables of the code say.
@@ -63,4 +65,12 @@ test('docs/application.md tells the life of a room, transition by transition', (
   expect(rows).toEqual(
     roomEvents.map((event) => [event, ...roomStates.map((state) => cell(decide(state, event)))]),
   );
+});
+
+test('docs/operating.md has every metric of an edge', async () => {
+  await using edge = await startTestEdge();
+  const documented = documentedMetrics();
+  const names = (await edge.metricNames()).filter((name) => name.startsWith('gala_'));
+  expect(names.length).toBeGreaterThan(50);
+  expect(names.filter((name) => !documented.some(({ matches }) => matches(name)))).toEqual([]);
 });

@@ -6,6 +6,7 @@ import {
   boxesOf,
   codecString,
   FlvUnitReader,
+  FragmentIndex,
   Mp4Error,
   Mp4Recording,
   packetSamplesOf,
@@ -59,5 +60,22 @@ fuzz(
     assertOnlyOurErrors(() => {
       if (units.configs.length > 0) readInitSegment(new Mp4Recording(units.configs).initSegment);
     });
+  },
+);
+
+fuzz(
+  'the index of a damaged recording ends, stays within the file and says what is whole',
+  damaged(fc.constant(Buffer.concat([init, fragment, fragment]))),
+  (bytes) => {
+    const index = new FragmentIndex(bytes.length);
+    assertOnlyOurErrors(() => {
+      let reads = 0;
+      for (let read = index.wanted; read; read = index.wanted) {
+        expect(++reads).toBeLessThanOrEqual(bytes.length);
+        expect(read.offset + read.bytes).toBeLessThanOrEqual(bytes.length);
+        index.push(bytes.subarray(read.offset, read.offset + read.bytes));
+      }
+    });
+    expect(index.wholeBytes).toBeLessThanOrEqual(bytes.length);
   },
 );

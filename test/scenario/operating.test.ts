@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { documentedMetrics, type DocumentedMetric } from '../documented-metrics.ts';
 import { describeWithEngines } from '../engines.ts';
 import { GalaCommand } from '../harness/command.ts';
 import { Collector } from '../harness/collector.ts';
@@ -74,10 +75,10 @@ describeWithEngines('an operator', ['ffmpeg'], () => {
     const used = new Set(dashboard.match(/\b(gala|process|nodejs)_[a-z0-9_]+\b/g)?.map(familyOf));
     expect(used.size).toBeGreaterThan(40);
     expect([...used].filter((name) => !exposed.has(name))).toEqual([]);
-    const documented = documentedNames();
+    const documented = documentedMetrics();
     const ours = [...exposed].filter((name) => name.startsWith('gala_'));
     expect(ours.filter((name) => !documented.some(({ matches }) => matches(name)))).toEqual([]);
-    const isExposed = ({ matches }: Documented): boolean => ours.some(matches);
+    const isExposed = ({ matches }: DocumentedMetric): boolean => ours.some(matches);
     expect(documented.filter((each) => !isExposed(each)).map(({ text }) => text)).toEqual([]);
   });
 
@@ -134,42 +135,4 @@ const familyOf = (name: string): string => name.replace(/_(bucket|sum|count)$/, 
 async function metricNames(gala: Gala): Promise<string[]> {
   const lines = (await gala.metrics()).split('\n').filter((line) => line.startsWith('# TYPE '));
   return lines.map((line) => line.split(' ')[2]);
-}
-
-interface Documented {
-  readonly text: string;
-  readonly matches: (name: string) => boolean;
-}
-
-/** The names in the table of metrics: whole, with a `<part>`, or `…_end` behind a beginning of the row's first name. */
-function documentedNames(): Documented[] {
-  const page = readFileSync(join(docs, 'operating.md'), 'utf8');
-  const rows = [...page.matchAll(/^\| (.*`gala_.*) \| (?:gauge|counter|histogram) \| /gm)].map(
-    ([, cell]) => cell,
-  );
-  return rows.flatMap((cell) => {
-    const names = [...cell.matchAll(/`([^`]+)`/g)].map(([, name]) => name);
-    const common = /\(all `(gala_\w+_)`\)/.exec(cell)?.[1];
-    const [first] = names;
-    return names
-      .filter((name) => name !== common)
-      .map((name) => ({ text: `${first} ${name}`, matches: matcherOf(first, name, common) }));
-  });
-}
-
-function matcherOf(first: string, name: string, common: string | undefined): (name: string) => boolean {
-  if (!name.startsWith('…')) return (candidate) => patternOf(name).test(candidate);
-  const end = name.slice(1).replace(/^_/, '');
-  const starts = common ? [common] : beginnings(first);
-  return (candidate) => starts.some((start) => patternOf(start + end).test(candidate));
-}
-
-/** `gala_edge_publishes_accepted_total` begins with `gala_`, `gala_edge_`, `gala_edge_publishes_` and so on. */
-function beginnings(name: string): string[] {
-  const words = name.split('_');
-  return words.slice(1).map((_, index) => `${words.slice(0, index + 1).join('_')}_`);
-}
-
-function patternOf(name: string): RegExp {
-  return new RegExp(`^${name.replaceAll(/<\w+>/g, '[a-z_]+')}$`);
 }

@@ -1,15 +1,17 @@
-import type { CSSProperties, ReactNode } from 'react';
+import { useState, type CSSProperties, type ReactNode } from 'react';
 import { coverArtOf, type Pattern } from './cover-art.ts';
 
 interface CoverProps {
   readonly name: string;
+  /** Where a picture of the room may be. */
+  readonly pictureUrl?: string | undefined;
   /** The picture is of a room that is on hold or over. */
   readonly dimmed?: boolean;
   readonly children?: ReactNode;
 }
 
-/** A drawn cover from the host's name: colour, pattern and initials. */
-export function Cover({ name, dimmed = false, children }: CoverProps) {
+/** The picture of a room or, until there is one, a drawn cover from the host's name: colour, pattern and initials. */
+export function Cover({ name, pictureUrl, dimmed = false, children }: CoverProps) {
   const art = coverArtOf(name);
   return (
     <div
@@ -27,8 +29,22 @@ export function Cover({ name, dimmed = false, children }: CoverProps) {
       <span className="cover-initials" aria-hidden="true">
         {art.initials}
       </span>
+      {pictureUrl !== undefined && <Picture url={pictureUrl} />}
       {children}
     </div>
+  );
+}
+
+/** Shown once it is there, and as long as no other one is: what cannot be loaded leaves what was before. */
+function Picture({ url }: { readonly url: string }) {
+  const [shownUrl, setShownUrl] = useState<string>();
+  return (
+    <>
+      {shownUrl !== undefined && <img className="cover-picture" src={shownUrl} alt="" />}
+      {shownUrl !== url && (
+        <img className="cover-picture loading" src={url} alt="" onLoad={() => setShownUrl(url)} />
+      )}
+    </>
   );
 }
 

@@ -9,13 +9,20 @@ interface RoomCardProps {
   readonly shape?: 'card' | 'row';
 }
 
+const coverFreshMs = 10_000;
+
+/** Another address every ten seconds, which is how old a cover gets. */
+function freshCover({ coverUrl }: Room): string | undefined {
+  return coverUrl && `${coverUrl}?at=${Math.floor(Date.now() / coverFreshMs)}`;
+}
+
 /** A live room in a list. The whole card leads to the room. */
 export function RoomCard({ room, shape = 'card' }: RoomCardProps) {
   const { t } = useWords();
   const title = room.title || t('room.untitled', { host: room.hostName });
   return (
     <article className={`room-${shape}`} data-testid="room-card" data-room-id={room.roomId}>
-      <Cover name={room.hostName} dimmed={room.state !== 'live'}>
+      <Cover name={room.hostName} pictureUrl={freshCover(room)} dimmed={room.state !== 'live'}>
         <div className="cover-top">
           <StateBadge state={room.state} />
         </div>

@@ -172,6 +172,8 @@ export interface TestEdge extends AsyncDisposable {
   readonly logLines: readonly string[];
   /** The value of a counter or gauge, from the text that is scraped. */
   metric(name: string): Promise<number>;
+  /** Of all metrics that are scraped. */
+  metricNames(): Promise<string[]>;
 }
 
 export async function startTestEdge(options: TestEdgeOptions = {}): Promise<TestEdge> {
@@ -228,6 +230,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     rtmpUrl: running.addresses!.rtmp,
     logLines,
     metric: async (name) => metricIn(await metrics.text(), name),
+    metricNames: async () => [...(await metrics.text()).matchAll(/^# TYPE (\S+) /gm)].map(([, name]) => name),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
 }

@@ -2,7 +2,7 @@ import { verifyPlay } from '@gala/protocol/play';
 import { schemas, type Room } from '@gala/protocol/rest';
 import { expect, test } from 'vitest';
 import type { Page } from './page.ts';
-import { playUrls, publishTarget } from './play.ts';
+import { playUrls, publishTarget, withCover } from './play.ts';
 
 const room = { roomId: 1_048_577, state: 'live', visibility: 'public' } as Room;
 const page: Page = { scheme: 'http', host: 'gala.test:8080', hostname: 'gala.test' };
@@ -24,6 +24,28 @@ test('WS-FLV goes before HTTP-FLV, LL-HLS and RTMP, on the host name of the page
     'http://gala.test:8081/live/1048577.m3u8',
     'rtmp://gala.test/live/1048577',
   ]);
+});
+
+test('renditions come behind the stream itself, over all protocols', () => {
+  const plays = playUrls({ room: { ...room, renditions: ['540p', '360p'] }, page, addresses });
+  expect(plays.map(({ rendition }) => rendition)).toEqual([
+    ...Array<undefined>(4).fill(undefined),
+    ...Array<string>(4).fill('540p'),
+    ...Array<string>(4).fill('360p'),
+  ]);
+  expect(plays.slice(4, 8).map(({ url }) => url)).toEqual([
+    'ws://gala.test:8081/live/1048577_540p.flv',
+    'http://gala.test:8081/live/1048577_540p.flv',
+    'http://gala.test:8081/live/1048577_540p.m3u8',
+    'rtmp://gala.test/live/1048577_540p',
+  ]);
+});
+
+test('public rooms on air have the address of their picture', () => {
+  const url = (options: Partial<Room>) => withCover({ ...room, ...options }, page, addresses).coverUrl;
+  expect(url({})).toBe('http://gala.test:8081/live/1048577.jpg');
+  expect(url({ visibility: 'private' })).toBeUndefined();
+  expect(url({ state: 'ended' })).toBeUndefined();
 });
 
 test('the scheme follows the page', () => {

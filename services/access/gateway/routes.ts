@@ -12,7 +12,7 @@ import { createHost } from './host.ts';
 import { recordingHandlers } from './recordings.ts';
 import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
-import { publishTarget } from './play.ts';
+import { publishTarget, withCover } from './play.ts';
 import { setCookie } from './session.ts';
 import { streamHandlers } from './streams.ts';
 import { traceHandlers } from './traces.ts';
@@ -122,7 +122,8 @@ function roomHandlers(
     },
     listLiveRooms: async (call) => {
       const { rooms, total, nextCursor } = await service.listLive(call.query, call.rpc);
-      const body = { rooms: rooms.map(restRoom), total, ...(nextCursor && { nextCursor }) };
+      const listed = rooms.map((room) => withCover(restRoom(room), call.page, parts.config));
+      const body = { rooms: listed, total, ...(nextCursor && { nextCursor }) };
       return { body, cacheControl: 'public, max-age=1' };
     },
     getRoom: async (call) => {

@@ -5,7 +5,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { unbuiltPage, WebPageSource, type WebPage } from './web-page.ts';
 
 /**
- * What a page may load: scripts of ours only, media and signals from any edge (their addresses come from
+ * What a page may load: scripts of ours only, media, covers and signals from any edge (their addresses come from
  * `/v1`; a playlist may be the source of a video), blobs for Media Source and its worker, inline styles for
  * elements that the player moves.
  */
@@ -14,7 +14,7 @@ const policy = {
   'media-src': "'self' blob: http: https:",
   'worker-src': "'self' blob:",
   'style-src': "'self' 'unsafe-inline'",
-  'img-src': "'self' data:",
+  'img-src': "'self' data: http: https:",
   'base-uri': "'self'",
 };
 const headers = pageHeaders(policy);

@@ -138,6 +138,39 @@ test('switched off while on air it ends with the next publish, and the broadcast
   expect(await edge.metric('gala_edge_streams')).toBe(1);
 });
 
+test('a codec that MP4 has no form for is kept as FLV, and said', async () => {
+  await using edge = await startRecording();
+  // VP6 and MP3, as old encoders send them.
+  const picture = (isKey: boolean) => Buffer.from([isKey ? 0x14 : 0x24, 0, 1, 2, 3]);
+  const sender = await TestSender.start(edge, []);
+  for (let frame = 0; frame < 100; frame++) {
+    sender.video(frame * 40, picture(frame % 25 === 0));
+    sender.audio(frame * 40, Buffer.from([0x2f, 0xff, 0xfb, frame]));
+  }
+  await sender[Symbol.asyncDispose]();
+  await expect.poll(() => reported(edge, RecordingState.DONE), patient).toHaveLength(1);
+  expect(reported(edge, RecordingState.DONE)[0]).toMatchObject({ format: 'flv', durationMs: 3960n });
+  expect(await filesOf(edge, 'mp4')).toEqual([]);
+  expect(await edge.metric('gala_recording_unsupported_total')).toBe(1);
+});
+
+test('other set-up in the middle begins another part, and no picture is lost', async () => {
+  await using edge = await startRecording();
+  const sender = await TestSender.start(edge, tags);
+  sender.send({ toMs: 2000 });
+  // The same stream described otherwise: the level of its SPS.
+  const header = Buffer.from(tags.find(({ type, payload }) => type === 'video' && payload[1] === 0)!.payload);
+  header[8] ^= 1;
+  sender.video(2000, header);
+  sender.send({ fromMs: 2000, toMs: 4000 });
+  await sender[Symbol.asyncDispose]();
+  await expect.poll(() => reported(edge, RecordingState.DONE), patient).toHaveLength(2);
+  const names = await filesOf(edge, 'mp4');
+  const indexes = await Promise.all(names.map((name) => indexOf(edge, name)));
+  expect(indexes.map(({ durationMs }) => Math.round(durationMs / groupMs))).toEqual([2, 2]);
+  expect(reported(edge, RecordingState.DONE)[0].reason).toBe('set_up_changed');
+});
+
 test('reports wait out an outage of the room service, the newest state alone', async () => {
   await using edge = await startRecording();
   const sender = await TestSender.start(edge, tags);

@@ -34,6 +34,14 @@ export class TestSender implements AsyncDisposable {
     }
   }
 
+  video(timestampMs: number, payload: Buffer): void {
+    this.#client.sendVideo(timestampMs, payload);
+  }
+
+  audio(timestampMs: number, payload: Buffer): void {
+    this.#client.sendAudio(timestampMs, payload);
+  }
+
   [Symbol.asyncDispose](): Promise<void> {
     return this.#client[Symbol.asyncDispose]();
   }
