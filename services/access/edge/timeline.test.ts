@@ -101,3 +101,37 @@ test('whatever arrives, each track is monotonic', () => {
     }),
   );
 });
+
+test('the clock of another edge is taken as it is, from its own times on', () => {
+  const timeline = new Timeline();
+  timeline.follow(90_000);
+  // What it has kept comes at once; a picture a second is no jump, and neither is a wire clock that is behind.
+  expect(timeline.correct('video', 88_000, 5)).toBe(88_000);
+  expect(timeline.correct('audio', 88_900, 5)).toBe(88_900);
+  expect(timeline.correct('video', 89_000, 5)).toBe(89_000);
+  expect(timeline.correct('video', 90_000, 5)).toBe(90_000);
+  expect(timeline.correct('video', 91_000, 1_005)).toBe(91_000);
+  expect(timeline.jumps).toBe(0);
+});
+
+test('after an interruption what another edge has kept lies before now, and no later than that', () => {
+  const timeline = new Timeline();
+  timeline.follow(1_000);
+  expect(timeline.correct('video', 1_000, 0)).toBe(1_000);
+  expect(timeline.extend('video', 500)).toBe(1_500);
+  // Another edge, with two seconds since its last key frame.
+  timeline.follow(7_000);
+  const kept = [5_000, 5_033, 6_000, 7_000].map((wireMs) => timeline.correct('video', wireMs, 600));
+  expect(kept).toEqual([1_501, 1_502, 1_503, 1_600]);
+  expect(timeline.correct('video', 7_040, 640)).toBe(1_640);
+});
+
+test('a publisher of our own behind a followed clock is joined as ever', () => {
+  const timeline = new Timeline();
+  timeline.follow(5_000);
+  expect(timeline.correct('video', 5_000, 0)).toBe(5_000);
+  timeline.join();
+  expect(timeline.correct('video', 77, 100)).toBe(5_100);
+  expect(timeline.correct('video', 900_000, 133)).toBe(5_133);
+  expect(timeline.jumps).toBe(1);
+});

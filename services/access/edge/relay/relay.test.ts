@@ -48,8 +48,11 @@ test.concurrent('what no edge has is unknown, by id and by name, and is not pull
   const paths = ['@anna.flv', '@nobody.flv', `${pair.rooms.roomId}.flv`, '99.flv'];
   const statuses = paths.map(async (path) => (await LiveFlv.open(pair.other.port, path)).status);
   expect(await Promise.all(statuses)).toEqual([404, 404, 404, 404]);
-  await using host = await publish(pair.owner);
-  await host.client[Symbol.asyncDispose]();
+  // The record of an edge that was killed stays.
+  const owner = { roomId: pair.rooms.roomId, epoch: 1, edgeId: 'media-killed' };
+  await pair.coord.cas('edge/owner/1', 0, owner);
+  await expect.poll(() => pair.coord.get('edge/owner/1')).toMatchObject({ value: owner });
+  expect((await LiveFlv.open(pair.other.port)).status).toBe(404);
   expect(await pair.other.metric('gala_edge_relay_pulls_total')).toBe(0);
 });
 

@@ -111,14 +111,13 @@ export class Relays implements StreamSource, AsyncDisposable {
     return edgeId !== '' && edgeId !== this.#options.edges.self.id;
   }
 
-  async #bringIn(owner: Owner): Promise<Stream> {
-    const { roomId } = owner;
+  async #bringIn({ roomId, edgeId }: Owner): Promise<Stream | undefined> {
     const present = this.#options.streams.get(roomId) ?? this.#opening.get(roomId);
     if (present) return present;
+    const peer = this.#options.edges.find(edgeId);
+    // Its edge was lost, and the stream with it: the record stays until the host's next one.
+    if (!peer) return undefined;
     if (!this.#hasRoom(roomId)) throw new CodedError(edgeErrors, 'TOO_MANY_VIEWERS', { detail: 'relays' });
-    const peer = this.#options.edges.find(owner.edgeId);
-    if (!peer)
-      throw new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'the edge of the stream is away' });
     const opening = this.#relayOf(roomId)
       .open(peer)
       .finally(() => this.#opening.delete(roomId));
