@@ -135,6 +135,8 @@ describeWithEngines('the player', ['ffmpeg', 'chromium'], () => {
   });
 
   test('a codec that the browser lacks is named, and the sound is offered', async () => {
+    const { play } = await gala.anyone.enterRoom({ roomRef: '@mira' });
+    expect(play[0]?.mime).toMatch(/^video\/mp4; codecs="avc1\.[0-9A-F]{6},mp4a\.40\.2"$/i);
     const page = await openPage(`${gala.webUrl}/@mira`, async (fresh) => {
       await fresh.addInitScript(() => {
         MediaSource.isTypeSupported = (type) => !type.includes('avc1');

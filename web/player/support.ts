@@ -35,8 +35,8 @@ export function parseQuality(text: string | null): string | undefined {
   return text !== null && qualityName.test(text) ? text : undefined;
 }
 
-/** An address of the answer: the source, or a rendition of it by name; `mime` says what it brings. */
-export type PlayEntry = PlayUrl & { readonly rendition?: string; readonly mime?: string };
+/** An address of the answer: of the source, or of a rendition by name. */
+export type PlayEntry = PlayUrl & { readonly rendition?: string };
 
 /** An address of the answer, and what plays it here: mpegts.js, hls.js, or the browser by itself. */
 export interface Way {

@@ -79,24 +79,25 @@ export class HlsDoor {
   }
 
   readonly request = (request: IncomingMessage, response: ServerResponse): void => {
-    this.serve(request, response, this.#options.play.requesterOf(request));
+    this.serve(request, response, () => this.#options.play.requesterOf(request));
   };
 
-  /** @param address of the client itself */
-  serve(request: IncomingMessage, response: ServerResponse, address: string): void {
+  /** @param addressOf gives the address of the client itself, or throws if that may not play */
+  serve(request: IncomingMessage, response: ServerResponse, addressOf: () => string): void {
     if (request.method === 'OPTIONS') {
       response.writeHead(204, preflightHeaders).end();
       return;
     }
-    this.#answer(request, response, address).catch((error: unknown) => this.#refuse(response, error));
+    this.#answer(request, response, addressOf).catch((error: unknown) => this.#refuse(response, error));
   }
 
-  async #answer(request: IncomingMessage, response: ServerResponse, address: string): Promise<void> {
+  async #answer(request: IncomingMessage, response: ServerResponse, addressOf: () => string): Promise<void> {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
       throw new CodedError(commonErrors, 'METHOD_NOT_ALLOWED');
     }
     const gone = new AbortController();
     response.once('close', () => gone.abort());
+    const address = addressOf();
     this.#limit(rateKey(address));
     const target = parseHlsUrl(request.url ?? '');
     const query = await this.#verify(target);

@@ -42,11 +42,10 @@ export class HlsHome {
   /** Of players. */
   readonly request = (request: IncomingMessage, response: ServerResponse): void => {
     const { door } = this.#options;
-    this.#homeOf(request).then(
-      (home) => (home ? this.#passOn(home, request, response) : door.request(request, response)),
+    this.#homeOf(request)
+      .then((home) => (home ? this.#passOn(home, request, response) : door.request(request, response)))
       // What is wrong with it is said by the door.
-      () => door.request(request, response),
-    );
+      .catch(() => door.request(request, response));
   };
 
   /** Of the other edges, on the internal listener. */
@@ -54,7 +53,7 @@ export class HlsHome {
     this.#options.token.check(request);
     const client = request.headers[clientHeader]?.toString() ?? '';
     request.url = request.url?.slice(prefix.length);
-    this.#options.door.serve(request, response, client);
+    this.#options.door.serve(request, response, () => client);
   };
 
   /** Undefined when that is this edge. */
