@@ -1,4 +1,4 @@
-import { parseAudioTag, parseVideoTag, type AudioCodec, type FlvTag, type VideoCodec } from '../flv/index.ts';
+import { parseAudioTag, parseVideoTag, type AudioCodec, type VideoCodec } from '../flv/index.ts';
 import { codecString } from './codec-string.ts';
 import { vp9Record } from './vp9.ts';
 
@@ -22,19 +22,28 @@ const otherNames: Readonly<Partial<Record<VideoCodec | AudioCodec, string>>> = {
   vvc: 'vvc1',
 };
 
+type TrackTag = { readonly type: 'video' | 'audio'; readonly payload: Buffer };
+
+/** What a tag tells of the codec of its track. */
+export interface FlvCodec {
+  /** As RFC 6381 names it; undefined when the tag does not say. */
+  readonly name: string | undefined;
+  /** The tag carries coded media: what it does not say, the set-up before it has said. */
+  readonly isCoded: boolean;
+}
+
 /**
- * The codec (RFC 6381) that an FLV or enhanced RTMP tag tells of: by its set-up, or by coded media of codecs that
- * have none. Undefined for all other tags. Errors: those of `media/error` and `Mp4Error`.
+ * The codec that an FLV or enhanced RTMP tag tells of: by its set-up, or by coded media of codecs that have none.
+ * Errors: those of `media/error` and `Mp4Error`.
  */
-export function codecStringInFlv({ type, payload }: Pick<FlvTag, 'type' | 'payload'>): string | undefined {
-  if (type === 'data') return undefined;
-  const { codec, isSequenceHeader, isCoded, isMultitrack, dataOffset } =
-    type === 'video' ? parseVideoTag(payload) : parseAudioTag(payload);
-  if (isMultitrack) return undefined;
-  if (!isSetUpCodec(codec)) return isCoded ? (otherNames[codec] ?? codec) : undefined;
-  if (!isSequenceHeader) return undefined;
-  const data = payload.subarray(dataOffset);
-  return codecString({ codec, record: codec === 'vp9' ? vp9Record(data) : data });
+export function codecInFlv({ type, payload }: TrackTag): FlvCodec {
+  const tag = type === 'video' ? parseVideoTag(payload) : parseAudioTag(payload);
+  const { codec, isCoded } = tag;
+  if (tag.isMultitrack) return { name: undefined, isCoded };
+  if (!isSetUpCodec(codec)) return { name: isCoded ? (otherNames[codec] ?? codec) : undefined, isCoded };
+  if (!tag.isSequenceHeader) return { name: undefined, isCoded };
+  const data = payload.subarray(tag.dataOffset);
+  return { name: codecString({ codec, record: codec === 'vp9' ? vp9Record(data) : data }), isCoded };
 }
 
 function isSetUpCodec(codec: VideoCodec | AudioCodec): codec is SetUpCodec {

@@ -1,7 +1,7 @@
 export { boxesOf, findBox, readBoxHeader, type Box, type BoxHeader } from './box-reader.ts';
 export { codecString } from './codec-string.ts';
 export { Mp4Error, mp4Errors, type Mp4ErrorCode } from './errors.ts';
-export { codecStringInFlv } from './flv-codec.ts';
+export { codecInFlv, type FlvCodec } from './flv-codec.ts';
 export { FlvUnitReader, packetSamplesOf, type FlvUnit } from './flv-units.ts';
 export { encodeFragment, type Fragment, type FragmentTrack, type ProducerTime } from './fragment.ts';
 export {

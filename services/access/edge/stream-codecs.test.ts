@@ -32,6 +32,15 @@ test('sound is known by its set-up, and by its frames where there is none', () =
   expect(codecs.audio).toBe('');
 });
 
+test('what comes before the first coded frame leaves a track open', () => {
+  const codecs = new StreamCodecs();
+  const note = feed(codecs);
+  // Enhanced RTMP: how the channels lie, then a frame.
+  expect(note('audio', Buffer.from([0x94, ...Buffer.from('ac-3'), 1, 1]))).toBe(false);
+  expect(note('audio', Buffer.from([0x91, ...Buffer.from('ac-3'), 0x0b, 0x77]))).toBe(true);
+  expect(codecs.audio).toBe('ac-3');
+});
+
 test('once a track is known, tags without set-up are not looked into', () => {
   const codecs = new StreamCodecs();
   const note = feed(codecs);

@@ -1,5 +1,5 @@
 import { MediaError } from '@gala/media/error';
-import { codecStringInFlv, Mp4Error } from '@gala/media/mp4';
+import { codecInFlv, Mp4Error, type FlvCodec } from '@gala/media/mp4';
 import { payloadOf, type Tag } from './tag.ts';
 import type { TrackKind } from './timeline.ts';
 
@@ -17,8 +17,8 @@ export class StreamCodecs {
   note(tag: Tag): boolean {
     const { kind, sequenceHeader } = tag;
     if (kind === 'data' || (this.#settled[kind] && !sequenceHeader)) return false;
-    this.#settled[kind] ||= !sequenceHeader;
-    const name = nameIn(kind, payloadOf(tag));
+    const { name, isCoded } = codecIn(kind, payloadOf(tag));
+    if (isCoded) this.#settled[kind] = true;
     if (name === undefined || name === this[kind]) return false;
     this[kind] = name;
     return true;
@@ -35,12 +35,12 @@ export class StreamCodecs {
   }
 }
 
-/** Undefined for tags that say nothing, and for those that cannot be read: players may know better. */
-function nameIn(type: 'video' | 'audio', payload: Buffer): string | undefined {
+/** Tags that cannot be read say nothing: players may know better. */
+function codecIn(type: 'video' | 'audio', payload: Buffer): FlvCodec {
   try {
-    return codecStringInFlv({ type, payload });
+    return codecInFlv({ type, payload });
   } catch (error) {
-    if (error instanceof MediaError || error instanceof Mp4Error) return undefined;
+    if (error instanceof MediaError || error instanceof Mp4Error) return { name: undefined, isCoded: true };
     throw error;
   }
 }
