@@ -124,12 +124,7 @@ export class Play {
    */
   async find(target: PlayTarget): Promise<Found> {
     const { clock, lookup, keys } = this.#options;
-    if (this.#isClosed) {
-      throw new CodedError(commonErrors, 'UNAVAILABLE', {
-        detail: 'the edge is draining',
-        retryAfterSeconds: 1,
-      });
-    }
+    this.#checkOpen();
     const askedAtMs = clock.monotonicMs();
     const stream = await lookup.find(target);
     if (stream.identity.isPrivate) await keys.verify(stream.roomId, target.query);
@@ -140,9 +135,10 @@ export class Play {
   /**
    * The last checks, in the same turn as the place is taken, so that no two viewers take the same one. It goes
    * back by `leave` for who has joined, by `quit` for who has entered, else by `release`.
-   * @throws CodedError TOO_MANY_VIEWERS, STREAM_FULL, STREAM_UNKNOWN
+   * @throws CodedError TOO_MANY_VIEWERS, STREAM_FULL, STREAM_UNKNOWN, UNAVAILABLE
    */
   reserve<Wish extends Pick<Place, 'stream'>>(found: Wish, address: string): Wish & Place {
+    this.#checkOpen();
     const { config } = this.#options;
     const ofAddress = this.#perAddress.get(address) ?? 0;
     if (this.#viewerCount >= config.viewersMax || ofAddress >= config.viewersPerAddressMax) {
@@ -275,6 +271,11 @@ export class Play {
     const viewer = this.join(place, socket, framing);
     socket.once('close', () => this.leave(viewer, place));
     return viewer;
+  }
+
+  #checkOpen(): void {
+    if (!this.#isClosed) return;
+    throw new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'the edge is draining', retryAfterSeconds: 1 });
   }
 
   #count({ stream, address }: Place, change: 1 | -1): void {
