@@ -71,6 +71,10 @@ export const room = z
     endedAtMs: timeMs.optional(),
     endReason: z.string().optional(),
     media: roomMedia.optional().describe('absent while it is not known'),
+    renditions: z
+      .array(z.string())
+      .optional()
+      .describe('smaller pictures that may be asked for, largest first: `720p`, `540p`, `360p`'),
     coverUrl: z
       .url()
       .optional()
@@ -86,6 +90,10 @@ export const playUrl = z
       .enum(['ws-flv', 'http-flv', 'll-hls', 'rtmp'])
       .describe('rtmp is for programs: browsers do not speak it'),
     url: z.url(),
+    rendition: z
+      .string()
+      .optional()
+      .describe('one of the `renditions` of the room; absent for the stream as the publisher sends it'),
     mime: z
       .string()
       .optional()

@@ -95,7 +95,7 @@ const shown = [
   { codec_name: 'h264', width: 640, height: 360 },
 ];
 
-/** What ffprobe says of the streams at an address, audio first, after it has read two seconds without an error. */
+/** What ffprobe says of the streams at an address, each kind once (HLS has the sound alone beside), audio first, after it has read two seconds without an error. */
 async function probe(url: string): Promise<unknown[]> {
   const ffprobe = join(dirname(enginePath('ffmpeg')), 'ffprobe');
   const entries = 'stream=codec_name,width,height,sample_rate,channels';
@@ -118,7 +118,8 @@ async function probe(url: string): Promise<unknown[]> {
   const [code] = (await once(child, 'close')) as [number | null];
   expect({ code, errors: Buffer.concat(errors).toString() }, url).toEqual({ code: 0, errors: '' });
   const { streams } = JSON.parse(Buffer.concat(out).toString()) as { streams: { codec_name: string }[] };
-  return streams.toSorted((a, b) => a.codec_name.localeCompare(b.codec_name));
+  const kinds = new Map(streams.map((stream) => [stream.codec_name, stream]));
+  return [...kinds.values()].toSorted((a, b) => a.codec_name.localeCompare(b.codec_name));
 }
 
 /** What is in an FLV file that may still be written, held against the fixture. */

@@ -63,6 +63,13 @@ describeWithEngines('renditions and covers', ['ffmpeg', 'chromium'], () => {
       .map(({ pid }) => pid);
   const urlOf = (name: string): string => `${gala.liveUrl}/live/${name}.flv`;
 
+  test('the answer of enter lists the rungs below the stream, behind the stream itself', async () => {
+    const { room, play } = await gala.anyone.enterRoom({ roomRef: '@alice' });
+    expect(room.renditions).toEqual(['540p', '360p']);
+    expect(new Set(play.map(({ rendition }) => rendition))).toEqual(new Set([undefined, '540p', '360p']));
+    expect(play[0].rendition).toBeUndefined();
+  });
+
   test('a rung is as small as it says, with the key frames of the source', async () => {
     const [source, small] = await Promise.all([probe(urlOf('@alice'), 8), probe(urlOf('@alice_360p'), 4)]);
     expect(small.streams).toContainEqual(

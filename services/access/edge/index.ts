@@ -50,7 +50,9 @@ async function start(context: Context): Promise<RunningRole> {
   const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
   const onStop = (stream: Stream): void => void relay.handover.stop(stream);
-  const reports = stack.use(new Reports({ edgeId: processId, rooms, streams, events, onStop, logger }));
+  const renditionLines = (stream: Stream): number[] => renditions.linesOf(stream);
+  const reportParts = { edgeId: processId, rooms, streams, events, onStop, renditionLines, logger };
+  const reports = stack.use(new Reports(reportParts));
   const fanout = new Fanout(clock);
   const onDropped = (stream: Stream): void => hls.drop(stream);
   const renditionParts = { lookup, fanout, events, config: config.edge, onDropped };
@@ -90,15 +92,8 @@ async function start(context: Context): Promise<RunningRole> {
   const hlsParts = { outputs: hls, renditions, players };
   const viewerParts = { ...hlsParts, lookup, play, guard: guards.viewers, keys, events };
   const { edges, token } = relay;
-  const doorParts = {
-    ...viewerParts,
-    edges,
-    token,
-    config: config.hls,
-    streams,
-    recordings,
-    requestsMax: blockedMax,
-  };
+  const bounds = { config: config.hls, requestsMax: blockedMax };
+  const doorParts = { ...viewerParts, ...bounds, edges, token, streams, recordings };
   const { listener: live } = stack.use(await openLiveDoors(context, doorParts));
   stack.defer(mountStreams(await context.listener('admin'), streams, players));
   showMetrics({ metrics, streams, play, fanout, hls, players });

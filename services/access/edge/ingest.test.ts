@@ -145,6 +145,7 @@ test.concurrent('the epoch of a publisher that did not wait goes to the one on a
     events,
     logger,
     onStop: (stopped) => stopped.end('stopped'),
+    renditionLines: () => [],
   });
   const config = loadSettings([edgeSection], { env: {} }).get(edgeSection);
   const clock = systemClock;

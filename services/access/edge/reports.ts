@@ -23,6 +23,7 @@ interface Report {
   readonly reason: string;
   readonly videoCodec: string;
   readonly audioCodec: string;
+  readonly renditionLines: number[];
 }
 
 export interface ReportsOptions {
@@ -33,6 +34,8 @@ export interface ReportsOptions {
   /** The room service wants this stream stopped under the epoch that it has. */
   readonly onStop: (stream: Stream) => void;
   readonly logger: Logger;
+  /** Renditions that a stream may have, by the lines of their shorter side. */
+  readonly renditionLines: (stream: Stream) => number[];
 }
 
 /**
@@ -58,7 +61,8 @@ export class Reports implements AsyncDisposable {
   /** Queues one event of a stream. */
   send(stream: Stream, event: StreamEvent, reason: string): void {
     const { epoch, codecs } = stream;
-    const made = { videoCodec: codecs.video, audioCodec: codecs.audio };
+    const renditionLines = this.#options.renditionLines(stream);
+    const made = { videoCodec: codecs.video, audioCodec: codecs.audio, renditionLines };
     const report: Report = { stream, epoch, sequence: ++this.#sequence, event, reason, ...made };
     const queue = this.#queues.get(stream.roomId);
     if (queue) this.#enqueue(queue, report);

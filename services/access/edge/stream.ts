@@ -186,6 +186,11 @@ export class Stream {
     return this.#publisher;
   }
 
+  /** Set-up of its pictures. */
+  get videoHeader(): Tag | undefined {
+    return this.#cache.headers.find(({ kind }) => kind === 'video');
+  }
+
   get gopBytes(): number {
     return this.#cache.bytes;
   }

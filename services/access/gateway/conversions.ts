@@ -25,6 +25,7 @@ export function restRoom(room: Room): rest.Room {
     ...(room.endedAtMs && { endedAtMs: Number(room.endedAtMs) }),
     ...(room.endReason && { endReason: room.endReason }),
     ...((room.videoCodec || room.audioCodec) && { media: restMedia(room) }),
+    ...(room.renditionLines.length > 0 && { renditions: room.renditionLines.map((lines) => `${lines}p`) }),
   };
 }
 

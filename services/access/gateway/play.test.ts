@@ -26,6 +26,21 @@ test('WS-FLV goes before HTTP-FLV, LL-HLS and RTMP, on the host name of the page
   ]);
 });
 
+test('renditions come behind the stream itself, over all protocols', () => {
+  const plays = playUrls({ room: { ...room, renditions: ['540p', '360p'] }, page, addresses });
+  expect(plays.map(({ rendition }) => rendition)).toEqual([
+    ...Array<undefined>(4).fill(undefined),
+    ...Array<string>(4).fill('540p'),
+    ...Array<string>(4).fill('360p'),
+  ]);
+  expect(plays.slice(4, 8).map(({ url }) => url)).toEqual([
+    'ws://gala.test:8081/live/1048577_540p.flv',
+    'http://gala.test:8081/live/1048577_540p.flv',
+    'http://gala.test:8081/live/1048577_540p.m3u8',
+    'rtmp://gala.test/live/1048577_540p',
+  ]);
+});
+
 test('public rooms on air have the address of their picture', () => {
   const url = (options: Partial<Room>) => withCover({ ...room, ...options }, page, addresses).coverUrl;
   expect(url({})).toBe('http://gala.test:8081/live/1048577.jpg');

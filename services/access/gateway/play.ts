@@ -28,12 +28,26 @@ const hlsEntries = new Set(['avc1', 'hvc1', 'av01', 'vp09', 'mp4a', 'opus', 'fla
 /**
  * Where to play, in the order to try: WS-FLV first, since browsers open six HTTP/1.1 connections an origin
  * and a seventh HTTP-FLV tab would hang; LL-HLS for players without FLV, if it can carry the codecs; RTMP last, which
- * only programs speak. A room that is not on air has none.
+ * only programs speak. Behind those of the stream itself come those of its renditions. A room that is not on air has none.
  */
-export function playUrls({ room, page, addresses, grant }: PlayOptions): PlayUrl[] {
+export function playUrls(options: PlayOptions): PlayUrl[] {
+  const { room } = options;
   if (room.state !== 'live' && room.state !== 'hold') return [];
+  const { renditions = [] } = room;
+  return [...streamUrls(options), ...renditions.flatMap((rendition) => renditionUrls(options, rendition))];
+}
+
+/** What is made of it is H.264 and AAC whatever the publisher sends. */
+function renditionUrls(options: PlayOptions, rendition: string): PlayUrl[] {
+  const { room } = options;
+  const media = { video: 'avc1.4d401f', ...(room.media?.audio !== undefined && { audio: 'mp4a.40.2' }) };
+  const urls = streamUrls({ ...options, room: { ...room, media } }, `_${rendition}`);
+  return urls.map((url) => ({ ...url, rendition }));
+}
+
+function streamUrls({ room, page, addresses, grant }: PlayOptions, suffix = ''): PlayUrl[] {
   const query = grant ? `?${playQuery({ roomId: room.roomId, ...grant })}` : '';
-  const live = `${liveBase(page, addresses)}/live/${room.roomId}`;
+  const live = `${liveBase(page, addresses)}/live/${room.roomId}${suffix}`;
   const flv = new URL(`${live}.flv${query}`).href;
   const hls = new URL(`${live}.m3u8${query}`).href;
   const ws = flv.replace(/^http/, 'ws');
@@ -45,7 +59,7 @@ export function playUrls({ room, page, addresses, grant }: PlayOptions): PlayUrl
     { protocol: 'ws-flv', url: ws, ...said },
     { protocol: 'http-flv', url: flv, ...said },
     ...(hlsCarries ? [{ protocol: 'll-hls', url: hls, ...said } as const] : []),
-    { protocol: 'rtmp', url: `${publishUrl(page, addresses)}/${room.roomId}${query}`, ...expiry },
+    { protocol: 'rtmp', url: `${publishUrl(page, addresses)}/${room.roomId}${suffix}${query}`, ...expiry },
   ];
 }
 

@@ -32,6 +32,8 @@ export interface Room {
   /** What the publisher sends (RFC 6381); empty while it is not known, and for a track that is not sent. */
   readonly videoCodec: string;
   readonly audioCodec: string;
+  /** Renditions that may be asked for: `720,540`, the lines of their shorter side, largest first. */
+  readonly renditions: string;
 }
 
 /** What is done with a host's streams beside showing them. The URLs may hold keys: they are never logged. */
@@ -86,6 +88,7 @@ export function planRoom(host: Host, { session, title, visibility, nowMs }: Room
     reportSequence: noReport,
     videoCodec: '',
     audioCodec: '',
+    renditions: '',
   };
 }
 

@@ -116,11 +116,12 @@ test('what a stream is made of is kept, and changes with a further start', async
       reportSequence,
       event,
       reason: '',
-      codecs: { videoCodec, audioCodec: 'mp4a.40.2' },
+      codecs: { videoCodec, audioCodec: 'mp4a.40.2', renditions: '540,360' },
     });
   await told(1, 'started', 'avc1.64001f');
   const first = await world.rooms.get(room.roomId);
   expect(first).toMatchObject({ videoCodec: 'avc1.64001f', audioCodec: 'mp4a.40.2', state: 'live' });
+  expect(first).toMatchObject({ renditions: '540,360' });
   world.clock.advance(5_000);
   await told(2, 'started', 'hvc1.1.6.L93.B0');
   await told(3, 'held', '');

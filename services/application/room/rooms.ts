@@ -38,7 +38,7 @@ export interface StreamReport extends Fencing {
   readonly event: StreamEvent;
   readonly reason: string;
   /** With `started`, as in `Room`. */
-  readonly codecs?: Pick<Room, 'videoCodec' | 'audioCodec'>;
+  readonly codecs?: Pick<Room, 'videoCodec' | 'audioCodec' | 'renditions'>;
 }
 
 export interface ReportAnswer {
@@ -142,12 +142,13 @@ export class Rooms {
   }
 }
 
-/** Other codecs are another version of the row, so that whoever read it before does not write the old ones back. */
+/** Other codecs, or renditions, are another version of the row, so that whoever read it before does not write the old ones back. */
 function withCodecs(room: Room, codecs: StreamReport['codecs'], nowMs: number): Room {
   if (!codecs) return room;
-  const { videoCodec, audioCodec } = codecs;
-  if (room.videoCodec === videoCodec && room.audioCodec === audioCodec) return room;
-  return { ...room, videoCodec, audioCodec, changedAtMs: nowMs };
+  const { videoCodec, audioCodec, renditions } = codecs;
+  const isSame = room.videoCodec === videoCodec && room.audioCodec === audioCodec;
+  if (isSame && room.renditions === renditions) return room;
+  return { ...room, videoCodec, audioCodec, renditions, changedAtMs: nowMs };
 }
 
 /** Reasons are for people: what cannot be shown or stored is left out. */

@@ -17,6 +17,7 @@ import type { RoomState } from './state.ts';
 
 /** Streams that one heart-beat may name; far above what one edge carries. */
 const streamsMax = 20_000;
+const renditionsMax = 8;
 const codecPattern = /^[\w.-]{0,64}$/;
 const edgeIdPattern = /^[\w.:-]{1,128}$/;
 
@@ -126,7 +127,7 @@ function streamHandlers({
       });
       return { room: wireRoom(room), holdMs, media: wireMedia(media) };
     },
-    reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason, videoCodec, audioCodec }) => {
+    reportStream: async ({ roomId, epoch, sequence, event, edgeId, reason, ...made }) => {
       const answer = await rooms.report({
         roomId: roomIdOf(roomId),
         epoch: Number(epoch),
@@ -134,7 +135,11 @@ function streamHandlers({
         event: streamEventOf(event),
         edgeId: edgeIdOf(edgeId),
         reason,
-        codecs: { videoCodec: codecOf(videoCodec), audioCodec: codecOf(audioCodec) },
+        codecs: {
+          videoCodec: codecOf(made.videoCodec),
+          audioCodec: codecOf(made.audioCodec),
+          renditions: renditionsOf(made.renditionLines),
+        },
       });
       const order = answer.order === 'goOn' ? wire.StreamOrder.GO_ON : wire.StreamOrder.STOP;
       return answer.room ? { order, room: wireRoom(answer.room) } : { order };
@@ -249,6 +254,7 @@ function wireRoom(room: Room) {
     edgeId: room.edgeId,
     videoCodec: room.videoCodec,
     audioCodec: room.audioCodec,
+    renditionLines: room.renditions.split(',').filter(Boolean).map(Number),
   };
 }
 
@@ -276,6 +282,12 @@ function roomIdOf(id: bigint): number {
 function codecOf(name: string): string {
   if (!codecPattern.test(name)) throw invalid('codec');
   return name;
+}
+
+/** The ladder has a handful of rungs. */
+function renditionsOf(lines: readonly number[]): string {
+  if (lines.length > renditionsMax) throw invalid('renditions');
+  return lines.join(',');
 }
 
 function edgeIdOf(edgeId: string): string {

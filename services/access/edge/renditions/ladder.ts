@@ -157,9 +157,8 @@ export class Ladder implements StreamOutput {
   }
 
   #note(tag: Tag): void {
-    if (!tag.sequenceHeader) return;
-    this.#headers.set(tag.kind, tag);
     this.video.read(tag);
+    if (tag.sequenceHeader) this.#headers.set(tag.kind, tag);
   }
 
   #drop(name: string, { stream }: Rung, reason: RenditionEnd): Stream {

@@ -12,6 +12,7 @@ import { Stream } from '../stream.ts';
 import { renditionsOf, type RenditionSetting, type TranscodeConfig } from './config.ts';
 import type { RenditionEnd, TranscodeEvents } from './events.ts';
 import { Ladder, soundName } from './ladder.ts';
+import { SourceVideo } from './source-video.ts';
 
 export interface RenditionsOptions {
   readonly config: TranscodeConfig;
@@ -62,6 +63,14 @@ export class Renditions implements StreamSource, AsyncDisposable {
     if (this.#isUnavailable || source.identity.rendition !== undefined) return [];
     if (!this.#hasRoomFor(source)) return [];
     return this.#settings.filter((setting) => setting.height < height);
+  }
+
+  /** Lines of the renditions that a stream may have, whether or not there is room for them now. */
+  linesOf(source: Stream): number[] {
+    const video = new SourceVideo();
+    if (source.videoHeader) video.read(source.videoHeader);
+    if (this.#isUnavailable) return [];
+    return this.#settings.map(({ height }) => height).filter((height) => height < video.height);
   }
 
   /**

@@ -6,6 +6,7 @@ import { payloadOf, type Tag } from '../tag.ts';
 export class SourceVideo {
   readonly known: Promise<void>;
   readonly markKnown: () => void;
+  readonly #reader = new FlvUnitReader();
   #config: VideoConfig | undefined;
 
   constructor() {
@@ -26,10 +27,12 @@ export class SourceVideo {
 
   /** A tag that may tell it. */
   read(tag: Tag): void {
-    if (tag.kind !== 'video') return;
+    // VP9 tells its size in key frames alone.
+    const mayTell = tag.sequenceHeader || (tag.keyFrame && !this.#config);
+    if (tag.kind !== 'video' || !mayTell) return;
     try {
-      const { config } = new FlvUnitReader().read({ type: 'video', payload: payloadOf(tag) }, 0);
-      this.#config = config?.kind === 'video' ? config : undefined;
+      const { config } = this.#reader.read({ type: 'video', payload: payloadOf(tag) }, 0);
+      if (config?.kind === 'video') this.#config = config;
     } catch (error) {
       if (!(error instanceof MediaError) && !(error instanceof Mp4Error)) throw error;
       this.#config = undefined;

@@ -8,7 +8,7 @@ export const roomColumns = `
   room.room_id, room.host_id, host.name as host_name, room.title, room.visibility, room.state, room.epoch,
   room.edge_id, room.created_at_ms, room.started_at_ms, room.key_frame_at_ms, room.held_at_ms,
   room.ended_at_ms, room.changed_at_ms, room.end_reason, room.viewers, room.report_sequence,
-  room.video_codec, room.audio_codec`;
+  room.video_codec, room.audio_codec, room.renditions`;
 export const roomTables = `room join room_host host on host.shard = room.shard and host.host_id = room.host_id`;
 
 export interface RoomRow {
@@ -31,6 +31,7 @@ export interface RoomRow {
   report_sequence: number;
   video_codec: string;
   audio_codec: string;
+  renditions: string;
 }
 
 export async function findRoom(db: Connection, roomId: number): Promise<Room | undefined> {
@@ -86,8 +87,8 @@ export async function insertRoom(client: Transaction, room: Room): Promise<void>
     text: `
       insert into room (shard, room_id, host_id, title, visibility, state, epoch, edge_id, created_at_ms,
         started_at_ms, key_frame_at_ms, held_at_ms, ended_at_ms, changed_at_ms, end_reason, viewers,
-        report_sequence, video_codec, audio_codec)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19)`,
+        report_sequence, video_codec, audio_codec, renditions)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
     values: [
       shardOfRoom(room.roomId),
       room.roomId,
@@ -108,6 +109,7 @@ export async function insertRoom(client: Transaction, room: Room): Promise<void>
       room.reportSequence,
       room.videoCodec,
       room.audioCodec,
+      room.renditions,
     ],
   });
 }
@@ -140,6 +142,7 @@ const changeColumns: readonly ColumnOfChange[] = [
   ['report_sequence', 'bigint', ({ after }) => after.reportSequence],
   ['video_codec', 'text', ({ after }) => after.videoCodec],
   ['audio_codec', 'text', ({ after }) => after.audioCodec],
+  ['renditions', 'text', ({ after }) => after.renditions],
 ];
 
 const saveText = `
@@ -189,5 +192,6 @@ export function roomOf(row: RoomRow): Room {
     reportSequence: row.report_sequence,
     videoCodec: row.video_codec,
     audioCodec: row.audio_codec,
+    renditions: row.renditions,
   };
 }

@@ -95,6 +95,11 @@ export const migrations: MigrationSet[] = [
               add column audio_codec text not null default ''`.execute(db);
         },
       },
+      '0005_renditions': {
+        async up(db) {
+          await sql`alter table room add column renditions text not null default ''`.execute(db);
+        },
+      },
     },
   },
 ];

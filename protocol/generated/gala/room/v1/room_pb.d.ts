@@ -145,6 +145,13 @@ export declare type Room = Message<"gala.room.v1.Room"> & {
    * @generated from field: string audio_codec = 16;
    */
   audioCodec: string;
+
+  /**
+   * Renditions that may be asked for, by the lines of their shorter side, largest first.
+   *
+   * @generated from field: repeated uint32 rendition_lines = 17;
+   */
+  renditionLines: number[];
 };
 
 /**
@@ -1011,6 +1018,11 @@ export declare type ReportStreamRequest = Message<"gala.room.v1.ReportStreamRequ
    * @generated from field: string audio_codec = 8;
    */
   audioCodec: string;
+
+  /**
+   * @generated from field: repeated uint32 rendition_lines = 9;
+   */
+  renditionLines: number[];
 };
 
 /**
