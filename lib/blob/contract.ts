@@ -294,6 +294,20 @@ function appendTests({ open, reopen }: Tools): void {
     expect(again.usage().bytes).toBe(0);
   });
 
+  test('an open blob is read here and there, also what has come since', async () => {
+    const store = await open();
+    const writer = await store.append('a');
+    await writer.write(chars('0123456789'));
+    await using blob = await store.open('a');
+    expect(blob.info).toMatchObject({ key: 'a', bytes: 10 });
+    expect((await blob.read(3, 4)).toString()).toBe('3456');
+    await writer.write(chars('ab'));
+    expect((await blob.read(8, 100)).toString()).toBe('89ab');
+    expect(await blob.read(12, 1)).toHaveLength(0);
+    await writer.close();
+    await expect(store.open('none')).rejects.toEqual(code('BLOB_UNKNOWN'));
+  });
+
   test('a blob that nobody writes is cut, and what is cut is given back', async () => {
     const store = await open();
     const writer = await store.append('a');

@@ -7,7 +7,7 @@ import { Allowance } from './allowance.ts';
 import { blobErrors } from './errors.ts';
 import { toBlobError } from './file-error.ts';
 import { assertKey } from './key.ts';
-import type { BlobContent, BlobInfo, BlobReader, GetOptions } from './types.ts';
+import type { BlobContent, BlobInfo, BlobReader, GetOptions, OpenBlob } from './types.ts';
 
 const readChunkBytes = 256 * 1024;
 
@@ -51,13 +51,38 @@ export class FolderReader implements BlobReader {
 
   async get(key: string, options: GetOptions = {}): Promise<BlobContent> {
     assertKey(key);
+    const { handle, info, giveBack } = await this.#opened(key);
+    try {
+      const content = await contentOf(handle, info, options);
+      content.body.once('close', giveBack);
+      return content;
+    } catch (error) {
+      await handle.close();
+      giveBack();
+      throw error;
+    }
+  }
+
+  async open(key: string): Promise<OpenBlob> {
+    assertKey(key);
+    const { handle, info, giveBack } = await this.#opened(key);
+    return {
+      info,
+      read: (offset, bytes) => readAt(handle, offset, bytes),
+      [Symbol.asyncDispose]: async () => {
+        giveBack();
+        await handle.close();
+      },
+    };
+  }
+
+  /** A file with its place among those that are open. */
+  async #opened(key: string) {
     const giveBack = this.#allowance.open();
     let handle: FileHandle | undefined;
     try {
       handle = await open(this.fileOf(key), 'r');
-      const content = await contentOf(handle, infoOf(key, await handle.stat()), options);
-      content.body.once('close', giveBack);
-      return content;
+      return { handle, info: infoOf(key, await handle.stat()), giveBack };
     } catch (cause) {
       await handle?.close();
       giveBack();
@@ -76,6 +101,15 @@ export class FolderReader implements BlobReader {
       if (isMissing) return undefined;
       throw toBlobError(error);
     }
+  }
+}
+
+async function readAt(handle: FileHandle, offset: number, bytes: number): Promise<Buffer> {
+  try {
+    const { buffer, bytesRead } = await handle.read(Buffer.allocUnsafe(bytes), 0, bytes, offset);
+    return buffer.subarray(0, bytesRead);
+  } catch (error) {
+    throw toBlobError(error);
   }
 }
 

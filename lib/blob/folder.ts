@@ -19,6 +19,7 @@ import type {
   BlobWriter,
   GetOptions,
   ListOptions,
+  OpenBlob,
   PutOptions,
 } from './types.ts';
 import { walk } from './walk.ts';
@@ -147,6 +148,10 @@ class FolderBlobs implements BlobStore {
 
   get(key: string, options?: GetOptions): Promise<BlobContent> {
     return this.#counted('gets', () => this.#reader.get(key, options));
+  }
+
+  open(key: string): Promise<OpenBlob> {
+    return this.#counted('gets', () => this.#reader.open(key));
   }
 
   async cut(key: string, bytes: number): Promise<void> {

@@ -66,12 +66,21 @@ export interface BlobUsage {
   readonly bytesMax: number;
 }
 
+/** A blob that is read here and there. */
+export interface OpenBlob extends AsyncDisposable {
+  readonly info: BlobInfo;
+  /** At most `bytes` from `offset`; fewer where the blob ends. Errors: BLOB_UNAVAILABLE. */
+  read(offset: number, bytes: number): Promise<Buffer>;
+}
+
 /** The blobs of a store as anybody may read them. */
 export interface BlobReader {
   /** Errors: BLOB_UNKNOWN. */
   stat(key: string): Promise<BlobInfo>;
   /** Errors: BLOB_UNKNOWN, BLOB_RANGE_INVALID. */
   get(key: string, options?: GetOptions): Promise<BlobContent>;
+  /** For many small reads. Errors: BLOB_UNKNOWN. */
+  open(key: string): Promise<OpenBlob>;
 }
 
 /**

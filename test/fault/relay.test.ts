@@ -75,6 +75,40 @@ test('the owner is killed and comes back with its publisher: viewers elsewhere s
   expect(viewer.gapMsMax()).toBeLessThan(stallMs);
 });
 
+test('an owner that hangs and wakes up again: its viewers stay, and see the publisher that has gone elsewhere', async () => {
+  await using edges = await startEdges();
+  const { gala, second } = edges;
+  await using show = await Show.start(gala, 'sleeper');
+  await using viewer = await FlvViewer.open(`${second.liveUrl}/live/@sleeper.flv?latency=realtime`);
+  await waitFor(() => viewer.pictures.length > 25, { what: 'a second of pictures' });
+  const pid = await gala.pidOf('media');
+  kill([pid], 'SIGSTOP');
+  const stoppedAtMs = performance.now();
+  const isHeld = () => viewer.pictures.filter(({ atMs }) => atMs > stoppedAtMs + 1_000).length > 2;
+  await waitFor(isHeld, { what: 'the hold, though no connection has closed' });
+  const { streamKey } = show.host;
+  await using back = await FixturePublisher.start({ rtmpUrl: second.rtmpUrl, streamKey });
+  await picturesAfter([viewer], performance.now());
+
+  kill([pid], 'SIGCONT');
+  const wokenAtMs = performance.now();
+  await waitFor(() => show.publisher.isClosed, { what: 'the publisher before to be told' });
+  expect(show.publisher.statuses.map(({ code }) => code)).toContain('NetStream.Publish.BadName');
+  const closedAtMs = performance.now();
+  const gapsMs = await picturesAfter([show.viewer], closedAtMs);
+  const sinceClosed = () => show.viewer.pictures.filter(({ atMs }) => atMs > closedAtMs).length;
+  await waitFor(() => sinceClosed() > 50, { what: 'two seconds of the other publisher' });
+  console.log(
+    `owner awake after ${Math.round(closedAtMs - wokenAtMs)} ms: picture ${largest(gapsMs)} ms later`,
+  );
+  const all = [viewer, show.viewer];
+  expect(all.map(({ isEnded, backwardSteps }) => [isEnded, backwardSteps])).toEqual([
+    [false, 0],
+    [false, 0],
+  ]);
+  expect(back.isClosed).toBe(false);
+});
+
 test('a planned drain: players move before the publisher does, and see no gap', async () => {
   await using edges = await startEdges();
   const { gala, second } = edges;

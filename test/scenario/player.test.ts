@@ -1,5 +1,6 @@
 import type { Browser, Page } from 'playwright-core';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import type { PlayUrl } from '@gala/protocol/rest';
 import { describeWithEngines } from '../engines.ts';
 import {
   frontGapMs,
@@ -158,6 +159,40 @@ describeWithEngines('the player', ['ffmpeg', 'chromium'], () => {
   }
 });
 
+describeWithEngines('the quality', ['ffmpeg', 'chromium'], () => {
+  let gala: Gala;
+  let publisher: FfmpegPublisher;
+
+  beforeAll(async () => {
+    gala = await Gala.start();
+    const { streamKey } = await gala.createHost('opal');
+    publisher = new FfmpegPublisher({ rtmpUrl: gala.rtmpUrl, streamKey, width: 960, height: 540 });
+  });
+  afterAll(async () => {
+    await publisher[Symbol.asyncDispose]();
+    await gala[Symbol.asyncDispose]();
+  });
+
+  test('a rendition of the answer, the sound alone and the source again take over without a stall', async () => {
+    await waitFor(async () => (await playOf(gala, '@opal')).some(({ rendition }) => rendition === '360p'), {
+      what: 'a rendition in the answer',
+      timeoutMs: 20_000,
+    });
+    const page = await openPage(`${gala.webUrl}/@opal`);
+    await playing(page, 'ws-flv');
+    await watchFront(page);
+    await openMenu(page);
+    await page.getByRole('radio', { name: '360p' }).check();
+    await waitFor(async () => (await frontLines(page)) === 360, { what: '360 lines', timeoutMs: 20_000 });
+    await page.getByRole('radio', { name: 'Source' }).check();
+    await waitFor(async () => (await frontLines(page)) === 540, { what: '540 lines', timeoutMs: 20_000 });
+    expect(await frontGapMs(page)).toBeLessThan(gapMsMax);
+    await page.getByRole('radio', { name: 'Sound only' }).check();
+    await waitFor(async () => (await frontLines(page)) === 0, { what: 'no picture' });
+    await playing(page, 'ws-flv');
+  });
+});
+
 describeWithEngines('a move to another edge', ['chromium'], () => {
   let gala: Gala;
   let publisher: FixturePublisher;
@@ -226,6 +261,16 @@ async function openPage(url: string, prepare?: (page: Page) => Promise<void>): P
 
 const blockSockets = (page: Page): Promise<void> =>
   page.routeWebSocket(/\.flv/, (socket) => void socket.close());
+
+/** What `enter` lists; nothing before the room is there. */
+const playOf = (gala: Gala, roomRef: string): Promise<PlayUrl[]> =>
+  gala.anyone.enterRoom({ roomRef }).then(
+    ({ play }) => play,
+    () => [],
+  );
+
+const frontLines = (page: Page): Promise<number | undefined> =>
+  page.evaluate(() => document.querySelector<HTMLVideoElement>('video.front')?.videoHeight);
 
 async function playing(page: Page, way: string): Promise<void> {
   await page.locator(`[data-player-state="playing"][data-player-way="${way}"]`).waitFor({ timeout: 20_000 });

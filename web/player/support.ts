@@ -35,9 +35,6 @@ export function parseQuality(text: string | null): string | undefined {
   return text !== null && qualityName.test(text) ? text : undefined;
 }
 
-/** An address of the answer: of the source, or of a rendition by name. */
-export type PlayEntry = PlayUrl & { readonly rendition?: string };
-
 /** An address of the answer, and what plays it here: mpegts.js, hls.js, or the browser by itself. */
 export interface Way {
   readonly protocol: Protocol;
@@ -77,7 +74,7 @@ export interface WayPlan {
 }
 
 /** The addresses to try: those that the page's scheme may load, with codecs that this browser plays. */
-export function planWays(play: readonly PlayEntry[], preference: PlayPreference, browser: Browser): WayPlan {
+export function planWays(play: readonly PlayUrl[], preference: PlayPreference, browser: Browser): WayPlan {
   const missing = new Map<string, MissingCodec>();
   const ways: Way[] = [];
   for (const entry of ofQuality(play, preference.quality)) {
@@ -100,14 +97,14 @@ function playerOf(protocol: Protocol, { canAppend, playsHls }: Browser): Way['pl
 }
 
 /** A rendition that is not there any more is played as the source. */
-function ofQuality(play: readonly PlayEntry[], quality: string | undefined): PlayEntry[] {
+function ofQuality(play: readonly PlayUrl[], quality: string | undefined): PlayUrl[] {
   if (quality === soundOnly) return play.filter(({ rendition }) => rendition === undefined);
   const wanted = play.filter(({ rendition }) => rendition !== undefined && rendition === quality);
   return wanted.length > 0 ? wanted : play.filter(({ rendition }) => rendition === undefined);
 }
 
 /** Renditions of the answer by name, in its order. */
-export function renditionsOf(play: readonly PlayEntry[]): string[] {
+export function renditionsOf(play: readonly PlayUrl[]): string[] {
   return [...new Set(play.flatMap(({ rendition }) => rendition ?? []))];
 }
 

@@ -98,7 +98,7 @@ function Recorded({ recorded: { room, replay, files }, onDeleted }: RecordedProp
   return (
     <li data-testid="recording">
       <div className="recording-words">
-        <strong>{room.title || t('room.untitled', { host: room.hostName })}</strong>
+        <strong>{room.title || t('recordings.untitled')}</strong>
         <span className="hint">
           {[
             date.format(startedAtMs),

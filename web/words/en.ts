@@ -186,6 +186,7 @@ export const en = {
   'recordings.record': 'Record my broadcasts',
   'recordings.record.text': 'From the next broadcast on. Viewers can watch them when they have ended.',
   'recordings.none': 'Nothing has been recorded yet.',
+  'recordings.untitled': 'Broadcast without a title',
   'recordings.growing': 'Being recorded',
   'recordings.watch': 'Watch',
   'recordings.download': 'Download the file',

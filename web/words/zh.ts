@@ -185,6 +185,7 @@ export const zh: Dictionary = {
   'recordings.record': '录制我的直播',
   'recordings.record.text': '从下一场直播开始。直播结束后观众可以观看回放。',
   'recordings.none': '还没有录像。',
+  'recordings.untitled': '无标题直播',
   'recordings.growing': '正在录制',
   'recordings.watch': '观看',
   'recordings.download': '下载文件',

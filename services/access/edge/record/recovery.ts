@@ -1,4 +1,3 @@
-import { buffer } from 'node:stream/consumers';
 import type { BlobReader, BlobStore } from '@gala/lib/blob';
 import { MediaError } from '@gala/media/error';
 import { FlvTail } from '@gala/media/flv';
@@ -8,7 +7,7 @@ import { keyOf, type FinishedPart, type PartFile, type RecordingFormat } from '.
 
 const flvReadBytes = 256 * 1024;
 /** Holds the `moof` of most groups of pictures with its header. */
-const aheadBytes = 16 * 1024;
+const aheadBytes = 8 * 1024;
 
 interface Measured extends PartFile {
   readonly durationMs: number;
@@ -53,13 +52,13 @@ export async function readIndex(
   index: FragmentIndex,
 ): Promise<FragmentIndex> {
   try {
-    let ahead = { offset: 0, bytes: Buffer.alloc(0) };
+    await using blob = await store.open(key);
+    let ahead: { offset: number; bytes: Buffer } = { offset: 0, bytes: Buffer.alloc(0) };
     for (let read = index.wanted; read; read = index.wanted) {
       const { offset } = read;
       const isThere = offset >= ahead.offset && offset + read.bytes <= ahead.offset + ahead.bytes.length;
       if (!isThere) {
-        const { body } = await store.get(key, { offset, bytes: Math.max(read.bytes, aheadBytes) });
-        ahead = { offset, bytes: await buffer(body) };
+        ahead = { offset, bytes: await blob.read(offset, Math.max(read.bytes, aheadBytes)) };
       }
       index.push(ahead.bytes.subarray(offset - ahead.offset, offset - ahead.offset + read.bytes));
     }
@@ -70,11 +69,8 @@ export async function readIndex(
 }
 
 async function flvTail(store: BlobStore, key: string, fileBytes: number) {
+  await using blob = await store.open(key);
   const tail = new FlvTail(fileBytes);
-  for (;;) {
-    if (tail.offset >= fileBytes) break;
-    const { body } = await store.get(key, { offset: tail.offset, bytes: flvReadBytes });
-    if (!tail.push(await buffer(body))) break;
-  }
+  while (tail.offset < fileBytes && tail.push(await blob.read(tail.offset, flvReadBytes)));
   return { durationMs: tail.lastMs, wholeBytes: tail.wholeBytes };
 }
