@@ -18,6 +18,8 @@ const sampleMs = 2_000;
 /** The promise, measured from the camera to the screen. */
 const latencyMsMax = 3_000;
 const framesPerSecond = 30;
+/** Later than this no timer, and no picture of a viewer of FLV, comes on a machine that has time for it. */
+const starvedMs = 300;
 /** A player that has just begun finds its distance to the live end. */
 const settleFrames = 5 * framesPerSecond;
 
@@ -68,26 +70,20 @@ describeWithEngines('HLS of a live room', ['ffmpeg', 'chromium'], () => {
       what: 'pictures',
       timeoutMs: 20_000,
     });
-    const beganAtMs = performance.now();
-    const before = await page.watch();
-    const latenciesMs: number[] = [];
-    for (let next = sampleMs; next <= watchMs; next += sampleMs) {
-      await waitFor(() => performance.now() - beganAtMs >= next, { what: 'time', timeoutMs: 2 * sampleMs });
-      latenciesMs.push(await latencyMs(page, camera));
-    }
-    const after = await page.watch();
-    const state = await page.hls();
+    let minute = await watchMinute(page, camera);
+    // A machine that keeps the page or the publisher waiting says nothing about us: it gets another minute.
+    if (minute.isStarved && minute.stalls > 0) minute = await watchMinute(page, camera);
     for (const { follower } of forms) follower.stop();
     await Promise.all(forms.map(({ over }) => over));
-    const sorted = latenciesMs.toSorted((a, b) => a - b);
+    const { latenciesMs, stalls, playedMs } = minute;
     console.log(
-      `hls.js over ${watchMs / 1000} s: latency median ${Math.round(sorted[sorted.length >> 1])} ms, ` +
-        `worst ${Math.round(sorted.at(-1)!)} ms; its own measure ${state.latency.toFixed(2)} s`,
+      `hls.js over ${watchMs / 1000} s: latency median ${Math.round(latenciesMs[latenciesMs.length >> 1])} ms, ` +
+        `worst ${Math.round(latenciesMs.at(-1)!)} ms, stalls ${stalls}`,
     );
-    expect(state.fatal).toEqual([]);
-    expect([after.waiting - before.waiting, state.stalls]).toEqual([0, 0]);
-    expect(after.currentTime - before.currentTime).toBeGreaterThan(watchMs / 1000 - 1);
-    expect(sorted.at(-1)).toBeLessThanOrEqual(latencyMsMax);
+    expect((await page.hls()).fatal).toEqual([]);
+    expect(stalls).toBe(0);
+    expect(playedMs).toBeGreaterThan(watchMs - 1000);
+    expect(latenciesMs.at(-1)).toBeLessThanOrEqual(latencyMsMax);
     const [fmp4, ts, sound] = forms.map(({ follower }) => follower);
     for (const { issues } of [fmp4, ts, sound]) expect(issues).toEqual([]);
     for (const { segments } of [fmp4, ts, sound]) expect(segments).toBeGreaterThanOrEqual(25);
@@ -95,7 +91,7 @@ describeWithEngines('HLS of a live room', ['ffmpeg', 'chromium'], () => {
     expect(fmp4.deltas).toBeGreaterThan(50);
     expect(ts.parts).toBe(0);
     expect(fmp4.behindMsMax).toBeLessThan(2_000);
-  });
+  }, 240_000);
 
   test('a player too far ahead is refused, a viewer is counted, files answer ranges', async () => {
     const { room } = await gala.anyone.enterRoom({ roomRef: '@alice' });
@@ -187,6 +183,26 @@ describeWithEngines('HLS of a live room', ['ffmpeg', 'chromium'], () => {
     }
   });
 });
+
+/** A minute of a page that plays: how far behind it was, shortest first, and how often it stood still. */
+async function watchMinute(page: HlsPage, camera: FlvViewer) {
+  const beganAtMs = performance.now();
+  const before = { ...(await page.watch()), ...(await page.hls()) };
+  const latenciesMs: number[] = [];
+  let lateMsMax = 0;
+  for (let next = sampleMs; next <= watchMs; next += sampleMs) {
+    await waitFor(() => performance.now() - beganAtMs >= next, { what: 'time', timeoutMs: 2 * sampleMs });
+    latenciesMs.push(await latencyMs(page, camera));
+    lateMsMax = Math.max(lateMsMax, (await page.hls()).lateMsMax);
+  }
+  const after = { ...(await page.watch()), ...(await page.hls()) };
+  return {
+    latenciesMs: latenciesMs.toSorted((a, b) => a - b),
+    stalls: after.waiting - before.waiting + after.stalls - before.stalls,
+    playedMs: (after.currentTime - before.currentTime) * 1000,
+    isStarved: Math.max(lateMsMax, camera.gapMsMax(beganAtMs)) > starvedMs,
+  };
+}
 
 /** From the camera to the screen: when the frame that is shown now was sent, by what a realtime viewer got. */
 async function latencyMs(page: HlsPage, camera: FlvViewer): Promise<number> {

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
+import { rename } from 'node:fs/promises';
 import { connect } from 'node:net';
+import path from 'node:path';
 import { playQuery } from '@gala/protocol/play';
 import { RecordingState, RoomState, Visibility } from '@gala/protocol/room';
 import { FragmentIndex } from '@gala/media/mp4';
@@ -105,6 +107,18 @@ test('one playlist leads through all parts, each range a run of pictures from a 
     expect(index.wholeBytes).toBe(piece.length);
     expect(index.entries[0].keyFrame).toBe(true);
   }
+});
+
+test('what another process of the machine recorded is played as well', async () => {
+  await using edge = await startRecording();
+  await record(edge, 2000);
+  const { roomId, recordings } = edge.rooms;
+  const folders = path.join(edge.dataFolder, 'recordings');
+  await rename(path.join(folders, 'test'), path.join(folders, 'media-2'));
+  edge.rooms.recordings.splice(0, recordings.length, { ...done(edge)[0], folder: 'media-2' });
+  const file = await get(edge, `${roomId}/${edge.rooms.recordings[0].startedAtMs}.mp4`);
+  expect(indexOf(Buffer.from(await file.arrayBuffer())).entries).toHaveLength(2);
+  expect(await (await get(edge, `${roomId}.m3u8`)).text()).toContain('#EXTINF:2');
 });
 
 test('while it is still recorded, a replay has what is written by then', async () => {
