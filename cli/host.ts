@@ -2,6 +2,7 @@ import { readFile } from 'node:fs/promises';
 import { text as streamText } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { CodedError } from '@gala/lib/error';
+import type { PublishTarget } from '@gala/protocol/rest';
 import { asOperator } from './client.ts';
 import { cliErrors } from './errors.ts';
 
