@@ -2,7 +2,6 @@ import { readFile } from 'node:fs/promises';
 import { text as streamText } from 'node:stream/consumers';
 import { parseArgs } from 'node:util';
 import { CodedError } from '@gala/lib/error';
-import type { PublishTarget } from '@gala/protocol/rest';
 import { asOperator } from './client.ts';
 import { cliErrors } from './errors.ts';
 
@@ -47,7 +46,12 @@ async function rotate(name: string): Promise<void> {
   printKey(publish, streamKey);
 }
 
-function printKey({ rtmpUrl, rtmpsUrl }: PublishTarget, streamKey: string): void {
+interface Server {
+  readonly rtmpUrl: string;
+  readonly rtmpsUrl?: string | undefined;
+}
+
+function printKey({ rtmpUrl, rtmpsUrl }: Server, streamKey: string): void {
   console.log(`server     ${rtmpUrl}`);
   if (rtmpsUrl !== undefined) console.log(`or         ${rtmpsUrl}`);
   console.log(`stream key ${streamKey}   (shown once)`);
