@@ -29,7 +29,8 @@ test('Ctrl-C on a terminal reaches all processes at once, and npm repeats it: on
   await using show = await Show.start(gala, 'finale');
   const group = folder.processes().filter(({ pid }) => groupOf(pid) === groupOf(gala.pid));
   expect(group.map(({ command }) => command).join()).not.toContain('postgres');
-  expect(group).toHaveLength(3);
+  // The one that makes covers may have come already.
+  expect(group.filter(({ command }) => !command.includes('cover.js'))).toHaveLength(3);
   const stopped = gala.stop('SIGINT');
   kill(
     group.map(({ pid }) => pid),

@@ -4,7 +4,7 @@ import { parseVideoTag, type FlvTag } from '@gala/media/flv';
 import { FlvUnitReader } from '@gala/media/mp4';
 import { connectRtmp } from '@gala/media-io/rtmp';
 import { describe, expect, test } from 'vitest';
-import { spawnChild } from '../../../../test/harness/native-child.ts';
+import { spawnChild, spawnSilent } from '../../../../test/harness/native-child.ts';
 import { waitFor } from '../../../../test/harness/wait.ts';
 import { testBroadcast } from '../../../../media-io/av/testing.ts';
 import { FlvReading } from '../testing.ts';
@@ -46,20 +46,24 @@ function sizeOf(tags: readonly FlvTag[]): string {
   return video ? `${video.width}x${video.height}` : 'none';
 }
 
-/** Twelve seconds, made once for all tests. */
-const recorded = testBroadcast({ width: 1280, height: 720, pictures: 300, keyFrameEvery: 10 });
+/** Four seconds, made once for all tests. */
+const recordedMs = 4_000;
+const recorded = testBroadcast({ width: 1280, height: 720, pictures: 100, keyFrameEvery: 10 });
 
-/** Publishes them, as fast as they happen. */
+/** Publishes them again and again, as fast as they happen. */
 async function broadcast(edge: TestEdge) {
   const messages = await recorded;
   const client = await connectRtmp(edge.rtmpUrl, { streamKey: edge.rooms.streamKey });
   await client.publish();
   const beganAtMs = performance.now();
+  const timeOf = (index: number): number =>
+    Math.floor(index / messages.length) * recordedMs + messages[index % messages.length].timestampMs;
   let next = 0;
   const timer = setInterval(() => {
     const dueMs = performance.now() - beganAtMs;
-    for (; next < messages.length && messages[next].timestampMs <= dueMs; next++) {
-      const { kind, timestampMs, payload } = messages[next];
+    for (; timeOf(next) <= dueMs; next++) {
+      const { kind, payload } = messages[next % messages.length];
+      const timestampMs = timeOf(next);
       if (kind === 'video') client.sendVideo(timestampMs, payload);
       else client.sendAudio(timestampMs, payload);
     }
@@ -168,6 +172,21 @@ describe('renditions', () => {
     expect(await codeOf(`${roomId}_360p.flv`)).toBe('TRANSCODE_BUSY');
     expect(await codeOf('@nobody_360p.flv')).toBe('STREAM_UNKNOWN');
     expect(await codeOf(`${roomId + 1}_360p.flv`)).toBe('STREAM_UNKNOWN');
+  });
+
+  test('without codecs are refused once that is known, and the stream goes on', async () => {
+    const missing = JSON.stringify({ type: 'failed', code: 'NATIVE_MISSING' });
+    const header = `4,0,0,0,0,0,0,0,0,0,0,${missing.length}`;
+    const code = `process.stdout.write(Buffer.from([${header}])); process.stdout.write('${missing}')`;
+    await using edge = await startTestEdge({ spawn: () => spawnSilent(code) });
+    await using _show = await broadcast(edge);
+    using source = watch(edge, `${roomId}.flv`);
+    using first = watch(edge, `${roomId}_360p.flv`);
+    await waitFor(() => first.state.ended, { what: 'the end of the rendition' });
+    using second = watch(edge, `${roomId}_360p.flv`);
+    await waitFor(() => second.state.ended, { what: 'an answer' });
+    expect(second.state.code).toBe('TRANSCODE_UNAVAILABLE');
+    expect(source.state.ended).toBe(false);
   });
 
   test('end with their source', async () => {
