@@ -31,7 +31,7 @@ async function create(name: string, options: CreateOptions): Promise<void> {
   const made = await asOperator((client) => client.createHost({ name, title, password }));
   const { host, streamKey, publish } = made;
   console.log(`host ${host.name} (${host.hostId})`);
-  printKey(publish.rtmpUrl, streamKey);
+  printKey(publish, streamKey);
   if (!password) console.log('no password was given, so this host cannot sign in to the pages');
 }
 
@@ -43,10 +43,16 @@ async function readPassword(file: string): Promise<string> {
 async function rotate(name: string): Promise<void> {
   const hostRef = `@${name}`;
   const { streamKey, publish } = await asOperator((client) => client.rotateHostStreamKey({ hostRef }));
-  printKey(publish.rtmpUrl, streamKey);
+  printKey(publish, streamKey);
 }
 
-function printKey(rtmpUrl: string, streamKey: string): void {
+interface Server {
+  readonly rtmpUrl: string;
+  readonly rtmpsUrl?: string | undefined;
+}
+
+function printKey({ rtmpUrl, rtmpsUrl }: Server, streamKey: string): void {
   console.log(`server     ${rtmpUrl}`);
+  if (rtmpsUrl !== undefined) console.log(`or         ${rtmpsUrl}`);
   console.log(`stream key ${streamKey}   (shown once)`);
 }

@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWithEngines } from '../engines.ts';
+import { launchBrowser } from '../harness/browser.ts';
 import { Gala } from '../harness/gala.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -40,7 +41,7 @@ const cases = [
 ] as const;
 
 /** Goal: what FFmpeg sends by enhanced RTMP is said in the play answer and comes out of HTTP-FLV and HLS as it was. */
-describeWithEngines('enhanced RTMP', ['ffmpeg'], ({ ffmpeg }) => {
+describeWithEngines('enhanced RTMP', ['ffmpeg', 'chromium'], ({ ffmpeg }) => {
   let folder: string;
   let gala: Gala;
 
@@ -58,7 +59,7 @@ describeWithEngines('enhanced RTMP', ['ffmpeg'], ({ ffmpeg }) => {
     const input =
       '-v error -f lavfi -i testsrc2=size=320x240:rate=25 -f lavfi -i sine=frequency=440:sample_rate=48000';
     const output = `-t 20 -pix_fmt yuv420p -c:v ${encoder} -c:a ${soundEncoder}`;
-    await run(ffmpeg, [...`${input} ${output}`.split(' '), file]);
+    await run(ffmpeg, ['-y', ...`${input} ${output}`.split(' '), file]);
     return file;
   }
 
@@ -94,6 +95,25 @@ describeWithEngines('enhanced RTMP', ['ffmpeg'], ({ ffmpeg }) => {
       const isWhole = async (): Promise<boolean> =>
         String(await probed(`${gala.liveUrl}/live/${room.roomId}.m3u8`)) === String(wanted);
       await waitFor(isWhole, { what: 'both tracks by HLS', timeoutMs: 15_000 });
+    } finally {
+      publisher.kill('SIGKILL');
+    }
+  });
+
+  test('a browser that cannot play HEVC says so instead of trying', { timeout: 60_000 }, async () => {
+    const file = await encode(cases[0]);
+    const host = await gala.createHost('hevc-host');
+    const publisher = spawn(process.execPath, [child, 'publish', file, `${gala.rtmpUrl}/${host.streamKey}`]);
+    try {
+      const isSaid = async (): Promise<boolean> =>
+        (await gala.operator.enterRoom({ roomRef: '@hevc-host' })).room.media?.video !== undefined;
+      await waitFor(() => isSaid().catch(() => false), { what: 'the codecs', timeoutMs: 20_000 });
+      const joinedBefore = await gala.metric('gala_edge_viewers_joined_total');
+      await using browser = await launchBrowser();
+      const page = await (await browser.newContext()).newPage();
+      await page.goto(`${gala.webUrl}/@hevc-host`);
+      await page.getByText('This browser cannot play HEVC').first().waitFor({ timeout: 15_000 });
+      expect(await gala.metric('gala_edge_viewers_joined_total')).toBe(joinedBefore);
     } finally {
       publisher.kill('SIGKILL');
     }
