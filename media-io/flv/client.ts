@@ -14,17 +14,17 @@ export interface FlvClientOptions {
   readonly signal?: AbortSignal;
   /** Until the answer begins, and between any two pieces of it. */
   readonly silentMsMax?: number;
-  /** Payloads are parts of what the socket gave: copy what is kept. */
+  /** Payloads are parts of what the socket gave: copy what is kept. A CodedError that it throws ends the stream. */
   onTag(tag: FlvTag): void;
-  /** All tags of one socket read have been told. */
-  onBatchEnd?(): void;
+  /** All tags of one socket read, of so many bytes, have been told. */
+  onBatchEnd?(bytes: number): void;
 }
 
 /** An HTTP-FLV stream that is being read. Made by `connectFlv`. */
 export class FlvClient implements Disposable {
   /** Of the answer. */
   readonly headers: IncomingHttpHeaders;
-  /** Resolves with the reason when it is over. */
+  /** Resolves with the reason when it is over: `FLV_CLOSED` without a cause when its end was orderly. */
   readonly closed: Promise<CodedError>;
   readonly #response: IncomingMessage;
   readonly #options: FlvClientOptions;
@@ -59,10 +59,11 @@ export class FlvClient implements Disposable {
         this.#options.onTag(tag);
       }
     } catch (error) {
-      if (!(error instanceof MediaError)) throw error;
-      this.#response.destroy(fail('FLV_MALFORMED', error, error.code));
+      if (error instanceof MediaError) this.#response.destroy(fail('FLV_MALFORMED', error, error.code));
+      else if (hasCode(error)) this.#response.destroy(error);
+      else throw error;
     }
-    this.#options.onBatchEnd?.();
+    this.#options.onBatchEnd?.(bytes.length);
   }
 }
 

@@ -1,6 +1,6 @@
-import { get, type IncomingMessage } from 'node:http';
-import { CodedError } from '@gala/lib/error';
-import { FlvTagReader, type FlvTag } from '@gala/media/flv';
+import { CodedError, hasCode } from '@gala/lib/error';
+import type { FlvTag } from '@gala/media/flv';
+import { connectFlv } from '@gala/media-io/flv';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import type { ClusterToken } from './cluster-token.ts';
 import { readNotice, type PublisherNotice } from './notice.ts';
@@ -31,19 +31,20 @@ const silentMsMax = 2_500;
  * @throws CodedError STREAM_UNKNOWN, UNAVAILABLE, and what the reader throws
  */
 export async function pullStream(target: PullTarget, reader: PullReader): Promise<void> {
-  const response = await open(target);
-  const tags = new FlvTagReader();
+  const { internalUrl, roomId, token, signal } = target;
   try {
-    for await (const bytes of response as AsyncIterable<Buffer>) {
-      tags.append(bytes);
-      for (let tag = tags.next(); tag; tag = tags.next()) take(tag, reader);
-      reader.onReadEnd(bytes.length);
-    }
-  } catch (cause) {
-    if (target.signal.aborted) return;
-    throw cause instanceof CodedError ? cause : unreachable(cause);
-  } finally {
-    response.destroy();
+    using client = await connectFlv(`${internalUrl}/relay/${roomId}.flv`, {
+      headers: { authorization: token.authorization },
+      signal,
+      silentMsMax,
+      onTag: (tag) => take(tag, reader),
+      onBatchEnd: (bytes) => reader.onReadEnd(bytes),
+    });
+    const over = await client.closed;
+    const isOrderly = over.code === 'FLV_CLOSED' && over.cause === undefined;
+    if (!isOrderly) throw over;
+  } catch (error) {
+    if (!signal.aborted) throw refusalOf(error);
   }
 }
 
@@ -54,26 +55,10 @@ function take(tag: FlvTag, reader: PullReader): void {
   else if (notice.kind === 'end') reader.onEnd(notice.reason);
 }
 
-function open({ internalUrl, roomId, token, signal }: PullTarget): Promise<IncomingMessage> {
-  const { promise, resolve, reject } = Promise.withResolvers<IncomingMessage>();
-  const headers = { authorization: token.authorization };
-  const options = { headers, signal, agent: false, timeout: silentMsMax } as const;
-  const request = get(`${internalUrl}/relay/${roomId}.flv`, options, (response) => {
-    if (response.statusCode === 200) return resolve(response);
-    response.destroy();
-    reject(refusalOf(response.statusCode));
-  });
-  request.on('error', (cause) => reject(unreachable(cause)));
-  request.on('timeout', () => request.destroy(new CodedError(commonErrors, 'DEADLINE_EXCEEDED')));
-  request.on('socket', (socket) => socket.setNoDelay(true));
-  return promise;
-}
-
-function refusalOf(status: number | undefined): CodedError {
-  if (status === 404) return new CodedError(edgeErrors, 'STREAM_UNKNOWN');
-  return new CodedError(commonErrors, 'UNAVAILABLE', { detail: `the owner answered ${status}` });
-}
-
-function unreachable(cause: unknown): CodedError {
+/** What viewers are told: of the way between two edges they need to know no more. */
+function refusalOf(cause: unknown): unknown {
+  if (!hasCode(cause) || !cause.code.startsWith('FLV_')) return cause;
+  if (hasCode(cause, 'FLV_REFUSED') && cause.detail === '404')
+    return new CodedError(edgeErrors, 'STREAM_UNKNOWN');
   return new CodedError(commonErrors, 'UNAVAILABLE', { cause, retryAfterSeconds: 1 });
 }
