@@ -1,11 +1,16 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 const SCENARIOS = ['test/{scenario,fault}/**/*.test.ts'];
+/** Scenarios that measure latency, gaps or memory: nothing runs beside them. */
+const MEASURES = [
+  'test/fault/{drain,relay,stalled-viewers}.test.ts',
+  'test/scenario/{drain,hls,takeover}.test.ts',
+];
 const SOAKS = ['**/*.{soak,fuzz}.test.ts'];
 const OUTSIDE = ['**/node_modules/**', '**/dist/**', 'data/**'];
 const soak = Boolean(process.env['GALA_SOAK']);
 
-/** Fast tests share their worker's modules; scenarios own the machine while they run. */
+/** Fast tests share their worker's modules. Scenarios mostly wait, so two run at once. */
 const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
@@ -22,7 +27,21 @@ const everyday: TestProjectInlineConfiguration[] = [
       name: 'scenario',
       globalSetup: ['./test/harness/build.ts'],
       include: SCENARIOS,
-      exclude: [...OUTSIDE, '**/*.soak.test.ts'],
+      exclude: [...OUTSIDE, ...MEASURES, '**/*.soak.test.ts'],
+      sequence: { groupOrder: 1 },
+      pool: 'forks',
+      maxWorkers: 2,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
+    },
+  },
+  {
+    test: {
+      name: 'measure',
+      globalSetup: ['./test/harness/build.ts'],
+      include: MEASURES,
+      exclude: OUTSIDE,
+      sequence: { groupOrder: 2 },
       pool: 'forks',
       fileParallelism: false,
       testTimeout: 120_000,

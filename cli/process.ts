@@ -91,7 +91,9 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   const coord = stack.use(
     await openPostgresCoord({ database: sql.core(), processId, logger, metrics, clock }),
   );
-  const { host, port, advertiseHost = host } = settings.get(rpcSection);
+  const { host, port: firstPort, advertiseHost = host } = settings.get(rpcSection);
+  // Every process of the installation answers calls, each at a port of its own.
+  const port = firstPort === 0 ? 0 : firstPort + options.ordinal;
   const rpc = stack.use(
     createRpc({
       memberId: processId,

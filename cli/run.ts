@@ -16,6 +16,7 @@ export async function run(args: readonly string[]): Promise<void> {
   const dataFolder = dataFolderPath();
   const running = await startProcess({
     name: roles.join('+'),
+    ordinal: 0,
     roles,
     dataFolder,
     databases: await findDatabases(dataFolder),

@@ -33,7 +33,10 @@ export const rpcSection = section(
       .string()
       .default('127.0.0.1')
       .describe('address on which roles of other processes reach this one'),
-    port: port.default(0).describe('0: any free port; the address is published to the members'),
+    port: port
+      .max(65_000)
+      .default(0)
+      .describe('first of consecutive ports, one for each process of the placement; 0: any free ones'),
     advertiseHost: z.string().optional().describe('host name that other machines use, when it is not `host`'),
   }),
 );

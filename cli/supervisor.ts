@@ -36,7 +36,7 @@ export interface Supervisor extends AsyncDisposable {
 /** Starts every process of a placement and keeps them running until it is disposed. */
 export async function startSupervisor(options: SupervisorOptions): Promise<Supervisor> {
   const { dataFolder, logger } = options;
-  const children = options.plans.map((plan) => new Child(childOptions(options, plan)));
+  const children = options.plans.map((plan, ordinal) => new Child(childOptions(options, plan, ordinal)));
   const metrics = createMetrics('supervisor');
   await using stack = new AsyncDisposableStack();
   const admin = await openAdmin({
@@ -87,11 +87,12 @@ async function stopAll(children: readonly Child[]): Promise<void> {
   for (const same of byRoles.values()) await Promise.all(same.map((child) => child.stop(drainMs)));
 }
 
-function childOptions(options: SupervisorOptions, plan: ProcessPlan): ChildOptions {
+function childOptions(options: SupervisorOptions, plan: ProcessPlan, ordinal: number): ChildOptions {
   const { dataFolder, database, secrets, placement, isPublic, logger } = options;
   const start: StartMessage = {
     type: 'start',
     name: plan.name,
+    ordinal,
     roles: plan.roles,
     dataFolder,
     databases: database.urls,

@@ -11,6 +11,8 @@ export interface DatabaseUrls {
 export interface StartMessage {
   readonly type: 'start';
   readonly name: string;
+  /** Place in the placement table, from 0. */
+  readonly ordinal: number;
   readonly roles: readonly RoleName[];
   readonly dataFolder: string;
   readonly databases: DatabaseUrls;

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer, type AddressInfo } from 'node:net';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -202,13 +202,24 @@ async function newDataFolder(): Promise<string> {
   return path;
 }
 
-/** A port that nobody listens on now. */
+/** Below those that the system gives out, apart from those of other workers, and with room behind each. */
+const ports = { first: 10_000, ofWorker: 2_000, step: 10 };
+const worker = Number(process.env['VITEST_POOL_ID'] ?? 0) % 10;
+let portsGiven = Math.floor(Math.random() * ports.ofWorker);
+
+/** A port that nobody listens on, and that no connection of this machine is given meanwhile. */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  server.close();
-  await once(server, 'close');
-  return port;
+  for (;;) {
+    const port = ports.first + worker * ports.ofWorker + (portsGiven % ports.ofWorker);
+    portsGiven += ports.step;
+    const server = createServer().listen(port, '127.0.0.1');
+    const isFree = await once(server, 'listening').then(
+      () => true,
+      () => false,
+    );
+    if (!isFree) continue;
+    server.close();
+    await once(server, 'close');
+    return port;
+  }
 }
