@@ -1,10 +1,10 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 const SCENARIOS = ['test/{scenario,fault}/**/*.test.ts'];
-/** Scenarios that measure latency, gaps or memory: nothing runs beside them. */
+/** Scenarios that measure stalls, gaps or memory: nothing runs beside them. */
 const MEASURES = [
   'test/fault/{drain,relay,stalled-viewers}.test.ts',
-  'test/scenario/{drain,hls,takeover}.test.ts',
+  'test/scenario/{drain,first-broadcast,hls,player,takeover}.test.ts',
 ];
 const SOAKS = ['**/*.{soak,fuzz}.test.ts'];
 const OUTSIDE = ['**/node_modules/**', '**/dist/**', 'data/**'];
