@@ -13,6 +13,8 @@ export interface FanOutLoad {
   readonly joinsPerSecond: number;
   readonly segmentBytes: number;
   readonly hashSample: number;
+  /** Crowds of the same size that come and go before the measured one: a server on air is no server just started. */
+  readonly rehearsals?: number;
 }
 
 /** Where the load comes from: compiled programs and the source they publish. */
@@ -53,6 +55,7 @@ export async function measureFanOut(peer: Peer, load: FanOutLoad, tools: FanOutT
     const publisher = server.publish && (await startPublisher(tools.load, tools.source, server.publish));
     try {
       await untilOnAir(server, tools);
+      for (let count = 0; count < (load.rehearsals ?? 0); count++) await rehearse(server, load, tools);
       const result = await measureViewers(server, load, tools);
       await publisher?.stop();
       const lateMsMax = publisher === undefined ? 0 : publisherLateMsMax(publisher.output());
@@ -72,6 +75,16 @@ async function untilOnAir(server: RunningPeer, tools: FanOutTools): Promise<void
     if (report.frames > 0) return;
   }
   throw new Error('the stream never reached a viewer');
+}
+
+async function rehearse(server: RunningPeer, load: FanOutLoad, tools: FanOutTools): Promise<void> {
+  await view(tools.load, {
+    ...load,
+    warmUpSeconds: 1,
+    seconds: 1,
+    target: server.play,
+    source: tools.source,
+  });
 }
 
 async function measureViewers(

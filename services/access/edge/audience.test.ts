@@ -16,7 +16,11 @@ function makeAudience(tickMs?: number) {
   const cache = new GopCache();
   const joinPoint = (sequence: number) => {
     const tags = cache.upTo(sequence);
-    return { payload: new Payload(tags, [head]), hasPicture: tags.length > 0 };
+    return {
+      opening: new Payload(tags.slice(0, 1), [head]),
+      rest: new Payload(tags.slice(1)),
+      hasPicture: tags.length > 0,
+    };
   };
   const fanout = new Fanout(clock);
   const counters = { pendingOverflows: 0 };

@@ -8,9 +8,15 @@ import type { Latency, Viewer } from './viewer.ts';
 /** Tags that may wait while a fan-out is under way; beyond it pictures are dropped, and counted. */
 const pendingBytesMax = 16 * 1024 * 1024;
 
-/** The state of a stream as a new viewer gets it, shared by all who join in the same tick. */
+/**
+ * The state of a stream as a new viewer gets it, shared by all who join in the same tick. When thousands come at once
+ * the openings of all of them go out before what is behind: a picture is seen at the opening.
+ */
 export interface JoinPoint {
-  readonly payload: Payload;
+  /** Set-up and the key frame. */
+  readonly opening: Payload;
+  /** All since the key frame. */
+  readonly rest: Payload;
   readonly hasPicture: boolean;
 }
 
@@ -86,7 +92,8 @@ export class Audience {
     this.#viewers.push(viewer);
     this.#size++;
     this.#startTicking();
-    viewer.begin(point.payload, point.hasPicture);
+    viewer.begin(point);
+    if (!point.rest.isEmpty) this.#options.fanout.finishJoin(viewer);
   }
 
   /** Call once when the viewer's socket has closed. */

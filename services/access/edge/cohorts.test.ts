@@ -16,7 +16,11 @@ function makeCohorts() {
   const cache = new GopCache();
   const joinPoint = (sequence: number) => {
     const tags = cache.upTo(sequence);
-    return { payload: new Payload(tags), hasPicture: tags.length > 0 };
+    return {
+      opening: new Payload(tags.slice(0, 1)),
+      rest: new Payload(tags.slice(1)),
+      hasPicture: tags.length > 0,
+    };
   };
   const fanout = new Fanout(new ManualClock());
   const cohorts = new Cohorts({

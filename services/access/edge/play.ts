@@ -275,7 +275,10 @@ export class Play {
 
   #checkOpen(): void {
     if (!this.#isClosed) return;
-    throw new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'the edge is draining', retryAfterSeconds: 1 });
+    throw new CodedError(commonErrors, 'UNAVAILABLE', {
+      detail: 'the edge is draining',
+      retryAfterSeconds: 1,
+    });
   }
 
   #count({ stream, address }: Place, change: 1 | -1): void {

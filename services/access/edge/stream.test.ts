@@ -136,6 +136,7 @@ test('a takeover: the first picture of the new publisher at once, the old one is
   const started = start();
   const old = onAir(started);
   const viewers = (['low', 'economy', 'realtime'] as const).map((latency) => watch(started, { latency }));
+  vi.advanceTimersByTime(0);
   for (const { tags } of viewers) tags();
   const next = started.publish();
   expect(old.publisher.closedWith).toBe('NetStream.Publish.BadName');

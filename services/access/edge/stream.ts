@@ -437,14 +437,14 @@ export class Stream {
   #joinPoint(sequence: number): JoinPoint {
     const { hasAudio, hasVideo, headers } = this.#cache;
     const tags = this.#cache.upTo(sequence);
-    const payload = new Payload([...headers, ...tags], [encodeFlvHeader({ hasAudio, hasVideo })]);
-    return { payload, hasPicture: tags.length > 0 || !hasVideo };
+    const opening = new Payload([...headers, ...tags.slice(0, 1)], [encodeFlvHeader({ hasAudio, hasVideo })]);
+    return { opening, rest: new Payload(tags.slice(1)), hasPicture: tags.length > 0 || !hasVideo };
   }
 
   #soundJoinPoint(sequence: number): JoinPoint {
     const tags = soundTags([...this.#cache.headers, ...this.#cache.recentUpTo(sequence)]);
     const flvHeader = encodeFlvHeader({ hasAudio: true, hasVideo: false });
-    return { payload: new Payload(tags, [flvHeader]), hasPicture: true };
+    return { opening: new Payload(tags, [flvHeader]), rest: new Payload([]), hasPicture: true };
   }
 
   readonly #flushRealtime = (): void => {

@@ -1,3 +1,4 @@
+import type { JoinPoint } from './audience.ts';
 import type { Batch } from './batch.ts';
 import type { Framing, Payload } from './payload.ts';
 import type { Wanted } from './play-request.ts';
@@ -80,6 +81,7 @@ export class Viewer {
   #waitsForKeyFrame = false;
   /** Size of the join while it is on its way: a group of pictures at once is no sign of a slow viewer. */
   #joinBytes = 0;
+  #restOfJoin: Payload | undefined;
   /** Monotonic time since which it is over its bound; 0 while it is not. */
   #slowSinceMs = 0;
 
@@ -104,17 +106,28 @@ export class Viewer {
     return this.#slowSinceMs > 0;
   }
 
-  /** The stream so far, in one write; without a key frame in it the viewer waits for one. */
-  begin(payload: Payload, hasPicture: boolean): void {
+  /** The opening of the stream so far, and soon the rest; without a key frame in it the viewer waits for one. */
+  begin({ opening, rest, hasPicture }: JoinPoint): void {
     this.#waitsForKeyFrame = !hasPicture;
-    this.#joinBytes = payload.in(this.framing).length;
-    this.#write(payload);
+    this.#joinBytes = opening.in(this.framing).length;
+    if (!rest.isEmpty) this.#restOfJoin = rest;
+    this.#write(opening);
     this.#tally.begun(this.#askedAtMs);
+  }
+
+  /** The rest of the stream so far, unless it has gone out: before the first tick, and before the end. */
+  finishJoin(): void {
+    const rest = this.#restOfJoin;
+    if (!rest || this.closed) return;
+    this.#restOfJoin = undefined;
+    this.#joinBytes += rest.in(this.framing).length;
+    this.#write(rest);
   }
 
   /** One tick. Called for every viewer of the audience, so it must stay free of allocation. */
   deliver(tick: Batch, nowMs: number): void {
     if (this.closed || tick.tick < this.firstTick) return;
+    if (this.#restOfJoin) this.finishJoin();
     const batch = this.wanted === 'audio' ? tick.sound : tick;
     const backlog = this.#owedBytes() / batch.backlogScale;
     if (backlog >= this.#limits.pictureBytes) this.#shed(batch, backlog, nowMs);
@@ -126,6 +139,7 @@ export class Viewer {
   /** Closes after what is queued and `lastWords`, if the viewer takes them in time. */
   end(lastWords: Buffer | undefined = this.framing === 'webSocket' ? normalClosure : undefined): void {
     if (this.closed) return;
+    this.finishJoin();
     this.closed = true;
     this.socket.end(lastWords);
     setTimeout(() => this.socket.destroy(), this.#limits.drainMs).unref();
