@@ -1,5 +1,5 @@
 /**
- * Promise bench: HTTP-FLV fan-out of one 720p30 stream to 1,000, 4,000 and 10,000 viewers. Gala at its three latencies
+ * Promise bench: HTTP-FLV fan-out of one 720p30 stream to 1,000, 2,000, 4,000 and 10,000 viewers. Gala at its three latencies
  * and over TLS, beside node-media-server (same Node), Debian's nginx-rtmp and a bare C send loop of the same byte
  * schedule; and how long joining takes while thousands come.
  */

@@ -9,7 +9,7 @@ interface Bench {
 const benches: Record<string, Bench> = {
   flv: {
     about:
-      'HTTP-FLV fan-out to 1,000, 4,000 and 10,000 viewers beside node-media-server, nginx-rtmp and a C send loop ' +
+      'HTTP-FLV fan-out to 1,000 to 10,000 viewers beside node-media-server, nginx-rtmp and a C send loop ' +
       '(about 80 minutes; --quick: 6)',
     load: () => import('./flv.ts'),
   },
