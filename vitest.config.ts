@@ -1,8 +1,11 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 const SCENARIOS = ['test/{scenario,fault}/**/*.test.ts'];
-/** Scenarios in which a browser must not stall, or every millisecond counts: nothing runs beside them. */
-const MEASURES = ['test/scenario/{first-broadcast,hls,player,takeover}.test.ts'];
+/** Scenarios that measure stalls, gaps or memory: nothing runs beside them. */
+const MEASURES = [
+  'test/fault/{drain,relay,stalled-viewers}.test.ts',
+  'test/scenario/{drain,first-broadcast,hls,player,takeover}.test.ts',
+];
 const SOAKS = ['**/*.{soak,fuzz}.test.ts'];
 const OUTSIDE = ['**/node_modules/**', '**/dist/**', 'data/**'];
 const soak = Boolean(process.env['GALA_SOAK']);
