@@ -7,6 +7,7 @@ import { clientAddress, rateKey, respondError, takeSocket, type TrustedProxies }
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
+import { Occupancy } from './occupancy.ts';
 import type { Framing } from './payload.ts';
 import type { PlayKeys } from './play-keys.ts';
 import { parsePlayUrl, type PlayTarget, type Wanted } from './play-request.ts';
@@ -73,8 +74,7 @@ export type ConnectionPlace = Place & Found;
 export class Play {
   readonly #options: PlayOptions;
   readonly #limits: ViewerLimits;
-  readonly #perAddress = new Map<string, number>();
-  #viewerCount = 0;
+  readonly #places = new Occupancy();
   #isClosed = false;
 
   constructor(options: PlayOptions) {
@@ -90,7 +90,7 @@ export class Play {
   }
 
   get viewerCount(): number {
-    return this.#viewerCount;
+    return this.#places.size;
   }
 
   /** Refuses who comes from here on. */
@@ -140,14 +140,15 @@ export class Play {
   reserve<Wish extends Pick<Place, 'stream'>>(found: Wish, address: string): Wish & Place {
     this.#checkOpen();
     const { config } = this.#options;
-    const ofAddress = this.#perAddress.get(address) ?? 0;
-    if (this.#viewerCount >= config.viewersMax || ofAddress >= config.viewersPerAddressMax) {
+    const limits = { max: config.viewersMax, perAddressMax: config.viewersPerAddressMax };
+    if (!this.#places.hasRoom(address, limits)) {
       throw new CodedError(edgeErrors, 'TOO_MANY_VIEWERS');
     }
     if (found.stream.state === 'ended') throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
     this.#options.guard.checkRoom(found.stream);
     const place = { ...found, address };
-    this.#count(place, 1);
+    this.#options.guard.count(place.stream, 1);
+    this.#places.take(address);
     return place;
   }
 
@@ -165,7 +166,8 @@ export class Play {
   }
 
   release(place: Place): void {
-    this.#count(place, -1);
+    this.#options.guard.count(place.stream, -1);
+    this.#places.giveBack(place.address);
     this.#options.guard.end(place);
   }
 
@@ -279,14 +281,6 @@ export class Play {
       detail: 'the edge is draining',
       retryAfterSeconds: 1,
     });
-  }
-
-  #count({ stream, address }: Place, change: 1 | -1): void {
-    this.#options.guard.count(stream, change);
-    this.#viewerCount += change;
-    const count = (this.#perAddress.get(address) ?? 0) + change;
-    if (count > 0) this.#perAddress.set(address, count);
-    else this.#perAddress.delete(address);
   }
 
   #refuse(response: ServerResponse, error: unknown): void {

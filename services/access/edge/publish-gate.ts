@@ -7,6 +7,7 @@ import type { HookEnd, HookProtocol, Hooks, HookSession, HookSubject } from './h
 import type { AddressLists } from './limits/address-lists.ts';
 import type { LimitsConfig } from './limits/config.ts';
 import type { LimitEvents } from './limits/events.ts';
+import { Occupancy } from './occupancy.ts';
 
 export interface PublishGateOptions {
   readonly admission: Admission;
@@ -45,8 +46,7 @@ export interface PublishPass {
 export class PublishGate {
   readonly #options: PublishGateOptions;
   readonly #tries: RateLimiter;
-  readonly #perAddress = new Map<string, number>();
-  #size = 0;
+  readonly #places = new Occupancy();
 
   constructor(options: PublishGateOptions) {
     const { config, clock } = options;
@@ -57,7 +57,7 @@ export class PublishGate {
 
   /** Publishers that are in, or being decided about. */
   get size(): number {
-    return this.#size;
+    return this.#places.size;
   }
 
   /**
@@ -69,11 +69,11 @@ export class PublishGate {
     const key = rateKey(address);
     this.#options.lists.checkPublisher(address);
     this.#limit(key);
-    this.#count(key, 1);
+    this.#places.take(key);
     try {
       return await this.#ask(asked, address);
     } catch (error) {
-      this.#count(key, -1);
+      this.#places.giveBack(key);
       throw error;
     }
   }
@@ -94,7 +94,7 @@ export class PublishGate {
       remembered: checked?.fromMemory ? checked : undefined,
       enter: (admitted) => void (session ??= hooks.followPublisher(subject(admitted))),
       leave: (end) => {
-        this.#count(rateKey(address), -1);
+        this.#places.giveBack(rateKey(address));
         session?.end(end);
       },
     };
@@ -107,17 +107,10 @@ export class PublishGate {
       events.triesRefused(key);
       throw new CodedError(commonErrors, 'RATE_LIMITED', { retryAfterSeconds });
     }
-    const ofAddress = this.#perAddress.get(key) ?? 0;
-    if (this.#size >= config.publishersMax || ofAddress >= config.publishersPerAddressMax) {
+    const limits = { max: config.publishersMax, perAddressMax: config.publishersPerAddressMax };
+    if (!this.#places.hasRoom(key, limits)) {
       events.publisherRefused(key);
       throw new CodedError(edgeErrors, 'TOO_MANY_PUBLISHERS');
     }
-  }
-
-  #count(key: string, change: number): void {
-    this.#size += change;
-    const count = (this.#perAddress.get(key) ?? 0) + change;
-    if (count > 0) this.#perAddress.set(key, count);
-    else this.#perAddress.delete(key);
   }
 }

@@ -4,6 +4,7 @@ import { CodedError, hasCode } from '@gala/lib/error';
 import { rateKey, respondError } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { parseRange } from '../hls/range.ts';
+import { Occupancy } from '../occupancy.ts';
 import type { PlayKeys } from '../play-keys.ts';
 import { allowOrigin, preflightHeaders } from '../play.ts';
 import type { RecordEvents } from '../record/events.ts';
@@ -40,8 +41,7 @@ const exposed = { 'Access-Control-Expose-Headers': 'Accept-Ranges, Content-Range
 /** The door of replays on `/live/replay/…`: a playlist over all parts of a room, and the files themselves. */
 export class ReplayDoor {
   readonly #options: ReplayDoorOptions;
-  readonly #perAddress = new Map<string, number>();
-  #readers = 0;
+  readonly #readers = new Occupancy();
 
   constructor(options: ReplayDoorOptions) {
     this.#options = options;
@@ -49,7 +49,7 @@ export class ReplayDoor {
 
   /** Files being sent now. */
   get readers(): number {
-    return this.#readers;
+    return this.#readers.size;
   }
 
   readonly request = (request: IncomingMessage, response: ServerResponse): void => {
@@ -176,18 +176,12 @@ export class ReplayDoor {
   #enter(client: string): () => void {
     const { readersMax, readersPerAddressMax } = this.#options;
     const address = rateKey(client);
-    const ofAddress = this.#perAddress.get(address) ?? 0;
-    if (this.#readers >= readersMax || ofAddress >= readersPerAddressMax) {
+    const limits = { max: readersMax, perAddressMax: readersPerAddressMax };
+    if (!this.#readers.hasRoom(address, limits)) {
       throw new CodedError(edgeErrors, 'TOO_MANY_VIEWERS', { retryAfterSeconds: 1 });
     }
-    this.#readers++;
-    this.#perAddress.set(address, ofAddress + 1);
-    return () => {
-      this.#readers--;
-      const left = (this.#perAddress.get(address) ?? 1) - 1;
-      if (left > 0) this.#perAddress.set(address, left);
-      else this.#perAddress.delete(address);
-    };
+    this.#readers.take(address);
+    return () => this.#readers.giveBack(address);
   }
 
   #refuse(response: ServerResponse, error: unknown): void {
