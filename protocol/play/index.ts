@@ -30,6 +30,14 @@ export function playQuery({ roomId, expiresAtMs, key }: PlayGrant & { key: PlayK
   return new URLSearchParams({ expires: String(expiresAtMs), kid: key.kid, sig }).toString();
 }
 
+/** Names of the parameters of `playQuery`. */
+export const grantNames = ['expires', 'kid', 'sig'] as const;
+
+/** The signature that opened an address, for the addresses that its answer carries; without the question mark. */
+export function grantOf(query: URLSearchParams): string {
+  return new URLSearchParams(grantNames.map((name) => [name, query.get(name) ?? ''])).toString();
+}
+
 export interface PlayRequest {
   readonly roomId: number;
   readonly query: URLSearchParams;

@@ -1,5 +1,6 @@
 import { CodedError } from '@gala/lib/error';
 import { edgeErrors } from '@gala/protocol/errors';
+import { grantNames } from '@gala/protocol/play';
 import type { HookProtocol, Hooks, HookSession } from './hooks/hooks.ts';
 import type { AddressLists } from './limits/address-lists.ts';
 import type { LimitsConfig } from './limits/config.ts';
@@ -27,7 +28,7 @@ interface Watching {
 }
 
 /** Parameters that are ours, or open rooms: hooks do not get them. */
-const ownParameters = new Set(['expires', 'kid', 'sig', 'player', '_HLS_msn', '_HLS_part', '_HLS_skip']);
+const ownParameters = new Set<string>([...grantNames, 'player', '_HLS_msn', '_HLS_part', '_HLS_skip']);
 
 /** What a viewer has to pass beside the limits of the process: lists of addresses, room in the stream, the hook. */
 export class ViewerGuard {

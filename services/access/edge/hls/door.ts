@@ -9,6 +9,7 @@ import {
   type ReloadRequest,
 } from '@gala/media/hls';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
+import { grantOf } from '@gala/protocol/play';
 import type { HlsConfig } from '../config.ts';
 import type { EdgeEvents } from '../events.ts';
 import type { PlayKeys } from '../play-keys.ts';
@@ -67,8 +68,6 @@ const playlistHeaders = {
   Vary: 'Accept-Encoding',
 };
 const immutable = 'max-age=86400, immutable';
-/** What makes a play URL of a private room one. */
-const grantNames = ['expires', 'kid', 'sig'];
 
 /** The door of the players of HLS: playlists, init segments, segments and parts on `/live/…`. */
 export class HlsDoor {
@@ -120,7 +119,7 @@ export class HlsDoor {
     const stream = present ?? (await lookup.find(target));
     if (!stream.identity.isPrivate) return '';
     await keys.verify(stream.roomId, target.query);
-    return new URLSearchParams(grantNames.map((name) => [name, target.query.get(name) ?? ''])).toString();
+    return grantOf(target.query);
   }
 
   #answerOf(call: HlsCall): Promise<Answer> {

@@ -3,6 +3,7 @@ import { pipeline } from 'node:stream/promises';
 import { CodedError, hasCode } from '@gala/lib/error';
 import { rateKey, respondError } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
+import { grantOf } from '@gala/protocol/play';
 import { parseRange } from '../hls/range.ts';
 import { Occupancy } from '../occupancy.ts';
 import type { PlayKeys } from '../play-keys.ts';
@@ -35,7 +36,6 @@ interface ReplayCall {
 }
 
 const types = { mp4: 'video/mp4', flv: 'video/x-flv' } as const;
-const grantNames = ['expires', 'kid', 'sig'];
 const exposed = { 'Access-Control-Expose-Headers': 'Accept-Ranges, Content-Range, Content-Length, ETag' };
 
 /** The door of replays on `/live/replay/…`: a playlist over all parts of a room, and the files themselves. */
@@ -78,7 +78,7 @@ export class ReplayDoor {
     if (files.length === 0) throw new CodedError(edgeErrors, 'CODEC_UNSUPPORTED');
     const indexed = await this.#indexed(files);
     const isOpen = !room.isOver || files.some((file) => file.isOpen);
-    const body = replayPlaylist(indexed, { isOpen, query: room.isPrivate ? grantOf(target) : '' });
+    const body = replayPlaylist(indexed, { isOpen, query: room.isPrivate ? grantOf(target.query) : '' });
     this.#options.events.counters.replays++;
     response.writeHead(200, {
       ...allowOrigin,
@@ -198,11 +198,6 @@ function asCoded(error: unknown): CodedError {
   if (hasCode(error))
     return new CodedError(commonErrors, 'UNAVAILABLE', { cause: error, retryAfterSeconds: 1 });
   return new CodedError(commonErrors, 'INTERNAL', { cause: error });
-}
-
-/** The signature that opened this address, for those in the playlist. */
-function grantOf({ query }: ReplayTarget): string {
-  return new URLSearchParams(grantNames.map((name) => [name, query.get(name) ?? ''])).toString();
 }
 
 function etagOf({ startedAtMs }: ShelfFile, size: number): string {
