@@ -46,6 +46,11 @@ export function hasCode<Code extends string>(error: unknown, ...codes: Code[]): 
   return error instanceof CodedError && (codes.length === 0 || codes.includes(error.code as Code));
 }
 
+/** The code of an error; INTERNAL for what is no coded one. */
+export function codeOf(error: unknown): string {
+  return error instanceof CodedError ? error.code : 'INTERNAL';
+}
+
 /** Asserts an invariant of our own code: a failure is a bug, and crashes. */
 export function invariant(condition: unknown, what: string): asserts condition {
   if (!condition) throw new Error(`invariant broken: ${what}`);

@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock/index.ts';
-import { CodedError, hasCode, invariant } from '../error/index.ts';
+import { CodedError, hasCode, invariant, codeOf } from '../error/index.ts';
 import { Backoff, Ticker } from '../lifecycle/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
@@ -253,7 +253,7 @@ export class JobRunner implements Jobs {
 
   async #fail(job: RunningJob, options: HandleOptions, error: unknown): Promise<void> {
     const { retries = 3, retryMs = { initial: 1000, max: 300_000 }, isRetryable } = options;
-    const code = error instanceof CodedError ? error.code : 'INTERNAL';
+    const code = codeOf(error);
     const message = note(error instanceof Error ? error.message : String(error));
     const isLast = job.failures >= retries || code === 'JOB_LOST' || isRetryable?.(error) === false;
     const backoff = new Backoff({ initialMs: retryMs.initial, maxMs: retryMs.max });

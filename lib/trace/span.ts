@@ -1,4 +1,4 @@
-import { CodedError } from '../error/index.ts';
+import { codeOf } from '../error/index.ts';
 import { formatTraceparent, randomSpanId, type TraceContext } from './traceparent.ts';
 
 export type AttributeValue = string | number | boolean;
@@ -84,7 +84,7 @@ export class Span implements TraceContext, Disposable {
   /** A span with an error is always recorded, sampled or not. */
   fail(error: unknown): this {
     const message = error instanceof Error ? error.message : String(error);
-    const code = error instanceof CodedError ? error.code : 'INTERNAL';
+    const code = codeOf(error);
     this.error = { code, message: message.slice(0, textCharsMax) };
     return this;
   }

@@ -1,5 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { CodedError } from '@gala/lib/error';
+import { CodedError, codeOf } from '@gala/lib/error';
 import type { Span, Tracer } from '@gala/lib/trace';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
 import { StreamEvent } from '@gala/protocol/room';
@@ -229,8 +229,4 @@ export class Ingest {
     const description = 'the key is no longer valid';
     this.expel(stream, publisher, { reason: 'refused_after_all', description });
   }
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof CodedError ? error.code : 'INTERNAL';
 }

@@ -5,6 +5,7 @@ import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
 import { clientAddress, rateKey, respondError, takeSocket, type TrustedProxies } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
+import { asCoded } from './coded-error.ts';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
 import { Occupancy } from './occupancy.ts';
@@ -298,8 +299,4 @@ export class Play {
         `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
     );
   }
-}
-
-function asCoded(error: unknown): CodedError {
-  return error instanceof CodedError ? error : new CodedError(commonErrors, 'INTERNAL', { cause: error });
 }

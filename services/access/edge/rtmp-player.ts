@@ -3,6 +3,7 @@ import { rateKey } from '@gala/lib/http';
 import type { PlayRequest } from '@gala/media/rtmp';
 import type { RtmpDecision, RtmpServerConnection } from '@gala/media-io/rtmp';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
+import { asCoded } from './coded-error.ts';
 import type { EdgeEvents } from './events.ts';
 import { rtmpStreamId } from './payload.ts';
 import type { ConnectionPlace, Play } from './play.ts';
@@ -79,7 +80,7 @@ export class RtmpPlayer implements ViewerSocket {
       await this.#takePlace(request, signal);
       return { accept: true };
     } catch (error) {
-      const refused = error instanceof CodedError ? error : new CodedError(commonErrors, 'INTERNAL');
+      const refused = asCoded(error);
       this.#players.events.playRefused(refused.code);
       return refusal(refused);
     }

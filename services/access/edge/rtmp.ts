@@ -1,4 +1,4 @@
-import { CodedError } from '@gala/lib/error';
+import { CodedError, codeOf } from '@gala/lib/error';
 import { hostPort, watchCertificate, type CertificatePair } from '@gala/lib/http';
 import type { Logger } from '@gala/lib/logger';
 import type { Metrics } from '@gala/lib/metrics';
@@ -239,9 +239,8 @@ function queryOf({ params }: PublishRequest): string {
 
 /** A wrong key is a bad name; anything that may pass is a failure, so that encoders try again. */
 function refusal(error: unknown): RtmpDecision {
-  const code = error instanceof CodedError ? error.code : 'INTERNAL';
   const description = error instanceof CodedError ? error.message : 'something broke on our side';
   const isTheirs = error instanceof CodedError && error.http < 500 && error.http !== 429;
   const status = isTheirs ? 'NetStream.Publish.BadName' : 'NetStream.Publish.Failed';
-  return { accept: false, code: status, description: `${code}: ${description}` };
+  return { accept: false, code: status, description: `${codeOf(error)}: ${description}` };
 }

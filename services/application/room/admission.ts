@@ -1,5 +1,5 @@
 import type { Clock } from '@gala/lib/clock';
-import { CodedError, hasCode, invariant } from '@gala/lib/error';
+import { CodedError, invariant, codeOf } from '@gala/lib/error';
 import type { Sql } from '@gala/lib/sql';
 import { roomErrors } from '@gala/protocol/errors';
 import { shardOfUser } from '@gala/protocol/ids';
@@ -85,7 +85,7 @@ export class Admission {
       reads.forget(after);
       return { room: after, media };
     } catch (error) {
-      const code = hasCode(error) ? error.code : 'INTERNAL';
+      const code = codeOf(error);
       events.publishRefused(code, asked.edgeId, asked.remoteAddress);
       throw error;
     }
@@ -100,7 +100,7 @@ export class Admission {
     try {
       return await this.#expected(parseStreamKey(streamKey));
     } catch (error) {
-      const code = hasCode(error) ? error.code : 'INTERNAL';
+      const code = codeOf(error);
       this.#parts.events.publishRefused(code, edgeId, remoteAddress);
       throw error;
     }

@@ -1,5 +1,5 @@
 import type { Clock } from '@gala/lib/clock';
-import { CodedError } from '@gala/lib/error';
+import { CodedError, codeOf } from '@gala/lib/error';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import type { Admission } from '../admission.ts';
 import type { Ingest, PublishAttempt } from '../ingest.ts';
@@ -68,7 +68,7 @@ export class Backups implements Disposable {
       if (stream) this.standIn(stream);
       return backup;
     } catch (error) {
-      events.refused(error instanceof CodedError ? error.code : 'INTERNAL', remoteAddress);
+      events.refused(codeOf(error), remoteAddress);
       throw error;
     }
   }

@@ -2,6 +2,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import { CodedError } from '@gala/lib/error';
 import { respondError } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
+import { asCoded } from '../coded-error.ts';
 import { allowOrigin, preflightHeaders } from '../play.ts';
 import { parseRoomRef } from '../play-request.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
@@ -39,8 +40,7 @@ export class CoverDoor {
     try {
       this.#respond(request, response, this.#find(request));
     } catch (error) {
-      const coded =
-        error instanceof CodedError ? error : new CodedError(commonErrors, 'INTERNAL', { cause: error });
+      const coded = asCoded(error);
       this.#options.events.refused(coded.code);
       respondError(response, coded, allowOrigin);
     }

@@ -1,4 +1,4 @@
-import { CodedError } from '@gala/lib/error';
+import { codeOf } from '@gala/lib/error';
 import { Backoff } from '@gala/lib/lifecycle';
 import type { Outbound } from '@gala/lib/outbound';
 import { MediaError } from '@gala/media/error';
@@ -93,7 +93,7 @@ export class Forward implements StreamOutput {
         if (!signal.aborted) events.lost(this.target);
         if (performance.now() - startedMs > goodMs) backoff.reset();
       } catch (error) {
-        if (!signal.aborted) events.failed(this.target, codeOf(error), backoff.attempts === 0);
+        if (!signal.aborted) events.failed(this.target, reasonOf(error), backoff.attempts === 0);
       }
       this.#state = 'waiting';
       await backoff.wait(signal).catch(() => undefined);
@@ -148,6 +148,6 @@ function addressOf(url: string): string {
   return URL.parse(url)?.host ?? 'invalid';
 }
 
-function codeOf(error: unknown): string {
-  return error instanceof CodedError || error instanceof MediaError ? error.code : 'INTERNAL';
+function reasonOf(error: unknown): string {
+  return error instanceof MediaError ? error.code : codeOf(error);
 }

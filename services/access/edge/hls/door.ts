@@ -10,6 +10,7 @@ import {
 } from '@gala/media/hls';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { grantOf } from '@gala/protocol/play';
+import { asCoded } from '../coded-error.ts';
 import type { HlsConfig } from '../config.ts';
 import type { EdgeEvents } from '../events.ts';
 import type { PlayKeys } from '../play-keys.ts';
@@ -266,8 +267,7 @@ export class HlsDoor {
   }
 
   #refuse(response: ServerResponse, error: unknown): void {
-    const coded =
-      error instanceof CodedError ? error : new CodedError(commonErrors, 'INTERNAL', { cause: error });
+    const coded = asCoded(error);
     this.#options.events.hlsRefused(coded.code);
     if (response.headersSent || response.destroyed) response.destroy();
     else respondError(response, coded, allowOrigin);

@@ -1,4 +1,4 @@
-import { CodedError } from '@gala/lib/error';
+import { codeOf } from '@gala/lib/error';
 import { Backoff } from '@gala/lib/lifecycle';
 import type { Outbound } from '@gala/lib/outbound';
 import type { Admission } from '../admission.ts';
@@ -143,8 +143,4 @@ function aborted(signal: AbortSignal): Promise<undefined> {
     if (signal.aborted) resolve(undefined);
     else signal.addEventListener('abort', () => resolve(undefined), { once: true });
   });
-}
-
-function codeOf(error: unknown): string {
-  return error instanceof CodedError ? error.code : 'INTERNAL';
 }

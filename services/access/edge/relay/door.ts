@@ -3,6 +3,7 @@ import { CodedError } from '@gala/lib/error';
 import { respondError, takeSocket } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { parseId, roomIdMax } from '@gala/protocol/ids';
+import { asCoded } from '../coded-error.ts';
 import type { Stream } from '../stream.ts';
 import type { Streams } from '../streams.ts';
 import type { ClusterToken } from './cluster-token.ts';
@@ -46,7 +47,7 @@ export class RelayDoor {
     try {
       this.#serve(request, response);
     } catch (error) {
-      const coded = error instanceof CodedError ? error : new CodedError(commonErrors, 'INTERNAL');
+      const coded = asCoded(error);
       this.#options.events.feedRefused(coded.code);
       respondError(response, coded);
     }

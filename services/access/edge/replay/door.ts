@@ -5,6 +5,7 @@ import { rateKey, respondError } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { grantOf } from '@gala/protocol/play';
 import { parseRange } from '../hls/range.ts';
+import { asCoded } from '../coded-error.ts';
 import { Occupancy } from '../occupancy.ts';
 import type { PlayKeys } from '../play-keys.ts';
 import { allowOrigin, preflightHeaders } from '../play.ts';
@@ -185,7 +186,7 @@ export class ReplayDoor {
   }
 
   #refuse(response: ServerResponse, error: unknown): void {
-    const coded = asCoded(error);
+    const coded = refusalOf(error);
     this.#options.events.replayRefused(coded.code);
     if (response.headersSent || response.destroyed) response.destroy();
     else respondError(response, coded, allowOrigin);
@@ -193,11 +194,9 @@ export class ReplayDoor {
 }
 
 /** Callers know the codes of the protocol: whatever ails the folder is UNAVAILABLE to them. */
-function asCoded(error: unknown): CodedError {
-  if (error instanceof CodedError && !error.code.startsWith('BLOB_')) return error;
-  if (hasCode(error))
-    return new CodedError(commonErrors, 'UNAVAILABLE', { cause: error, retryAfterSeconds: 1 });
-  return new CodedError(commonErrors, 'INTERNAL', { cause: error });
+function refusalOf(error: unknown): CodedError {
+  if (!hasCode(error) || !error.code.startsWith('BLOB_')) return asCoded(error);
+  return new CodedError(commonErrors, 'UNAVAILABLE', { cause: error, retryAfterSeconds: 1 });
 }
 
 function etagOf({ startedAtMs }: ShelfFile, size: number): string {
