@@ -1,4 +1,5 @@
 import { encodeMetadata } from '@gala/media/flv';
+import { scaledSize } from '@gala/media/picture';
 import type { Frame } from 'node-av/lib';
 import { x264, type H264Encoder } from './h264-encoders.ts';
 import { colourOf } from './picture.ts';
@@ -114,12 +115,4 @@ export class Rung implements Disposable {
     header.writeIntBE(ptsMs - timestampMs, 2, 3);
     return { kind: 'video', timestampMs, payload: Buffer.concat([header, data]) };
   }
-}
-
-/** Even sizes with the aspect ratio kept, the shorter side `height`. */
-function scaledSize(picture: Pick<Frame, 'width' | 'height'>, height: number) {
-  const { width: fullWidth, height: fullHeight } = picture;
-  const longer =
-    2 * Math.round((Math.max(fullWidth, fullHeight) * height) / Math.min(fullWidth, fullHeight) / 2);
-  return fullWidth >= fullHeight ? { width: longer, height } : { width: height, height: longer };
 }

@@ -1,7 +1,8 @@
 import type { HlsSegment, Variant } from '@gala/media/hls';
+import { scaledSize } from '@gala/media/picture';
 import { codecString } from '@gala/media/mp4';
 import { formOf, type HlsForm } from './forms.ts';
-import { scaledSize, type RenditionSetting } from '../renditions/config.ts';
+import type { RenditionSetting } from '../renditions/config.ts';
 import type { HlsOutput } from './output.ts';
 import { playlistName } from './request.ts';
 

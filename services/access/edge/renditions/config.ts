@@ -37,19 +37,6 @@ export interface RenditionSetting {
   readonly bitsPerSecond: number;
 }
 
-/** Even sizes with the aspect ratio kept, the shorter side `height`. */
-export function scaledSize(picture: Size, height: number): Size {
-  const { width: fullWidth, height: fullHeight } = picture;
-  const ratio = Math.max(fullWidth, fullHeight) / Math.min(fullWidth, fullHeight);
-  const longer = 2 * Math.round((ratio * height) / 2);
-  return fullWidth >= fullHeight ? { width: longer, height } : { width: height, height: longer };
-}
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
-
 /** The renditions that are switched on, largest first. */
 export function renditionsOf(config: TranscodeConfig): RenditionSetting[] {
   const { enabled, bitrate720p, bitrate540p, bitrate360p } = config;

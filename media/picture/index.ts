@@ -1,0 +1,1 @@
+export { scaledSize, type PictureSize } from './scaled-size.ts';
