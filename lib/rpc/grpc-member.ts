@@ -8,6 +8,7 @@ import {
   type ServiceError,
 } from '@grpc/grpc-js';
 import type { CodedError } from '../error/index.ts';
+import { ClusterToken } from './cluster-token.ts';
 import { abortable, type CallScope } from './call-scope.ts';
 import { rpcError } from './errors.ts';
 import { clientOptions, identity } from './grpc-options.ts';
@@ -28,7 +29,7 @@ export class GrpcMember implements Transport, Disposable {
   constructor(address: string, clusterToken: string, connectMsMax: number) {
     this.address = address;
     this.#client = new Client(address, credentials.createInsecure(), clientOptions);
-    this.#authorization = `Bearer ${clusterToken}`;
+    this.#authorization = new ClusterToken(clusterToken).authorization;
     this.#connectMsMax = connectMsMax;
   }
 

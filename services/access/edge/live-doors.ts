@@ -5,7 +5,7 @@ import { HlsDoor, type HlsDoorOptions } from './hls/door.ts';
 import { HlsHome } from './hls/home.ts';
 import { isHlsUrl } from './hls/request.ts';
 import type { Play } from './play.ts';
-import type { ClusterToken } from './relay/cluster-token.ts';
+import type { ClusterToken } from '@gala/lib/rpc';
 import type { Edges } from './relay/edges.ts';
 import { openReplay } from './replay/open.ts';
 import { isReplayUrl } from './replay/request.ts';

@@ -2,8 +2,9 @@ import { Agent, request as openRequest, type IncomingMessage, type ServerRespons
 import { CodedError } from '@gala/lib/error';
 import { respondError } from '@gala/lib/http';
 import { commonErrors } from '@gala/protocol/errors';
+import { checkMember } from '../relay/member-check.ts';
 import type { Play } from '../play.ts';
-import type { ClusterToken } from '../relay/cluster-token.ts';
+import type { ClusterToken } from '@gala/lib/rpc';
 import type { EdgePeer, Edges } from '../relay/edges.ts';
 import type { StreamLookup } from '../stream-lookup.ts';
 import type { HlsDoor } from './door.ts';
@@ -50,7 +51,7 @@ export class HlsHome {
 
   /** Of the other edges, on the internal listener. */
   readonly passedOn = (request: IncomingMessage, response: ServerResponse): void => {
-    this.#options.token.check(request);
+    checkMember(this.#options.token, request);
     const client = request.headers[clientHeader]?.toString() ?? '';
     request.url = request.url?.slice(prefix.length);
     this.#options.door.serve(request, response, () => client);

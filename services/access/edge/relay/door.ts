@@ -6,7 +6,8 @@ import { parseId, roomIdMax } from '@gala/protocol/ids';
 import { asCoded } from '../coded-error.ts';
 import type { Stream } from '../stream.ts';
 import type { Streams } from '../streams.ts';
-import type { ClusterToken } from './cluster-token.ts';
+import type { ClusterToken } from '@gala/lib/rpc';
+import { checkMember } from './member-check.ts';
 import type { RelayConfig } from './config.ts';
 import type { RelayEvents } from './events.ts';
 import { Feed } from './feed.ts';
@@ -59,7 +60,7 @@ export class RelayDoor {
   }
 
   #serve(request: IncomingMessage, response: ServerResponse): void {
-    this.#options.token.check(request);
+    checkMember(this.#options.token, request);
     if (request.method !== 'GET') throw new CodedError(commonErrors, 'METHOD_NOT_ALLOWED');
     const stream = this.#find(request.url ?? '');
     if (this.#size >= this.#options.config.feedsMax) {

@@ -4,7 +4,7 @@ import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
 import type { Stream, StreamIdentity } from '../stream.ts';
 import type { Streams } from '../streams.ts';
-import { ClusterToken } from './cluster-token.ts';
+import { ClusterToken } from '@gala/lib/rpc';
 import { relayConfig } from './config.ts';
 import { RelayDoor } from './door.ts';
 import { Edges } from './edges.ts';

@@ -2,7 +2,7 @@ import { CodedError, hasCode } from '@gala/lib/error';
 import type { FlvTag } from '@gala/media/flv';
 import { connectFlv } from '@gala/media-io/flv';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
-import type { ClusterToken } from './cluster-token.ts';
+import type { ClusterToken } from '@gala/lib/rpc';
 import { readNotice, type PublisherNotice } from './notice.ts';
 
 export interface PullTarget {

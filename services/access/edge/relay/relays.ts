@@ -11,7 +11,7 @@ import { hostOfRoom } from '@gala/protocol/ids';
 import type { Stream, StreamIdentity } from '../stream.ts';
 import type { StreamRef, StreamSource } from '../stream-lookup.ts';
 import type { Streams } from '../streams.ts';
-import type { ClusterToken } from './cluster-token.ts';
+import type { ClusterToken } from '@gala/lib/rpc';
 import type { RelayConfig } from './config.ts';
 import type { Edges } from './edges.ts';
 import type { RelayEvents } from './events.ts';
