@@ -6,6 +6,8 @@ const MEASURES = [
   'test/fault/{drain,relay,stalled-viewers}.test.ts',
   'test/scenario/{drain,first-broadcast,hls,player,takeover}.test.ts',
 ];
+/** Contracts and faults of the engines of a fleet, each started by its test: they wait more than they work. */
+const ENGINES = ['**/*.engine.test.ts'];
 const SOAKS = ['**/*.{soak,fuzz}.test.ts'];
 const OUTSIDE = ['**/node_modules/**', '**/dist/**', 'data/**'];
 const soak = Boolean(process.env['GALA_SOAK']);
@@ -16,7 +18,7 @@ const everyday: TestProjectInlineConfiguration[] = [
     test: {
       name: 'unit',
       include: ['{protocol,media,lib,media-io,sdk,services,web,cli,bench,test}/**/*.test.ts'],
-      exclude: [...OUTSIDE, ...SCENARIOS, '**/*.soak.test.ts'],
+      exclude: [...OUTSIDE, ...SCENARIOS, ...ENGINES, '**/*.soak.test.ts'],
       pool: 'threads',
       isolate: false,
       testTimeout: 10_000,
@@ -27,12 +29,24 @@ const everyday: TestProjectInlineConfiguration[] = [
       name: 'scenario',
       globalSetup: ['./test/harness/build.ts'],
       include: SCENARIOS,
-      exclude: [...OUTSIDE, ...MEASURES, '**/*.soak.test.ts'],
+      exclude: [...OUTSIDE, ...MEASURES, ...ENGINES, '**/*.soak.test.ts'],
       sequence: { groupOrder: 1 },
       pool: 'forks',
       maxWorkers: 2,
       testTimeout: 120_000,
       hookTimeout: 120_000,
+    },
+  },
+  {
+    test: {
+      name: 'engines',
+      include: ENGINES,
+      exclude: OUTSIDE,
+      sequence: { groupOrder: 3 },
+      pool: 'forks',
+      maxWorkers: 4,
+      testTimeout: 60_000,
+      hookTimeout: 60_000,
     },
   },
   {

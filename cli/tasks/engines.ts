@@ -2,7 +2,19 @@ import { accessSync, constants, existsSync, readdirSync, readFileSync, rmSync, w
 import { delimiter, isAbsolute, join } from 'node:path';
 import { run } from './command.ts';
 
-export type EngineName = 'ffmpeg' | 'chromium' | 'nginx' | 'rtmpdump' | 'cc';
+export type EngineName =
+  | 'ffmpeg'
+  | 'chromium'
+  | 'nginx'
+  | 'rtmpdump'
+  | 'redis-server'
+  | 'redis-sentinel'
+  | 'nutcracker'
+  | 'memcached'
+  | 'etcd'
+  | 'java'
+  | 'mvn'
+  | 'cc';
 
 /** A program that tests and benches run beside Gala. */
 interface Engine {
@@ -32,6 +44,13 @@ export const ENGINES: Readonly<Record<EngineName, Engine>> = {
     packages: ['nginx-light', 'libnginx-mod-rtmp'],
   },
   rtmpdump: { commands: ['rtmpdump'], packages: ['rtmpdump'] },
+  'redis-server': { commands: ['redis-server'], packages: ['redis-server'] },
+  'redis-sentinel': { commands: ['redis-sentinel'], packages: ['redis-sentinel'] },
+  nutcracker: { commands: ['nutcracker'], packages: ['nutcracker'] },
+  memcached: { commands: ['memcached'], packages: ['memcached'] },
+  etcd: { commands: ['etcd'], packages: ['etcd-server'] },
+  java: { commands: ['java'], packages: ['default-jre-headless'] },
+  mvn: { commands: ['mvn'], packages: ['maven'] },
   cc: {
     commands: ['cc'],
     files: ['/usr/include/stdio.h', '/usr/include/openssl/ssl.h'],
@@ -40,8 +59,20 @@ export const ENGINES: Readonly<Record<EngineName, Engine>> = {
 };
 
 /** Those of the tests; the compiler is for the load programs of benches. */
-export const TEST_ENGINES: readonly EngineName[] = ['ffmpeg', 'chromium', 'nginx', 'rtmpdump'];
-export const BENCH_ENGINES: readonly EngineName[] = ['ffmpeg', 'nginx', 'cc'];
+export const TEST_ENGINES: readonly EngineName[] = [
+  'ffmpeg',
+  'chromium',
+  'nginx',
+  'rtmpdump',
+  'redis-server',
+  'redis-sentinel',
+  'nutcracker',
+  'memcached',
+  'etcd',
+  'java',
+  'mvn',
+];
+export const BENCH_ENGINES: readonly EngineName[] = ['ffmpeg', 'nginx', 'redis-server', 'memcached', 'cc'];
 
 /** Folders of programs that a plain user's PATH may leave out. */
 const EXTRA_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];
@@ -53,7 +84,7 @@ const APT_LISTS = '/var/lib/apt/lists';
 export function findEngine(name: EngineName): string | undefined {
   const { commands, files = [] } = ENGINES[name];
   if (!files.every((file) => existsSync(file))) return undefined;
-  const named = process.env[`ENGINE_${name.toUpperCase()}`];
+  const named = process.env[`ENGINE_${name.toUpperCase().replaceAll('-', '_')}`];
   const folders = [...(process.env['PATH'] ?? '').split(delimiter), ...EXTRA_FOLDERS];
   return (named ? [named] : commands)
     .flatMap((command) => (isAbsolute(command) ? [command] : folders.map((folder) => join(folder, command))))

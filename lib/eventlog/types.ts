@@ -1,0 +1,51 @@
+/** A named stream of records, split by key into a fixed number of partitions; order holds within one. */
+export interface Topic {
+  /** `a-z0-9.-`, at most 64 characters. */
+  readonly name: string;
+  readonly partitions: number;
+  readonly retentionMs: number;
+}
+
+export interface LogRecord {
+  readonly partition: number;
+  /** Grows by at least one with each record of a partition. */
+  readonly offset: number;
+  readonly key: string;
+  readonly value: Buffer;
+  readonly writtenAtMs: number;
+  /** Who wrote it, and as its how manieth: what is written again after a failure has the same pair. */
+  readonly producer: string;
+  readonly sequence: number;
+}
+
+/** Records of one partition in order. */
+export interface Batch {
+  readonly partition: number;
+  readonly records: readonly LogRecord[];
+  /** The group has done with these and all before them; for `follow` it does nothing. */
+  commit(): Promise<void>;
+}
+
+/** The offset that is to be read next. */
+export interface Position {
+  readonly partition: number;
+  readonly offset: number;
+}
+
+/**
+ * Ordered, durable, replayable (data.md, "Event log"). Delivery is at least once: after a failure, records come
+ * again from the last commit on; within one consumer what `(producer, sequence)` shows twice is dropped and counted.
+ */
+export interface EventLog extends AsyncDisposable {
+  /**
+   * Resolves when all `values` are durable, in order, in the partition of `key`. One call is one batch; what was
+   * not acknowledged may be in the log all the same. Errors: LOG_UNAVAILABLE, LOG_FULL (too much under way), LOG_TOO_LARGE.
+   */
+  append(topic: Topic, key: string, values: readonly Uint8Array[]): Promise<void>;
+  /** What the partitions' next records will have as offset: a snapshot taken after this may be followed from here. */
+  end(topic: Topic): Promise<Position[]>;
+  /** A member of a group: each partition is read by one member, from the group's last commit on, first from the start. */
+  consume(topic: Topic, group: string, signal: AbortSignal): AsyncIterable<Batch>;
+  /** All partitions, from these positions on, without a group: what replicas follow. Errors: LOG_TRIMMED. */
+  follow(topic: Topic, from: readonly Position[], signal: AbortSignal): AsyncIterable<Batch>;
+}
