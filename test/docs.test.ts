@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { changeErrors } from '@gala/lib/changes';
 import { configErrors } from '@gala/lib/config';
 import { coordErrors } from '@gala/lib/coord';
 import type { ErrorTable } from '@gala/lib/error';
@@ -31,6 +32,7 @@ describe('docs/errors.md', () => {
     ...cliErrors,
     ...configErrors,
     ...sqlErrors,
+    ...changeErrors,
     ...coordErrors,
   };
   /** Those of a listener that answer requests stand under the protocol's codes. */

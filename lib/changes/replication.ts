@@ -120,7 +120,8 @@ export class Replication {
 
   #over(error: Error | undefined): void {
     clearInterval(this.#timer);
-    void this.#client.end().catch(() => undefined);
+    // Its socket is closed already.
+    this.#client.end(() => undefined);
     this.#options.onEnd(error);
   }
 }
