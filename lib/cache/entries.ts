@@ -27,16 +27,16 @@ export interface EntriesOptions {
 }
 
 /**
- * Entries within two bounds, evicted by SIEVE (Zhang et al., NSDI 2024): in order of arrival, those read since the
- * hand last passed are spared once. A hit sets one flag, where LRU moves the entry; one pass over many keys that are
- * read once does not wash out those that are read again. Pinned entries are passed over: the owner keeps them few.
+ * Entries within two bounds, evicted by second chance (CLOCK): the oldest goes, unless it was read since it was last
+ * looked at; then it begins anew as the newest. A hit sets one flag where LRU moves the entry, and one pass over many
+ * keys that are read once does not wash out those that are read again. Pinned entries always begin anew: the owner
+ * keeps them few.
  */
 export class Entries<Key, Value> {
   readonly #options: EntriesOptions;
   readonly #byKey = new Map<Key, Entry<Key, Value>>();
   #newest: Entry<Key, Value> | undefined;
   #oldest: Entry<Key, Value> | undefined;
-  #hand: Entry<Key, Value> | undefined;
   #bytes = 0;
 
   constructor(options: EntriesOptions) {
@@ -63,11 +63,8 @@ export class Entries<Key, Value> {
   add(entry: Entry<Key, Value>): void {
     if (!this.#makeRoom(1, entry.bytes)) return this.#options.onEviction();
     this.#byKey.set(entry.key, entry);
-    entry.older = this.#newest;
-    if (this.#newest) this.#newest.newer = entry;
-    else this.#oldest = entry;
-    this.#newest = entry;
     this.#bytes += entry.bytes;
+    this.#link(entry);
   }
 
   /** The entry goes itself when it cannot grow. */
@@ -91,7 +88,6 @@ export class Entries<Key, Value> {
     while (this.#byKey.size + count > countMax || this.#bytes + bytes > bytesMax) {
       const victim = this.#victim(spared);
       if (!victim) return false;
-      this.#hand = victim;
       this.#remove(victim);
       onEviction();
     }
@@ -99,24 +95,35 @@ export class Entries<Key, Value> {
   }
 
   #victim(spared: Entry<Key, Value> | undefined): Entry<Key, Value> | undefined {
-    let entry = this.#hand ?? this.#oldest;
     // The first round clears the flags, the second finds one that is clear.
-    for (let steps = 2 * this.#byKey.size; entry && steps > 0; steps--) {
-      if (!entry.isRead && !entry.isPinned && entry !== spared) return entry;
+    for (let steps = 2 * this.#byKey.size; steps > 0; steps--) {
+      const entry = this.#oldest;
+      if (!entry || (!entry.isRead && !entry.isPinned && entry !== spared)) return entry;
       entry.isRead = false;
-      entry = entry.newer ?? this.#oldest;
+      this.#unlink(entry);
+      this.#link(entry);
     }
     return undefined;
   }
 
   #remove(entry: Entry<Key, Value>): void {
-    if (this.#hand === entry) this.#hand = entry.newer;
+    this.#unlink(entry);
+    this.#byKey.delete(entry.key);
+    this.#bytes -= entry.bytes;
+  }
+
+  #link(entry: Entry<Key, Value>): void {
+    entry.older = this.#newest;
+    if (this.#newest) this.#newest.newer = entry;
+    else this.#oldest = entry;
+    this.#newest = entry;
+  }
+
+  #unlink(entry: Entry<Key, Value>): void {
     if (entry.newer) entry.newer.older = entry.older;
     else this.#newest = entry.older;
     if (entry.older) entry.older.newer = entry.newer;
     else this.#oldest = entry.newer;
     entry.newer = entry.older = undefined;
-    this.#byKey.delete(entry.key);
-    this.#bytes -= entry.bytes;
   }
 }
