@@ -8,7 +8,8 @@ import { openDatabase } from '../sql/pool.ts';
 import { openWire, startTestPostgres } from '../sql/testing/index.ts';
 import { coordContract, type CoordFixture, type Killable } from './contract.ts';
 import { coordMigrations } from './migrations.ts';
-import { openPostgresCoord, type OpenCoord } from './postgres.ts';
+import type { OpenCoord } from './coordinator.ts';
+import { openPostgresCoord } from './postgres.ts';
 
 const ownerScript = path.join(import.meta.dirname, 'contract-owner.ts');
 
