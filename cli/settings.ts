@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
+import { coordSection } from '@gala/lib/coord';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
@@ -88,6 +89,7 @@ export const sections: readonly Section[] = [
   rpcSection,
   tlsSection,
   databaseSection,
+  coordSection,
   logSection,
   traceSection,
   ...edgeSections,
