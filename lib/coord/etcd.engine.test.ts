@@ -1,10 +1,10 @@
 import { EtcdCluster } from '../../test/harness/engines/etcd.ts';
+import { startOwner } from '../../test/harness/coord-owner.ts';
 import { describeWithEngines } from '../../test/engines.ts';
 import { systemClock } from '../clock/index.ts';
 import { createLogger } from '../logger/index.ts';
 import { createMetrics } from '../metrics/index.ts';
 import { openWire } from '../sql/testing/index.ts';
-import { startOwner } from './contract-child.ts';
 import { coordContract, type CoordFixture, type Killable } from './contract.ts';
 import type { OpenCoord } from './coordinator.ts';
 import { openEtcdCoord } from './etcd.ts';

@@ -1,10 +1,10 @@
+import { startOwner } from '../../test/harness/coord-owner.ts';
 import { systemClock } from '../clock/index.ts';
 import { createMetrics } from '../metrics/index.ts';
 import type { Database } from '../sql/index.ts';
 import { openDatabase } from '../sql/pool.ts';
 import { openWire, startTestPostgres } from '../sql/testing/index.ts';
 import { coordContract, type CoordFixture, type Killable } from './contract.ts';
-import { startOwner } from './contract-child.ts';
 import { coordMigrations } from './migrations.ts';
 import type { OpenCoord } from './coordinator.ts';
 import { openPostgresCoord } from './postgres.ts';

@@ -49,8 +49,10 @@ export class EtcdMember {
   /** Starts it, on what it has written before; it is of use when `EtcdCluster.ready` says so. */
   start(): void {
     const urls = [
-      ...[`--listen-client-urls=${this.url}`, `--advertise-client-urls=${this.url}`],
-      ...[`--listen-peer-urls=${this.peerUrl}`, `--initial-advertise-peer-urls=${this.peerUrl}`],
+      `--listen-client-urls=${this.url}`,
+      `--advertise-client-urls=${this.url}`,
+      `--listen-peer-urls=${this.peerUrl}`,
+      `--initial-advertise-peer-urls=${this.peerUrl}`,
     ];
     const args = [
       `--name=${this.name}`,

@@ -1,11 +1,11 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import type { Killable } from './contract.ts';
+import type { Killable } from '../../lib/coord/contract.ts';
 
-const script = path.join(import.meta.dirname, 'contract-owner.ts');
+const script = path.join(import.meta.dirname, '../../lib/coord/contract-owner.ts');
 
-/** Starts `contract-owner.ts`; resolves when it holds its lease. */
+/** A process that joins and holds a lease (lib/coord/contract-owner.ts); resolves when it does. */
 export async function startOwner(owner: object): Promise<Killable> {
   const child = spawn(process.execPath, [script], {
     env: { ...process.env, COORD_OWNER: JSON.stringify(owner) },
