@@ -7,5 +7,4 @@ export {
   type LoadingCacheOptions,
 } from './loading-cache.ts';
 export { MemoryValueStore } from './memory.ts';
-export { openPeers } from './peers/open.ts';
 export type * from './types.ts';

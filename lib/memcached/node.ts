@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Breaker } from '../../breaker/index.ts';
-import type { Clock } from '../../clock/index.ts';
-import { hasCode } from '../../error/index.ts';
-import { tombstoneMs } from '../limits.ts';
+import type { Breaker } from '../breaker/index.ts';
+import type { Clock } from '../clock/index.ts';
+import { hasCode } from '../error/index.ts';
+import { tombstoneMs } from '../cache/limits.ts';
 import { getCommand, writeItem, type WriteOptions, type WriteOutcome } from './commands.ts';
 import type { NodeConnection } from './connection.ts';
 import type { PeerCounters } from './counters.ts';

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
-import type { StoredValue } from '../types.ts';
+import type { StoredValue } from '../cache/types.ts';
 
 /**
  * What stands under a key of Memcached, big-endian:

@@ -1,4 +1,4 @@
-import type { StoredValue } from '../types.ts';
+import type { StoredValue } from '../cache/types.ts';
 import type { WriteOptions, WriteOutcome } from './commands.ts';
 import type { PeerCounters } from './counters.ts';
 import { decodeItem, type Item } from './item.ts';

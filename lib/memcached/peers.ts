@@ -1,5 +1,5 @@
-import { assertKeys, assertVersion, tombstoneMs, valueBytesMax } from '../limits.ts';
-import type { StoredValue, ValueStore } from '../types.ts';
+import { assertKeys, assertVersion, tombstoneMs, valueBytesMax } from '../cache/limits.ts';
+import type { StoredValue, ValueStore } from '../cache/types.ts';
 import type { Cluster, Question } from './cluster.ts';
 import { itemKeyOf, type Item } from './item.ts';
 import { healsMax } from './limits.ts';

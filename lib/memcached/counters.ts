@@ -1,4 +1,4 @@
-import type { Metrics } from '../../metrics/index.ts';
+import type { Metrics } from '../metrics/index.ts';
 
 /** What is counted of each cluster. */
 export const peerCounterNames = [

@@ -2,10 +2,10 @@ import { Breakers } from '../../breaker/index.ts';
 import { systemClock } from '../../clock/index.ts';
 import { createLogger } from '../../logger/index.ts';
 import { createMetrics } from '../../metrics/index.ts';
-import type { PeerCounters } from '../peers/counters.ts';
-import type { PeerLimits } from '../peers/limits.ts';
-import { openPeers, type PeerClusterConfig } from '../peers/open.ts';
-import type { ValueStore } from '../types.ts';
+import type { PeerCounters } from '../counters.ts';
+import type { PeerLimits } from '../limits.ts';
+import { openPeers, type PeerClusterConfig } from '../open.ts';
+import type { ValueStore } from '../../cache/types.ts';
 
 /** Peers as one process has them. */
 export interface TestPeers extends AsyncDisposable {

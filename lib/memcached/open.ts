@@ -1,8 +1,8 @@
-import type { Breakers } from '../../breaker/index.ts';
-import type { Clock } from '../../clock/index.ts';
-import type { Logger } from '../../logger/index.ts';
-import type { Metrics } from '../../metrics/index.ts';
-import type { ValueStore } from '../types.ts';
+import type { Breakers } from '../breaker/index.ts';
+import type { Clock } from '../clock/index.ts';
+import type { Logger } from '../logger/index.ts';
+import type { Metrics } from '../metrics/index.ts';
+import type { ValueStore } from '../cache/types.ts';
 import { Cluster } from './cluster.ts';
 import { NodeConnection } from './connection.ts';
 import { newPeerCounters, showPeerCounters, type PeerCounters } from './counters.ts';

@@ -1,4 +1,4 @@
-import { invariant } from '../../error/index.ts';
+import { invariant } from '../error/index.ts';
 import { murmur3 } from './murmur.ts';
 
 /** Shares of the nodes differ by about 1/√512 = 4 %. */

@@ -1,4 +1,4 @@
-import { CodedError } from '../../error/index.ts';
+import { CodedError } from '../error/index.ts';
 import { peerErrors } from './errors.ts';
 
 /** One answer of the meta protocol (memcached, doc/protocol.txt "Meta Commands"). */

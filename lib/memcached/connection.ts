@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
-import type { Clock } from '../../clock/index.ts';
-import { CodedError } from '../../error/index.ts';
+import type { Clock } from '../clock/index.ts';
+import { CodedError } from '../error/index.ts';
 import { peerErrors, type PeerErrorCode } from './errors.ts';
 import { ReplyParser, type Reply } from './replies.ts';
 
