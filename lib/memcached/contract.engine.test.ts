@@ -1,7 +1,7 @@
 import { describeWithEngines } from '../../test/engines.ts';
 import { startMemcacheds } from '../../test/harness/engines/memcached.ts';
 import { valueStoreContract } from '../cache/contract.ts';
-import { openTestPeers } from '../testing/index.ts';
+import { openTestPeers } from './testing/index.ts';
 
 /** A busy machine must not make an answer late here: what is late is the matter of the fault tests. */
 const limits = { requestMsMax: 5000 };
