@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { cacheSection } from '@gala/lib/cache';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
 import { coordSection } from '@gala/lib/coord';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
@@ -90,6 +91,7 @@ export const sections: readonly Section[] = [
   tlsSection,
   databaseSection,
   coordSection,
+  cacheSection,
   logSection,
   traceSection,
   ...edgeSections,
