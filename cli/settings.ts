@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { cacheSection } from '@gala/lib/cache';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
@@ -88,6 +89,7 @@ export const sections: readonly Section[] = [
   rpcSection,
   tlsSection,
   databaseSection,
+  cacheSection,
   logSection,
   traceSection,
   ...edgeSections,

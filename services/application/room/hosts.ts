@@ -9,7 +9,7 @@ import type { Reads } from './reads.ts';
 import { checkHostMedia, noHostMedia } from './host-media.ts';
 import type { Host, HostMedia, Visibility } from './room.ts';
 import { insertHost, lockHost, saveHost, saveHostMedia } from './store/hosts.ts';
-import { lockPresentRoom, saveRooms } from './store/rooms.ts';
+import { lockPresentRoom, saveLocked } from './store/rooms.ts';
 import { createStreamKey } from './stream-key.ts';
 
 const titlePattern = /^\P{Cc}{0,120}$/u;
@@ -56,6 +56,7 @@ export class Hosts {
       sessionCount: 0,
       createdAtMs: this.#parts.clock.nowMs(),
       media: noHostMedia,
+      version: 1,
     };
     const isNew = await this.#parts.sql.tx(shardOfUser(hostId), (client) => insertHost(client, host));
     if (!isNew) throw new CodedError(roomErrors, 'HOST_EXISTS');
@@ -76,7 +77,7 @@ export class Hosts {
     if (change.title !== undefined) checkTitle(change.title);
     const changed = await this.#change(hostId, async (client, host) => {
       const room = await lockPresentRoom(client, hostId);
-      if (room) await saveRooms(client, [{ before: room, after: { ...room, ...change } }]);
+      if (room) await saveLocked(client, room, { ...room, ...change });
       return { host: { ...host, ...change }, roomId: room?.roomId };
     });
     this.#parts.reads.forget({ hostId, roomId: changed.roomId });
@@ -115,8 +116,7 @@ export class Hosts {
       const host = await lockHost(client, hostId);
       if (!host) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
       const changed = await change(client, host);
-      await saveHost(client, changed.host);
-      return changed;
+      return { ...changed, host: await saveHost(client, changed.host) };
     });
   }
 }

@@ -229,6 +229,7 @@ function wireHost(host: Host) {
     visibility: wireVisibilities[host.visibility],
     createdAtMs: BigInt(host.createdAtMs),
     sessionCount: host.sessionCount,
+    version: BigInt(host.version),
   };
 }
 
@@ -255,6 +256,7 @@ function wireRoom(room: Room) {
     videoCodec: room.videoCodec,
     audioCodec: room.audioCodec,
     renditionLines: room.renditions.split(',').filter(Boolean).map(Number),
+    version: BigInt(room.version),
   };
 }
 

@@ -1,9 +1,10 @@
+import { invariant } from '@gala/lib/error';
 import { shardOfUser } from '@gala/protocol/ids';
 import type { Connection, Transaction } from './connection.ts';
 import type { Host, HostMedia, Visibility } from '../room.ts';
 
 const columns = `host_id, name, title, visibility, stream_key_hash, stream_key_version, session_count, created_at_ms`;
-const columnsRead = `${columns}, record, forward_urls, source_url`;
+const columnsRead = `${columns}, record, forward_urls, source_url, version`;
 
 interface HostRow {
   host_id: number;
@@ -17,6 +18,7 @@ interface HostRow {
   record: boolean;
   forward_urls: string[];
   source_url: string;
+  version: number;
 }
 
 export async function findHost(db: Connection, hostId: number): Promise<Host | undefined> {
@@ -48,15 +50,20 @@ export async function insertHost(client: Transaction, host: Host): Promise<boole
   return rowCount === 1;
 }
 
-/** Writes what of a locked host may change: all but its id, the time it was made and its media settings. */
-export async function saveHost(client: Transaction, host: Host): Promise<void> {
-  await client.query({
+/**
+ * Writes what of a locked host may change: all but its id, the time it was made and its media settings. Answers it as
+ * it is stored.
+ */
+export async function saveHost(client: Transaction, host: Host): Promise<Host> {
+  const { rows } = await client.query<{ version: number }>({
     name: 'room-save-host',
     text: `update room_host set name = $3, title = $4, visibility = $5, stream_key_hash = $6,
              stream_key_version = $7, session_count = $8
-           where shard = $1 and host_id = $2`,
+           where shard = $1 and host_id = $2 returning version`,
     values: [shardOfUser(host.hostId), ...valuesOf(host).slice(0, -1)],
   });
+  invariant(rows.length === 1, 'a locked host is there');
+  return { ...host, version: rows[0].version };
 }
 
 /** False when there is no such host. */
@@ -91,5 +98,6 @@ function hostOf(row: HostRow): Host {
     sessionCount: row.session_count,
     createdAtMs: row.created_at_ms,
     media: { record: row.record, forwardUrls: row.forward_urls, sourceUrl: row.source_url },
+    version: row.version,
   };
 }

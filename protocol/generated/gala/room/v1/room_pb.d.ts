@@ -47,6 +47,13 @@ export declare type Host = Message<"gala.room.v1.Host"> & {
    * @generated from field: uint32 session_count = 6;
    */
   sessionCount: number;
+
+  /**
+   * Grows with every change: of two copies the one with the greater version is newer.
+   *
+   * @generated from field: uint64 version = 7;
+   */
+  version: bigint;
 };
 
 /**
@@ -152,6 +159,13 @@ export declare type Room = Message<"gala.room.v1.Room"> & {
    * @generated from field: repeated uint32 rendition_lines = 17;
    */
   renditionLines: number[];
+
+  /**
+   * Grows with every change but that of the viewers: of two copies the one with the greater version is newer.
+   *
+   * @generated from field: uint64 version = 18;
+   */
+  version: bigint;
 };
 
 /**
