@@ -3,7 +3,7 @@ import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import { collectionsSection, openCollections } from '@gala/lib/collections';
 import type { Settings } from '@gala/lib/config';
-import { openPostgresCoord } from '@gala/lib/coord';
+import { openCoord } from '@gala/lib/coord';
 import { hostPort, listen, type HttpListener } from '@gala/lib/http';
 import type { Context, ListenerName } from '@gala/lib/lifecycle';
 import { createLogger, type Logger } from '@gala/lib/logger';
@@ -90,7 +90,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
     }),
   );
   const coord = stack.use(
-    await openPostgresCoord({ database: sql.core(), processId, logger, metrics, clock }),
+    await openCoord({ settings, database: sql.core(), processId, logger, metrics, clock }),
   );
   const collections = stack.use(
     await openCollections({ config: settings.get(collectionsSection), logger, metrics, clock }),

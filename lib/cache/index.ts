@@ -1,3 +1,4 @@
+export { cacheSection } from './config.ts';
 export { cacheErrors } from './errors.ts';
 export {
   LoadingCache,
@@ -5,3 +6,5 @@ export {
   type LoadingCacheCounters,
   type LoadingCacheOptions,
 } from './loading-cache.ts';
+export { MemoryValueStore } from './memory.ts';
+export type * from './types.ts';
