@@ -181,10 +181,32 @@ export class PgoutputDecoder {
         // t
         const start = this.#skip(this.#int32());
         if (!this.#isTyped) return this.#bytes.toString('utf8', start, this.#at);
-        return readTyped(typeOid, this.#bytes, start, this.#at);
+        return this.#typed(typeOid, start);
       }
       default:
         throw malformed('kind of value');
+    }
+  }
+
+  /** Everything that has no form of its own here (numeric, json, arrays) stays the server's text. */
+  #typed(typeOid: number, start: number): Value {
+    const bytes = this.#bytes;
+    const end = this.#at;
+    switch (typeOid) {
+      case 16: // bool
+        return bytes[start] === 0x74;
+      case 20: // int8
+      case 21: // int2
+      case 23: // int4
+      case 26: // oid
+        return readInteger(bytes, start, end);
+      case 700: // float4
+      case 701: // float8
+        return Number(bytes.toString('latin1', start, end));
+      case 17: // bytea, as \x and hexadecimal digits
+        return Buffer.from(bytes.toString('latin1', start + 2, end), 'hex');
+      default:
+        return bytes.toString('utf8', start, end);
     }
   }
 
@@ -240,26 +262,6 @@ export class PgoutputDecoder {
 }
 
 const isOld = (type: number): boolean => type === 0x4b || type === 0x4f;
-
-/** Everything that has no form of its own here (numeric, json, arrays) stays the server's text. */
-function readTyped(typeOid: number, bytes: Buffer, start: number, end: number): Value {
-  switch (typeOid) {
-    case 16: // bool
-      return bytes[start] === 0x74;
-    case 20: // int8
-    case 21: // int2
-    case 23: // int4
-    case 26: // oid
-      return readInteger(bytes, start, end);
-    case 700: // float4
-    case 701: // float8
-      return Number(bytes.toString('latin1', start, end));
-    case 17: // bytea, as \x and hexadecimal digits
-      return Buffer.from(bytes.toString('latin1', start + 2, end), 'hex');
-    default:
-      return bytes.toString('utf8', start, end);
-  }
-}
 
 /** Digits are added up where they lie; what is no safe integer is refused, never rounded. */
 function readInteger(bytes: Buffer, start: number, end: number): number {
