@@ -1,3 +1,4 @@
+export { copyBinary, coversAllShards, type BytesColumn, type CopiedTable, type CopyColumns } from './copy.ts';
 export {
   assertConnections,
   coreDatabaseName,
