@@ -1,11 +1,10 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import { invariant } from '@gala/lib/error';
-import type { StoredHost, StoredHostSchema, StoredRoom, StoredRoomSchema } from '@gala/protocol/reader';
+import type { StoredHost, StoredRoom } from '@gala/protocol/reader';
 import type { Host, HostProfile, Room, Visibility } from '../room.ts';
 import { roomStates, type RoomState } from '../state.ts';
 
 /** Rows as roles hand them to each other. */
-export function storedRoom(room: Room): MessageInitShape<typeof StoredRoomSchema> {
+export function storedRoom(room: Room) {
   return {
     ...room,
     roomId: BigInt(room.roomId),
@@ -50,7 +49,7 @@ export function roomOfStored(stored: StoredRoom): Room {
 }
 
 /** Without what proves a stream key, which nobody but the room role checks. */
-export function storedHost(host: Host): MessageInitShape<typeof StoredHostSchema> {
+export function storedHost(host: Host) {
   const { name, title, visibility, streamKeyVersion, sessionCount, media } = host;
   return {
     hostId: BigInt(host.hostId),
