@@ -6,6 +6,7 @@ import { collectionsErrors } from '@gala/lib/collections';
 import { coordErrors } from '@gala/lib/coord';
 import type { ErrorTable } from '@gala/lib/error';
 import { httpErrors } from '@gala/lib/http';
+import { shardErrors } from '@gala/lib/shards';
 import { sqlErrors } from '@gala/lib/sql';
 import { protocolErrors } from '@gala/protocol/errors';
 import { operations, type Operation } from '@gala/protocol/rest';
@@ -34,6 +35,7 @@ describe('docs/errors.md', () => {
     ...configErrors,
     ...sqlErrors,
     ...changeErrors,
+    ...shardErrors,
     ...coordErrors,
     ...collectionsErrors,
   };
