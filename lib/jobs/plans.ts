@@ -1,7 +1,7 @@
 import { CodedError, invariant } from '../error/index.ts';
 import type { Database } from '../sql/index.ts';
 import { jobErrors } from './errors.ts';
-import { encodeJson, misfireMsDefault } from './limits.ts';
+import { encodeJson, jobNamePattern, misfireMsDefault } from './limits.ts';
 import * as statements from './plan-statements.ts';
 import type { PlanPolicies } from './planning.ts';
 import { checkSchedule, nextAfter } from './schedule.ts';
@@ -18,7 +18,7 @@ export class Plans {
   /** Errors: SCHEDULE_INVALID, JOB_TOO_LARGE, those of lib/sql. */
   async put(definition: PlanDefinition, by: string): Promise<void> {
     const { name, kind, schedule, payload, retries = null, timeLimitMs = null } = definition;
-    invariant(name.length > 0 && name.length <= 64 && kind.length <= 64, 'name and kind of a plan are short');
+    invariant(jobNamePattern.test(name) && kind.length <= 64, 'name and kind of a plan are short and simple');
     checkSchedule(schedule);
     const policies = policiesOf(definition);
     const row = {

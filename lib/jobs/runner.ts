@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock/index.ts';
 import type { Coord } from '../coord/index.ts';
 import { CodedError, hasCode, invariant, codeOf } from '../error/index.ts';
-import { Backoff, Ticker } from '../lifecycle/index.ts';
+import { Backoff, Ticker } from '../timing/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import { outageCodes, type Database } from '../sql/index.ts';

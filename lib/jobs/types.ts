@@ -107,7 +107,7 @@ export interface ListJobs {
 }
 
 export interface ShardOptions {
-  /** Name of the job: at most 64 characters. */
+  /** Name of the job: at most 64 lower-case letters, digits, dots and dashes. */
   readonly job: string;
   /** Fixed for good once the job has run: 64 unless told, at most 1024. */
   readonly partitions?: number;
@@ -163,6 +163,41 @@ export interface ShardPlan {
   readonly isPaused: boolean;
 }
 
+/** A sharded job as others see it; times in ms since 1970. */
+export interface ShardedJobRecord {
+  readonly name: string;
+  readonly partitions: number;
+  readonly options: ShardOptions;
+  readonly isPaused: boolean;
+  /** Processes that are to have partitions, with how many. */
+  readonly workers: readonly { readonly process: string; readonly partitions: number }[];
+  readonly ticks: number;
+  readonly skipped: number;
+  readonly failures: number;
+  /** Of the last ticks of all partitions. */
+  readonly lateMsMax: number;
+  readonly oldestTickMs: number | null;
+}
+
+/** A partition of a sharded job as others see it. */
+export interface PartitionRecord {
+  readonly partition: number;
+  /** Process that took it last. */
+  readonly owner: string;
+  readonly fence: number;
+  readonly tick: number;
+  readonly tickedMs: number | null;
+  readonly lateMs: number;
+  readonly durationMs: number;
+  readonly ticks: number;
+  readonly skipped: number;
+  readonly failures: number;
+  /** Of its last failure. */
+  readonly failedMs: number | null;
+  readonly errorCode: string;
+  readonly errorMessage: string;
+}
+
 /** This process's part in a sharded job. */
 export interface ShardedWork extends AsyncDisposable {
   /** Partitions that it holds now. */
@@ -171,7 +206,7 @@ export interface ShardedWork extends AsyncDisposable {
 
 /** What is to be run when: each run is a job of its kind. */
 export interface PlanDefinition {
-  /** At most 64 characters. */
+  /** At most 64 lower-case letters, digits, dots and dashes. */
   readonly name: string;
   /** Of its jobs; processes that handle the kind run them. */
   readonly kind: string;

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type * as jobs from './job-schemas.ts';
 import type * as shape from './schemas.ts';
 import type * as streams from './stream-schemas.ts';
 
@@ -24,3 +25,7 @@ export type StreamViewer = z.infer<typeof streams.viewer>;
 export type Edge = z.infer<typeof streams.edge>;
 export type Span = z.infer<typeof streams.span>;
 export type TraceSummary = z.infer<typeof streams.traceSummary>;
+export type JobPlan = z.infer<typeof jobs.plan>;
+export type JobRun = z.infer<typeof jobs.run>;
+export type ShardedJob = z.infer<typeof jobs.shardedJob>;
+export type JobPartition = z.infer<typeof jobs.partition>;

@@ -212,6 +212,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     rpc,
     // The edge keeps nothing in a database.
     sql: undefined as never,
+    jobs: undefined as never,
     coord,
     collections,
     breakers: new Breakers({ clock: systemClock, logger, metrics }),

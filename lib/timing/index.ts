@@ -1,0 +1,2 @@
+export { Backoff, type BackoffOptions } from './backoff.ts';
+export { Ticker, type TickerOptions } from './ticker.ts';
