@@ -84,6 +84,18 @@ describeWithEngines('etcd of three members', ['etcd'], () => {
     expect(load.ownersMax).toBe(1);
   });
 
+  test('all stand still for longer than a lease lives, and end what was not renewed: nobody is declared dead', async () => {
+    const seen = await load.during('all SIGSTOP 4 s', async () => {
+      for (const member of cluster.members) member.pause();
+      await elapse(4000);
+      for (const member of cluster.members) member.resume();
+      await cluster.ready();
+      await load.whenAllHeld();
+    });
+    expect(note(seen, 'leases end, nobody dead')).toMatchObject({ leasesLost: partitions, membersMissed: 0 });
+    expect(load.ownersMax).toBe(1);
+  });
+
   test('without a majority leases end, views stay, and after it returns nobody is declared dead', async () => {
     const [first, second] = cluster.members;
     const seen = await load.during('two of three down', async () => {
