@@ -1,6 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
+import { collectionsSection, openCollections } from '@gala/lib/collections';
 import type { Settings } from '@gala/lib/config';
 import { openCoord } from '@gala/lib/coord';
 import { hostPort, listen, type HttpListener } from '@gala/lib/http';
@@ -91,6 +92,9 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   const coord = stack.use(
     await openCoord({ settings, database: sql.core(), processId, logger, metrics, clock }),
   );
+  const collections = stack.use(
+    await openCollections({ config: settings.get(collectionsSection), logger, metrics, clock }),
+  );
   const { host, port: firstPort, advertiseHost = host } = settings.get(rpcSection);
   // Every process of the installation answers calls, each at a port of its own.
   const port = firstPort === 0 ? 0 : firstPort + options.ordinal;
@@ -119,6 +123,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
     rpc,
     sql,
     coord,
+    collections,
     breakers: new Breakers({ clock, logger, metrics }),
     tracer: new Tracer({ clock, logger, metrics, sampleShare: readTraceConfig(settings).sampleShare }),
     advertiseHost,
