@@ -10,6 +10,7 @@ import type { RoleName } from './placement.ts';
 /** Every role of Gala; the only place that knows them all. */
 export const roles: Readonly<Record<RoleName, Role>> = {
   account: account.role,
+  reader: room.readerRole,
   room: room.role,
   edge: edge.role,
   gateway: gateway.role,

@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { changeErrors } from '@gala/lib/changes';
 import { configErrors } from '@gala/lib/config';
+import { collectionsErrors } from '@gala/lib/collections';
 import { coordErrors } from '@gala/lib/coord';
 import type { ErrorTable } from '@gala/lib/error';
 import { httpErrors } from '@gala/lib/http';
@@ -31,7 +33,9 @@ describe('docs/errors.md', () => {
     ...cliErrors,
     ...configErrors,
     ...sqlErrors,
+    ...changeErrors,
     ...coordErrors,
+    ...collectionsErrors,
   };
   /** Those of a listener that answer requests stand under the protocol's codes. */
   const known: ErrorTable = { ...httpErrors, ...complete };
