@@ -1,25 +1,25 @@
-import {
-  startMemcacheds,
-  type Memcached,
-  type MemcachedOptions,
-} from '../../../test/harness/engines/memcached.ts';
 import type { ValueStore } from '../../cache/types.ts';
 import type { PeerClusterConfig } from '../open.ts';
 import { Ring } from '../ring.ts';
 
+/** A Memcached that a test has started. */
+export interface TestNode extends AsyncDisposable {
+  readonly address: string;
+  kill(): Promise<void>;
+}
+
 /** Cluster `a` and cluster `b`, of real nodes. */
-export interface TwoClusters extends AsyncDisposable {
+export interface TwoClusters<Node extends TestNode> extends AsyncDisposable {
   readonly configs: readonly [PeerClusterConfig, PeerClusterConfig];
-  readonly nodes: readonly [readonly Memcached[], readonly Memcached[]];
+  readonly nodes: readonly [readonly Node[], readonly Node[]];
   /** Index of the node that has the key in cluster 0 or 1. */
   placeOf(cluster: 0 | 1, key: string): number;
 }
 
-export async function startTwoClusters(
-  [m, n]: readonly [number, number],
-  options?: MemcachedOptions,
-): Promise<TwoClusters> {
-  const [a, b] = await Promise.all([startMemcacheds(m, options), startMemcacheds(n, options)]);
+export function twoClusters<Node extends TestNode>(
+  a: readonly Node[],
+  b: readonly Node[],
+): TwoClusters<Node> {
   const configs = [configOf('a', a), configOf('b', b)] as const;
   const rings = configs.map(({ name, nodes }) => new Ring(nodes, name));
   return {
@@ -32,7 +32,7 @@ export async function startTwoClusters(
   };
 }
 
-function configOf(name: string, nodes: readonly Memcached[]): PeerClusterConfig {
+function configOf(name: string, nodes: readonly TestNode[]): PeerClusterConfig {
   return { name, nodes: nodes.map(({ address }) => address) };
 }
 
