@@ -1,5 +1,5 @@
 import { CodedError } from '../error/index.ts';
-import { Backoff } from '../lifecycle/backoff.ts';
+import { Backoff } from '../timing/index.ts';
 import type { PartitionWrite } from './engine.ts';
 import { eventLogErrors } from './errors.ts';
 import type { LogEvents } from './events.ts';

@@ -1,6 +1,6 @@
 import type { Coord, Lease, MemberView } from '../coord/index.ts';
 import type { Logger } from '../logger/index.ts';
-import { Backoff } from '../lifecycle/backoff.ts';
+import { Backoff } from '../timing/index.ts';
 import { assign } from './assignment.ts';
 import { BatchChannel } from './batch-channel.ts';
 import type { TopicEngine } from './engine.ts';

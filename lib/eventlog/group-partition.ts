@@ -1,6 +1,6 @@
 import { CodedError, hasCode } from '../error/index.ts';
 import type { Lease } from '../coord/index.ts';
-import { waitUntil } from '../lifecycle/wait-until.ts';
+import { waitUntil } from '../timing/index.ts';
 import type { BatchChannel } from './batch-channel.ts';
 import type { GroupClaim, TopicEngine } from './engine.ts';
 import { eventLogErrors } from './errors.ts';
@@ -79,7 +79,9 @@ export class GroupPartition {
     if (!hasCode(error, 'LOG_TRIMMED')) throw error;
     const { engine, topic, group, events, lease } = this.#options;
     const start = await engine.start(lease.partition);
-    events.trimmed(topic, group, { partition: lease.partition, records: start - this.#committed });
+    // A group that has read nothing yet begins with what there is.
+    const records = start - this.#committed;
+    if (this.#committed > 0) events.trimmed(topic, group, { partition: lease.partition, records });
     this.#committed = Math.max(start, this.#committed);
   }
 

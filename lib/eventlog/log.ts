@@ -1,6 +1,6 @@
 import type { Coord } from '../coord/index.ts';
 import { CodedError, hasCode } from '../error/index.ts';
-import { Backoff } from '../lifecycle/backoff.ts';
+import { Backoff } from '../timing/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import { AppendLane, Underway } from './append-lane.ts';
@@ -119,8 +119,10 @@ class Log implements EventLog {
     const topics = [...this.#topics.values()];
     await Promise.all(topics.map(({ lane }) => lane[Symbol.asyncDispose]()));
     await Promise.all([...this.#members].map((member) => member[Symbol.asyncDispose]()));
-    const engines = await Promise.all(topics.map(({ engine }) => engine?.catch(() => undefined)));
-    await Promise.all(engines.map((engine) => engine?.[Symbol.asyncDispose]()));
+    for (const { engine } of topics) {
+      const opened = await engine?.catch(() => undefined);
+      await opened?.[Symbol.asyncDispose]();
+    }
     await this.#options.engine[Symbol.asyncDispose]();
   }
 

@@ -1,5 +1,5 @@
 import { hasCode } from '../error/index.ts';
-import { Backoff } from '../lifecycle/backoff.ts';
+import { Backoff } from '../timing/index.ts';
 import { Deduplicator } from './deduplicator.ts';
 import type { TopicEngine } from './engine.ts';
 import type { LogEvents } from './events.ts';
@@ -14,7 +14,7 @@ export interface PartitionReaderOptions {
   readonly lookBackRecords: number;
   readonly events: LogEvents;
   /** Waits until the consumer has taken them. */
-  deliver(records: readonly LogRecord[]): Promise<void>;
+  readonly deliver: (records: readonly LogRecord[]) => Promise<void>;
 }
 
 /**

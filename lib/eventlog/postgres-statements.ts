@@ -1,5 +1,5 @@
 import type { Pool, QueryConfig } from 'pg';
-import { copyBinary, type Database } from '../sql/index.ts';
+import { readBinaryRows, type Database } from '../sql/index.ts';
 import type { GroupClaim, PartitionWrite } from './engine.ts';
 import { decodeEntries, encodeEntries } from './framing.ts';
 import { batchBytesMax } from './limits.ts';
@@ -92,7 +92,7 @@ export async function readRecords(
   positions: readonly Position[],
 ): Promise<LogRecord[]> {
   const wanted = positions.map(({ partition, offset }) => `(${partition}, ${offset}::bigint)`).join(', ');
-  const rows = await copyBinary(
+  const rows = await readBinaryRows(
     database,
     `copy (
       select b.partition, b.last_offset, b.records, b.producer, b.first_sequence, b.written_at_ms, b.body

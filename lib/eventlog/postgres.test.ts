@@ -5,7 +5,7 @@ import { startTestPostgres } from '../sql/testing/index.ts';
 import { logContract, type LogFixture } from './contract.ts';
 import { eventlogMigrations } from './migrations.ts';
 import { openPostgresLog } from './postgres.ts';
-import { startLogProcess } from './testing.ts';
+import { startLogProcess } from '../../test/harness/log-process.ts';
 import type { EventLog } from './types.ts';
 
 logContract('PostgreSQL', async (): Promise<LogFixture> => {

@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { Coord } from '../coord/index.ts';
-import { Ticker } from '../lifecycle/ticker.ts';
+import { Ticker } from '../timing/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Database } from '../sql/index.ts';

@@ -97,7 +97,7 @@ export class Tail implements Disposable {
         settle();
       };
       const wake = (): void => end(resolve);
-      const waiter: Waiter = { partition, offset, wake, fail: (error) => end(() => reject(error as Error)) };
+      const waiter: Waiter = { partition, offset, wake, fail: (error) => end(() => reject(error)) };
       this.#waiters.add(waiter);
       signal.addEventListener('abort', wake, { once: true });
       if (signal.aborted) return wake();

@@ -1,4 +1,5 @@
 const unavailable = 14;
+const resourceExhausted = 8;
 const failedPrecondition = 9;
 const aborted = 10;
 const internal = 13;
@@ -30,6 +31,8 @@ export const sqlErrors = {
   DATABASE_UNAVAILABLE: entry(503, unavailable, 'the database is not reachable'),
   DATABASE_BUSY: entry(503, unavailable, 'no connection to the database became free in time'),
   STATEMENT_TIMEOUT: entry(504, deadlineExceeded, 'the database took too long'),
+  COPY_TOO_LARGE: entry(500, resourceExhausted, 'a copied table is larger than its bound'),
+  COPY_MALFORMED: entry(500, internal, 'the copied rows are not of the types that were named'),
   WRONG_SHARD: entry(503, aborted, 'the shard is on another database'),
 } as const;
 

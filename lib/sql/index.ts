@@ -1,3 +1,4 @@
+export { copyBinary, coversAllShards, type BytesColumn, type CopiedTable, type CopyColumns } from './copy.ts';
 export {
   assertConnections,
   coreDatabaseName,
@@ -7,10 +8,11 @@ export {
   withDatabase,
   type DatabaseUrls,
 } from './databases.ts';
+export { type BinaryRows, readBinaryRows } from './binary-rows.ts';
+export { Frames } from './frames.ts';
 export { embeddedUrl, startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from './embedded.ts';
 export { outageCodes, sqlErrors, type SqlErrorCode } from './errors.ts';
 export { migrate, type DatabaseKind, type MigrateOptions, type MigrationSet } from './migrate.ts';
-export { BinaryRows, copyBinary } from './copy.ts';
 export { toSqlError } from './pool.ts';
 export { prepareDatabases, shardMapKey } from './shard-map.ts';
 export { connectionPlan, openSql, type OpenSql, type SqlOptions } from './sql.ts';

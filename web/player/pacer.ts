@@ -1,3 +1,4 @@
+import { seekOverGap } from './gaps.ts';
 import { choosePlaybackRate, cushionDecay, cushionMax, cushionStep, type LatencyProfile } from './latency.ts';
 
 const tickMs = 200;
@@ -5,8 +6,6 @@ const tickMs = 200;
 const parkSeconds = 15;
 /** In the foreground again: further behind than this above the target jumps to live. */
 const jumpSeconds = 1.5;
-/** A hole between two buffered ranges that the player would wait at for ever. */
-const gapSecondsMax = 0.12;
 
 export interface PacerOptions {
   readonly video: HTMLVideoElement;
@@ -22,6 +21,8 @@ export class Pacer {
   readonly #listeners = new AbortController();
   #cushion = 1;
   #started = false;
+  /** Where the last seek led: holes before it are behind us. */
+  #crossedTo = 0;
 
   constructor(options: PacerOptions) {
     this.#options = options;
@@ -42,7 +43,7 @@ export class Pacer {
     const { video, profile } = this.#options;
     const target = profile.targetSeconds * this.#cushion;
     const ahead = this.aheadSeconds;
-    if (ahead > target + jumpSeconds) video.currentTime += ahead - target;
+    if (ahead > target + jumpSeconds) this.#seek(video.currentTime + ahead - target);
   }
 
   dispose(): void {
@@ -70,13 +71,13 @@ export class Pacer {
   }
 
   #crossGap(): void {
-    const { video } = this.#options;
-    for (let index = 1; index < video.buffered.length; index++) {
-      const end = video.buffered.end(index - 1);
-      if (video.currentTime <= end && end - video.currentTime < gapSecondsMax) {
-        video.currentTime = video.buffered.start(index);
-        return;
-      }
-    }
+    const { buffered, currentTime } = this.#options.video;
+    const to = seekOverGap({ buffered, currentTime, crossedTo: this.#crossedTo });
+    if (to !== undefined) this.#seek(to);
+  }
+
+  #seek(seconds: number): void {
+    this.#crossedTo = seconds;
+    this.#options.video.currentTime = seconds;
   }
 }

@@ -11,7 +11,7 @@ import { fenceRoom, moveRoom, planRoom, type Host, type HostMedia, type Room } f
 import { takeSession } from './sessions.ts';
 import { decide } from './state.ts';
 import { findHost, lockHost } from './store/hosts.ts';
-import { findPresentRoom, insertRoom, lockPresentRoom, saveRooms } from './store/rooms.ts';
+import { findPresentRoom, insertRoom, lockPresentRoom, saveLocked } from './store/rooms.ts';
 import { matchesStreamKey, parseStreamKey, type StreamKey } from './stream-key.ts';
 
 export interface AdmissionParts {
@@ -82,7 +82,7 @@ export class Admission {
       const { before, after, expired, media } = await decision;
       if (expired) events.roomMoved(...expired, 'admission');
       events.publishAdmitted(after, before, asked.remoteAddress);
-      reads.forget(after);
+      reads.roomChanged(after);
       return { room: after, media };
     } catch (error) {
       const code = codeOf(error);
@@ -156,8 +156,8 @@ export class Admission {
     const room = before ?? (await this.#planned(client, host, nowMs));
     const after = moveRoom(fenceRoom(room, edgeId, nowMs), decide(room.state, 'admitted'), { nowMs });
     invariant(after.state === 'live', 'an admitted publisher has a live room');
-    await (before ? saveLocked(client, before, after) : insertRoom(client, after));
-    return { before, after, expired, media: host.media };
+    const stored = await (before ? saveLocked(client, before, after) : insertRoom(client, after));
+    return { before, after: stored, expired, media: host.media };
   }
 
   /** On a full disk running shows go on, and their publishers come back; new ones wait. */
@@ -183,9 +183,4 @@ export class Admission {
 function checkKey(key: StreamKey, host: Host | undefined): Host {
   if (host && matchesStreamKey(key, host.streamKeyHash)) return host;
   throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
-}
-
-async function saveLocked(client: Transaction, before: Room, after: Room): Promise<void> {
-  const saved = await saveRooms(client, [{ before, after }]);
-  invariant(saved.size === 1, 'a locked room does not change under its transaction');
 }

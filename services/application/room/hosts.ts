@@ -7,9 +7,9 @@ import type { Transaction } from './store/connection.ts';
 import type { RoomEvents } from './events.ts';
 import type { Reads } from './reads.ts';
 import { checkHostMedia, noHostMedia } from './host-media.ts';
-import type { Host, HostMedia, Visibility } from './room.ts';
+import type { Host, HostMedia, HostProfile, Visibility } from './room.ts';
 import { insertHost, lockHost, saveHost, saveHostMedia } from './store/hosts.ts';
-import { lockPresentRoom, saveRooms } from './store/rooms.ts';
+import { lockPresentRoom, saveLocked } from './store/rooms.ts';
 import { createStreamKey } from './stream-key.ts';
 
 const titlePattern = /^\P{Cc}{0,120}$/u;
@@ -56,16 +56,17 @@ export class Hosts {
       sessionCount: 0,
       createdAtMs: this.#parts.clock.nowMs(),
       media: noHostMedia,
+      version: 1,
     };
     const isNew = await this.#parts.sql.tx(shardOfUser(hostId), (client) => insertHost(client, host));
     if (!isNew) throw new CodedError(roomErrors, 'HOST_EXISTS');
     this.#parts.events.hostCreated(host);
-    this.#parts.reads.forget(host);
+    this.#parts.reads.hostChanged(host);
     return { host, streamKey: key.text };
   }
 
   /** @throws CodedError HOST_UNKNOWN */
-  async get(hostId: number): Promise<Host> {
+  async get(hostId: number): Promise<HostProfile> {
     const host = await this.#parts.reads.host(hostId);
     if (!host) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
     return host;
@@ -76,10 +77,11 @@ export class Hosts {
     if (change.title !== undefined) checkTitle(change.title);
     const changed = await this.#change(hostId, async (client, host) => {
       const room = await lockPresentRoom(client, hostId);
-      if (room) await saveRooms(client, [{ before: room, after: { ...room, ...change } }]);
-      return { host: { ...host, ...change }, roomId: room?.roomId };
+      const renamed = room && (await saveLocked(client, room, { ...room, ...change }));
+      return { host: { ...host, ...change }, room: renamed };
     });
-    this.#parts.reads.forget({ hostId, roomId: changed.roomId });
+    if (changed.room) this.#parts.reads.roomChanged(changed.room);
+    this.#parts.reads.hostChanged(changed.host);
     return changed.host;
   }
 
@@ -89,10 +91,10 @@ export class Hosts {
    */
   async updateMedia(hostId: number, media: HostMedia): Promise<HostMedia> {
     const checked = checkHostMedia(media);
-    const isKnown = await saveHostMedia(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId, checked);
-    if (!isKnown) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
+    const version = await saveHostMedia(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId, checked);
+    if (version === undefined) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
     this.#parts.events.hostMediaChanged(hostId, checked);
-    this.#parts.reads.forget({ hostId });
+    this.#parts.reads.hostChanged({ hostId, version });
     return checked;
   }
 
@@ -103,7 +105,7 @@ export class Hosts {
       host: { ...host, streamKeyHash: key.hash, streamKeyVersion: host.streamKeyVersion + 1 },
     }));
     this.#parts.events.streamKeyRotated(host);
-    this.#parts.reads.forget({ hostId });
+    this.#parts.reads.hostChanged(host);
     return { host, streamKey: key.text };
   }
 
@@ -115,8 +117,7 @@ export class Hosts {
       const host = await lockHost(client, hostId);
       if (!host) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
       const changed = await change(client, host);
-      await saveHost(client, changed.host);
-      return changed;
+      return { ...changed, host: await saveHost(client, changed.host) };
     });
   }
 }

@@ -23,7 +23,7 @@ export interface Room {
   readonly keyFrameAtMs: number;
   readonly heldAtMs: number;
   readonly endedAtMs: number;
-  /** Last change of state or epoch; the three together are the version of the row. */
+  /** Last change of state or epoch. */
   readonly changedAtMs: number;
   readonly endReason: string;
   readonly viewers: number;
@@ -34,6 +34,8 @@ export interface Room {
   readonly audioCodec: string;
   /** Renditions that may be asked for: `720,540`, the lines of their shorter side, largest first. */
   readonly renditions: string;
+  /** Of the row; grows with every change but that of the viewers. 0: not stored yet. */
+  readonly version: number;
 }
 
 /** What is done with a host's streams beside showing them. The URLs may hold keys: they are never logged. */
@@ -57,7 +59,12 @@ export interface Host {
   readonly sessionCount: number;
   readonly createdAtMs: number;
   readonly media: HostMedia;
+  /** Of the row; grows with every change. 0: not stored yet. */
+  readonly version: number;
 }
+
+/** A host without what proves his stream key. */
+export type HostProfile = Omit<Host, 'streamKeyHash'>;
 
 export interface RoomPlan {
   readonly session: number;
@@ -89,6 +96,7 @@ export function planRoom(host: Host, { session, title, visibility, nowMs }: Room
     videoCodec: '',
     audioCodec: '',
     renditions: '',
+    version: 0,
   };
 }
 

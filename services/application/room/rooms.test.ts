@@ -1,7 +1,9 @@
-import { composeRoomId } from '@gala/protocol/ids';
+import { composeRoomId, shardOfRoom } from '@gala/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Room } from './room.ts';
 import type { StreamEvent } from './rooms.ts';
+import { saveViewers } from './store/live.ts';
+import { findRoom, saveRooms } from './store/rooms.ts';
 import { makeHost, publish, startTestRooms, type TestRooms } from './testing.ts';
 
 let world: TestRooms;
@@ -128,4 +130,37 @@ test('what a stream is made of is kept, and changes with a further start', async
   const then = await world.rooms.get(room.roomId);
   expect(then).toMatchObject({ videoCodec: 'hvc1.1.6.L93.B0', state: 'hold' });
   expect(then.keyFrameAtMs).toBe(first.keyFrameAtMs);
+});
+
+test('whatever changes a row gives it the next version, and viewers change none', async () => {
+  const room = await onAir();
+  expect(room.version).toBe(1);
+  const held = await report(room, 1, 'held');
+  expect(held.room?.version).toBe(2);
+  expect((await report(room, 1, 'held')).room?.version).toBe(2);
+  const { version } = await world.hosts.get(room.hostId);
+  const changed = await world.hosts.update(room.hostId, { title: 'renamed' });
+  expect(changed.version).toBe(version + 1);
+  expect((await world.hosts.update(room.hostId, { title: 'renamed' })).version).toBe(version + 1);
+  const { pool } = world.sql.shard(shardOfRoom(room.roomId));
+  await saveViewers(pool, [{ roomId: room.roomId, epoch: room.epoch, viewers: 7 }]);
+  expect(await findRoom(pool, room.roomId)).toMatchObject({ version: 3, viewers: 7, title: 'renamed' });
+  await pool.query(`update room set title = 'by hand' where shard = $1 and room_id = $2`, [
+    shardOfRoom(room.roomId),
+    room.roomId,
+  ]);
+  expect(await findRoom(pool, room.roomId)).toMatchObject({ version: 4, title: 'by hand' });
+  const ended = await world.rooms.end(room.roomId, 'over');
+  expect(ended).toMatchObject({ version: 5, viewers: 0 });
+  const left = await pool.query('select from room_viewers where room_id = $1', [room.roomId]);
+  expect(left.rowCount).toBe(0);
+});
+
+test('a change made for an older version of the row is not applied', async () => {
+  const room = await onAir();
+  const { pool } = world.sql.shard(shardOfRoom(room.roomId));
+  await report(room, 8, 'started');
+  const late = await saveRooms(pool, [{ before: room, after: { ...room, state: 'hold' } }]);
+  expect(late.size).toBe(0);
+  expect(await findRoom(pool, room.roomId)).toMatchObject({ state: 'live', reportSequence: 8, version: 2 });
 });

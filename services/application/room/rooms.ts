@@ -1,5 +1,5 @@
 import type { Clock } from '@gala/lib/clock';
-import { CodedError, invariant } from '@gala/lib/error';
+import { CodedError } from '@gala/lib/error';
 import type { Sql } from '@gala/lib/sql';
 import { roomErrors } from '@gala/protocol/errors';
 import { shardOfRoom, shardOfUser } from '@gala/protocol/ids';
@@ -12,7 +12,7 @@ import { isOnAir, moveRoom, planRoom, type Room, type Visibility } from './room.
 import { takeSession } from './sessions.ts';
 import { decide, standing, type Fencing, type RoomEvent } from './state.ts';
 import { lockHost } from './store/hosts.ts';
-import { insertRoom, lockPresentRoom, lockRoom, saveRooms } from './store/rooms.ts';
+import { insertRoom, lockPresentRoom, lockRoom, saveLocked } from './store/rooms.ts';
 
 const reasonCharactersMax = 120;
 
@@ -64,7 +64,7 @@ export class Rooms {
       this.#scheduleLocked(client, asked),
     );
     this.#parts.events.roomScheduled(room);
-    this.#parts.reads.forget(room);
+    this.#parts.reads.roomChanged(room);
     return room;
   }
 
@@ -131,18 +131,15 @@ export class Rooms {
     const nowMs = this.#parts.clock.nowMs();
     const { beginsPerHourMax } = this.#parts.config;
     const session = await takeSession(client, host, { beginsPerHourMax, nowMs });
-    const room = planRoom(host, { session, title, visibility, nowMs });
-    await insertRoom(client, room);
-    return room;
+    return insertRoom(client, planRoom(host, { session, title, visibility, nowMs }));
   }
 
   #moved(before: Room, after: Room, cause: string): void {
     this.#parts.events.roomMoved(before, after, cause);
-    this.#parts.reads.forget(after);
+    this.#parts.reads.roomChanged(after);
   }
 }
 
-/** Other codecs, or renditions, are another version of the row, so that whoever read it before does not write the old ones back. */
 function withCodecs(room: Room, codecs: StreamReport['codecs'], nowMs: number): Room {
   if (!codecs) return room;
   const { videoCodec, audioCodec, renditions } = codecs;
@@ -154,11 +151,4 @@ function withCodecs(room: Room, codecs: StreamReport['codecs'], nowMs: number): 
 /** Reasons are for people: what cannot be shown or stored is left out. */
 function cleanReason(reason: string): string {
   return reason.replaceAll(/\p{Cc}/gu, '').slice(0, reasonCharactersMax);
-}
-
-async function saveLocked(client: Transaction, before: Room, after: Room): Promise<Room> {
-  if (after === before) return before;
-  const saved = await saveRooms(client, [{ before, after }]);
-  invariant(saved.size === 1, 'a locked room does not change under its transaction');
-  return after;
 }

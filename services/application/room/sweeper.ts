@@ -4,9 +4,16 @@ import type { Coord, Lease, MemberView } from '@gala/lib/coord';
 import type { Database, Sql } from '@gala/lib/sql';
 import type { RoomConfig } from './config.ts';
 import type { RoomEvents } from './events.ts';
+import type { Reads } from './reads.ts';
 import { moveRoom, type Room } from './room.ts';
 import { decide, timeoutMs, type RoomEvent, type StateLimits } from './state.ts';
-import { listHeldBefore, listLiveOfEdges, listOwningEdges, listScheduledBefore } from './store/live.ts';
+import {
+  dropViewersOfEnded,
+  listHeldBefore,
+  listLiveOfEdges,
+  listOwningEdges,
+  listScheduledBefore,
+} from './store/live.ts';
 import { saveRooms } from './store/rooms.ts';
 
 const dayMs = 86_400_000;
@@ -15,6 +22,7 @@ const roomsPerSweepMax = 500;
 /** After an outage edges get this long to say what they still carry before any hold runs out. */
 const outageGraceMs = 3000;
 const leaseRetryMs = 1000;
+const viewersTidyMs = 60_000;
 
 export interface SweeperParts {
   readonly sql: Sql;
@@ -22,6 +30,7 @@ export interface SweeperParts {
   readonly clock: Clock;
   readonly config: RoomConfig;
   readonly events: RoomEvents;
+  readonly reads: Reads;
 }
 
 /** Ends what nobody will end: rooms of lost edges, holds run out, schedules never kept. One leads, by lease. */
@@ -34,6 +43,7 @@ export class Sweeper implements AsyncDisposable {
   /** When each edge that owns rooms was first seen out of the member list; bounded by the owning edges. */
   #absentSinceMs = new Map<string, number>();
   #graceUntilMs = 0;
+  #tidiedAtMs = -Infinity;
 
   /** @param edges Live view of the coord group `edge`; the sweeper disposes of it. */
   constructor(parts: SweeperParts, edges: MemberView) {
@@ -89,8 +99,16 @@ export class Sweeper implements AsyncDisposable {
     const known = new Set(owners.flatMap((one) => (one.status === 'fulfilled' ? one.value : [])));
     const lost = this.#lostEdges(known, lease.fence);
     const swept = await Promise.allSettled(databases.map((database) => this.#sweepOne(database, lost)));
-    const failed = [...owners, ...swept].find((one) => one.status === 'rejected');
+    const tidied = await this.#tidyViewers(databases);
+    const failed = [...owners, ...swept, ...tidied].find((one) => one.status === 'rejected');
     if (failed) throw failed.reason;
+  }
+
+  async #tidyViewers(databases: readonly Database[]): Promise<PromiseSettledResult<void>[]> {
+    const nowMs = this.#parts.clock.monotonicMs();
+    if (nowMs - this.#tidiedAtMs < viewersTidyMs) return [];
+    this.#tidiedAtMs = nowMs;
+    return Promise.allSettled(databases.map(({ pool }) => dropViewersOfEnded(pool)));
   }
 
   /** The member view alone decides that an edge is gone; it names the dead as members while coord is down. */
@@ -140,7 +158,10 @@ export class Sweeper implements AsyncDisposable {
     }));
     const saved = await saveRooms(pool, changes);
     for (const { before, after } of changes) {
-      if (saved.has(after.roomId)) this.#parts.events.roomMoved(before, after, event);
+      const version = saved.get(after.roomId);
+      if (version === undefined) continue;
+      this.#parts.events.roomMoved(before, after, event);
+      this.#parts.reads.roomChanged({ ...after, version });
     }
   }
 }

@@ -1,9 +1,10 @@
+import { invariant } from '@gala/lib/error';
 import { shardOfUser } from '@gala/protocol/ids';
-import type { Connection, Transaction } from './connection.ts';
+import type { Connection, FoundRows, Transaction } from './connection.ts';
 import type { Host, HostMedia, Visibility } from '../room.ts';
 
 const columns = `host_id, name, title, visibility, stream_key_hash, stream_key_version, session_count, created_at_ms`;
-const columnsRead = `${columns}, record, forward_urls, source_url`;
+const columnsRead = `${columns}, record, forward_urls, source_url, version`;
 
 interface HostRow {
   host_id: number;
@@ -17,6 +18,7 @@ interface HostRow {
   record: boolean;
   forward_urls: string[];
   source_url: string;
+  version: number;
 }
 
 export async function findHost(db: Connection, hostId: number): Promise<Host | undefined> {
@@ -26,6 +28,23 @@ export async function findHost(db: Connection, hostId: number): Promise<Host | u
     values: [shardOfUser(hostId), hostId],
   });
   return rows[0] && hostOf(rows[0]);
+}
+
+/** Many hosts of one database in one statement. */
+export async function findHosts(db: Connection, hostIds: readonly number[]): Promise<FoundRows<Host>> {
+  const { rows } = await db.query<HostRow & { asked_id: number; is_owned: boolean }>({
+    name: 'room-find-hosts',
+    text: `select asked.id as asked_id, owner.shard is not null as is_owned, host.*
+           from unnest($1::smallint[], $2::bigint[]) as asked (shard, id)
+           left join shard_owner owner on owner.shard = asked.shard
+           left join room_host host on host.shard = asked.shard and host.host_id = asked.id`,
+    values: [hostIds.map(shardOfUser), hostIds],
+  });
+  const here = rows.filter((row) => row.is_owned && row.host_id !== null);
+  return {
+    found: new Map(here.map((row) => [row.host_id, hostOf(row)])),
+    elsewhere: rows.filter((row) => !row.is_owned).map((row) => row.asked_id),
+  };
 }
 
 /** The lock under which a host's rooms begin: one at a time. */
@@ -48,30 +67,35 @@ export async function insertHost(client: Transaction, host: Host): Promise<boole
   return rowCount === 1;
 }
 
-/** Writes what of a locked host may change: all but its id, the time it was made and its media settings. */
-export async function saveHost(client: Transaction, host: Host): Promise<void> {
-  await client.query({
+/**
+ * Writes what of a locked host may change: all but its id, the time it was made and its media settings. Answers it as
+ * it is stored.
+ */
+export async function saveHost(client: Transaction, host: Host): Promise<Host> {
+  const { rows } = await client.query<{ version: number }>({
     name: 'room-save-host',
     text: `update room_host set name = $3, title = $4, visibility = $5, stream_key_hash = $6,
              stream_key_version = $7, session_count = $8
-           where shard = $1 and host_id = $2`,
+           where shard = $1 and host_id = $2 returning version`,
     values: [shardOfUser(host.hostId), ...valuesOf(host).slice(0, -1)],
   });
+  invariant(rows.length === 1, 'a locked host is there');
+  return { ...host, version: rows[0].version };
 }
 
-/** False when there is no such host. */
+/** The new version of the host; undefined when there is no such host. */
 export async function saveHostMedia(
   db: Connection,
   hostId: number,
   { record, forwardUrls, sourceUrl }: HostMedia,
-): Promise<boolean> {
-  const { rowCount } = await db.query({
+): Promise<number | undefined> {
+  const { rows } = await db.query<{ version: number }>({
     name: 'room-save-host-media',
     text: `update room_host set record = $3, forward_urls = $4, source_url = $5
-           where shard = $1 and host_id = $2`,
+           where shard = $1 and host_id = $2 returning version`,
     values: [shardOfUser(hostId), hostId, record, forwardUrls, sourceUrl],
   });
-  return rowCount === 1;
+  return rows[0]?.version;
 }
 
 function valuesOf(host: Host): unknown[] {
@@ -91,5 +115,6 @@ function hostOf(row: HostRow): Host {
     sessionCount: row.session_count,
     createdAtMs: row.created_at_ms,
     media: { record: row.record, forwardUrls: row.forward_urls, sourceUrl: row.source_url },
+    version: row.version,
   };
 }

@@ -3,34 +3,6 @@ import type { Connection } from './connection.ts';
 import type { Room } from '../room.ts';
 import { roomColumns, roomOf, roomTables, type RoomRow } from './rooms.ts';
 
-/** Place in the live list: rooms after it have fewer viewers, or as many and a smaller id. */
-export interface ListPlace {
-  readonly viewers: number;
-  readonly roomId: number;
-}
-
-/** Public rooms on air in one database, most viewers first. */
-export async function listLive(db: Connection, after: ListPlace, limit: number): Promise<Room[]> {
-  const { rows } = await db.query<RoomRow>({
-    name: 'room-list-live',
-    text: `select ${roomColumns} from ${roomTables}
-           where room.state in ('live', 'hold') and room.visibility = 'public'
-             and (room.viewers, room.room_id) < ($1, $2)
-           order by room.viewers desc, room.room_id desc limit $3`,
-    values: [after.viewers, after.roomId, limit],
-  });
-  return rows.map(roomOf);
-}
-
-export async function countLive(db: Connection): Promise<number> {
-  const { rows } = await db.query<{ count: number }>({
-    name: 'room-count-live',
-    text: `select count(*)::integer as count from room
-           where state in ('live', 'hold') and visibility = 'public'`,
-  });
-  return rows[0].count;
-}
-
 /** Every room on air that one of these edges owns, and those of `roomIds` that are on air anywhere. */
 export async function listOfEdges(
   db: Connection,
@@ -51,28 +23,42 @@ export async function listOfEdges(
   return rows.map(roomOf);
 }
 
+/** What the edges of a room count at one moment. */
 export interface ViewerCount {
   readonly roomId: number;
   readonly epoch: number;
   readonly viewers: number;
 }
 
-/** Writes viewer counts of one database in one statement; a newer epoch keeps its own. */
+/** Writes viewer counts of one database in one statement, but those of an older epoch and of rooms that have ended. */
 export async function saveViewers(db: Connection, counts: readonly ViewerCount[]): Promise<void> {
   if (counts.length === 0) return;
   await db.query({
     name: 'room-save-viewers',
-    text: `update room set viewers = report.viewers
+    text: `insert into room_viewers (shard, room_id, viewers)
+           select report.shard, report.room_id, report.viewers
            from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::integer[])
              as report (shard, room_id, epoch, viewers)
-           where room.shard = report.shard and room.room_id = report.room_id
-             and room.epoch = report.epoch and room.state in ('live', 'hold')`,
+           join room on room.shard = report.shard and room.room_id = report.room_id
+             and room.epoch = report.epoch and room.state in ('live', 'hold')
+           order by report.shard, report.room_id
+           on conflict (shard, room_id) do update set viewers = excluded.viewers`,
     values: [
       counts.map(({ roomId }) => shardOfRoom(roomId)),
       counts.map(({ roomId }) => roomId),
       counts.map(({ epoch }) => epoch),
       counts.map(({ viewers }) => viewers),
     ],
+  });
+}
+
+/** Counts of rooms that ended while they were written. */
+export async function dropViewersOfEnded(db: Connection): Promise<void> {
+  await db.query({
+    name: 'room-drop-viewers',
+    text: `delete from room_viewers watched where not exists (
+             select from room where room.shard = watched.shard and room.room_id = watched.room_id
+               and room.state in ('live', 'hold'))`,
   });
 }
 

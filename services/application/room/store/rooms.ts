@@ -1,5 +1,6 @@
+import { invariant } from '@gala/lib/error';
 import { composeRoomId, sessionCount, shardOfRoom, shardOfUser } from '@gala/protocol/ids';
-import type { Connection, Transaction } from './connection.ts';
+import type { Connection, FoundRows, Transaction } from './connection.ts';
 import type { Room, Visibility } from '../room.ts';
 import type { RoomState } from '../state.ts';
 
@@ -7,9 +8,12 @@ import type { RoomState } from '../state.ts';
 export const roomColumns = `
   room.room_id, room.host_id, host.name as host_name, room.title, room.visibility, room.state, room.epoch,
   room.edge_id, room.created_at_ms, room.started_at_ms, room.key_frame_at_ms, room.held_at_ms,
-  room.ended_at_ms, room.changed_at_ms, room.end_reason, room.viewers, room.report_sequence,
-  room.video_codec, room.audio_codec, room.renditions`;
-export const roomTables = `room join room_host host on host.shard = room.shard and host.host_id = room.host_id`;
+  room.ended_at_ms, room.changed_at_ms, room.end_reason,
+  case room.state when 'ended' then 0 else coalesce(watched.viewers, 0) end as viewers, room.report_sequence,
+  room.video_codec, room.audio_codec, room.renditions, room.version`;
+export const roomTables = `
+  room join room_host host on host.shard = room.shard and host.host_id = room.host_id
+  left join room_viewers watched on watched.shard = room.shard and watched.room_id = room.room_id`;
 
 export interface RoomRow {
   room_id: number;
@@ -32,6 +36,7 @@ export interface RoomRow {
   video_codec: string;
   audio_codec: string;
   renditions: string;
+  version: number;
 }
 
 export async function findRoom(db: Connection, roomId: number): Promise<Room | undefined> {
@@ -41,6 +46,23 @@ export async function findRoom(db: Connection, roomId: number): Promise<Room | u
     values: [shardOfRoom(roomId), roomId],
   });
   return rows[0] && roomOf(rows[0]);
+}
+
+/** Many rooms of one database in one statement. */
+export async function findRooms(db: Connection, roomIds: readonly number[]): Promise<FoundRows<Room>> {
+  const { rows } = await db.query<RoomRow & { asked_id: number; is_owned: boolean }>({
+    name: 'room-find-many',
+    text: `select asked.room_id as asked_id, owner.shard is not null as is_owned, ${roomColumns}
+           from unnest($1::smallint[], $2::bigint[]) as asked (shard, room_id)
+           left join shard_owner owner on owner.shard = asked.shard
+           left join (${roomTables}) on room.shard = asked.shard and room.room_id = asked.room_id`,
+    values: [roomIds.map(shardOfRoom), roomIds],
+  });
+  const here = rows.filter((row) => row.is_owned && row.room_id !== null);
+  return {
+    found: new Map(here.map((row) => [row.room_id, roomOf(row)])),
+    elsewhere: rows.filter((row) => !row.is_owned).map((row) => row.asked_id),
+  };
 }
 
 export async function lockRoom(client: Transaction, roomId: number): Promise<Room | undefined> {
@@ -81,13 +103,15 @@ export async function findPresentRoom(db: Connection, hostId: number): Promise<R
   return rows[0] && roomOf(rows[0]);
 }
 
-export async function insertRoom(client: Transaction, room: Room): Promise<void> {
+/** Answers the room as it is stored. */
+export async function insertRoom(client: Transaction, room: Room): Promise<Room> {
+  const stored = { ...room, version: 1 };
   await client.query({
     name: 'room-insert',
     text: `
       insert into room (shard, room_id, host_id, title, visibility, state, epoch, edge_id, created_at_ms,
-        started_at_ms, key_frame_at_ms, held_at_ms, ended_at_ms, changed_at_ms, end_reason, viewers,
-        report_sequence, video_codec, audio_codec, renditions)
+        started_at_ms, key_frame_at_ms, held_at_ms, ended_at_ms, changed_at_ms, end_reason, report_sequence,
+        video_codec, audio_codec, renditions, version)
       values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
     values: [
       shardOfRoom(room.roomId),
@@ -105,13 +129,14 @@ export async function insertRoom(client: Transaction, room: Room): Promise<void>
       room.endedAtMs,
       room.changedAtMs,
       room.endReason,
-      room.viewers,
       room.reportSequence,
       room.videoCodec,
       room.audioCodec,
       room.renditions,
+      stored.version,
     ],
   });
+  return stored;
 }
 
 /** A room as it was read and as it shall be; applied only while the row is still what was read. */
@@ -125,9 +150,7 @@ type ColumnOfChange = readonly [name: string, type: string, read: (change: RoomC
 const changeColumns: readonly ColumnOfChange[] = [
   ['shard', 'smallint', ({ after }) => shardOfRoom(after.roomId)],
   ['room_id', 'bigint', ({ after }) => after.roomId],
-  ['epoch_before', 'bigint', ({ before }) => before.epoch],
-  ['changed_before', 'bigint', ({ before }) => before.changedAtMs],
-  ['state_before', 'text', ({ before }) => before.state],
+  ['version_before', 'bigint', ({ before }) => before.version],
   ['title', 'text', ({ after }) => after.title],
   ['visibility', 'text', ({ after }) => after.visibility],
   ['state', 'text', ({ after }) => after.state],
@@ -146,29 +169,45 @@ const changeColumns: readonly ColumnOfChange[] = [
 ];
 
 const saveText = `
-  update room set ${changeColumns
-    .slice(5)
-    .map(([name]) => `${name} = change.${name}`)
-    .join(', ')}, viewers = case change.state when 'ended' then 0 else room.viewers end
-  from unnest(${changeColumns.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
-    as change (${changeColumns.map(([name]) => name).join(', ')})
-  where room.shard = change.shard and room.room_id = change.room_id
-    and room.epoch = change.epoch_before and room.changed_at_ms = change.changed_before
-    and room.state = change.state_before
-  returning room.room_id`;
+  with saved as (
+    update room set ${changeColumns
+      .slice(3)
+      .map(([name]) => `${name} = change.${name}`)
+      .join(', ')}
+    from unnest(${changeColumns.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
+      as change (${changeColumns.map(([name]) => name).join(', ')})
+    where room.shard = change.shard and room.room_id = change.room_id and room.version = change.version_before
+    returning room.shard, room.room_id, room.version, room.state
+  ), unwatched as (
+    delete from room_viewers watched using saved
+    where saved.state = 'ended' and watched.shard = saved.shard and watched.room_id = saved.room_id
+  )
+  select room_id, version from saved`;
 
 /**
- * Applies changes in one statement, each guarded by the version it was made for; ids of those applied.
- * Viewers are left as they are counted meanwhile, but for a room that ends.
+ * Applies changes in one statement, each guarded by the version it was made for. Answers the new versions of those
+ * applied, by id. Viewers are counted apart (`saveViewers`), but a room that ends has none.
  */
 export async function saveRooms(
   db: Connection,
   changes: readonly RoomChange[],
-): Promise<ReadonlySet<number>> {
-  if (changes.length === 0) return new Set();
+): Promise<ReadonlyMap<number, number>> {
+  if (changes.length === 0) return new Map();
   const values = changeColumns.map(([, , read]) => changes.map(read));
-  const { rows } = await db.query<{ room_id: number }>({ name: 'room-save', text: saveText, values });
-  return new Set(rows.map((row) => row.room_id));
+  const { rows } = await db.query<{ room_id: number; version: number }>({
+    name: 'room-save',
+    text: saveText,
+    values,
+  });
+  return new Map(rows.map((row) => [row.room_id, row.version]));
+}
+
+/** Writes a room that this transaction has locked; answers it as it is stored. */
+export async function saveLocked(client: Transaction, before: Room, after: Room): Promise<Room> {
+  if (after === before) return before;
+  const version = (await saveRooms(client, [{ before, after }])).get(after.roomId);
+  invariant(version !== undefined, 'a locked room does not change under its transaction');
+  return { ...after, version };
 }
 
 export function roomOf(row: RoomRow): Room {
@@ -193,5 +232,6 @@ export function roomOf(row: RoomRow): Room {
     videoCodec: row.video_codec,
     audioCodec: row.audio_codec,
     renditions: row.renditions,
+    version: row.version,
   };
 }

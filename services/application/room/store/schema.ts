@@ -2,8 +2,10 @@ import type { MigrationSet } from '@gala/lib/sql';
 import { sql } from 'kysely';
 
 /**
- * `viewers` changes every second, so rows keep room for updates in place. A host has at most one room
- * that has not ended: `room_present` makes the database refuse a second.
+ * A host has at most one room that has not ended: `room_present` makes the database refuse a second. Whatever
+ * changes a row gives it the next version, so that copies of it can be told apart. Viewer counts change every second
+ * and are no part of the row: they stand apart, unlogged, so that neither the log of the database nor whoever follows
+ * its changes ever sees them. After a crash the next heart-beats bring them back.
  */
 export const migrations: MigrationSet[] = [
   {
@@ -98,6 +100,34 @@ export const migrations: MigrationSet[] = [
       '0005_renditions': {
         async up(db) {
           await sql`alter table room add column renditions text not null default ''`.execute(db);
+        },
+      },
+      '0006_versions': {
+        async up(db) {
+          await sql`alter table room drop column viewers, add column version bigint not null default 1`.execute(
+            db,
+          );
+          await sql`alter table room_host add column version bigint not null default 1`.execute(db);
+          await sql`
+            create function room_next_version() returns trigger language plpgsql as $$
+            begin
+              new.version := greatest(new.version, old.version + 1);
+              return new;
+            end $$`.execute(db);
+          for (const table of ['room', 'room_host']) {
+            await sql`
+              create trigger ${sql.raw(`${table}_version`)} before update on ${sql.table(table)}
+              for each row when (old.* is distinct from new.*)
+              execute function room_next_version()`.execute(db);
+          }
+          await sql`create index room_on_air on room (shard) where state in ('live', 'hold')`.execute(db);
+          await sql`
+            create unlogged table room_viewers (
+              shard smallint not null,
+              room_id bigint not null,
+              viewers integer not null,
+              primary key (shard, room_id)
+            ) with (fillfactor = 50)`.execute(db);
         },
       },
     },

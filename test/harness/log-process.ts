@@ -1,10 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
-import type { LogProcess } from './contract.ts';
-import type { ContractProcess } from './contract-process.ts';
+import type { ContractProcess } from '../../lib/eventlog/contract-process.ts';
+import type { LogProcess } from '../../lib/eventlog/contract.ts';
 
-const script = path.join(import.meta.dirname, 'contract-process.ts');
+const script = path.join(import.meta.dirname, '../../lib/eventlog/contract-process.ts');
 
 /** Starts a process that writes or reads until it is killed. */
 export function startLogProcess(options: ContractProcess): LogProcess {

@@ -1,0 +1,15 @@
+export type { Bus, BusListener, Subscription } from './bus-types.ts';
+export { collectionsSection, type CollectionsConfig } from './config.ts';
+export { collectionsErrors } from './errors.ts';
+export type { Hashes, Lists, Ranked, Ranks, Sets } from './group-types.ts';
+export { openCollections, type OpenOptions } from './open.ts';
+export type {
+  Capabilities,
+  Collections,
+  LargeKey,
+  Script,
+  ScriptAnswer,
+  ScriptCall,
+  ScriptReply,
+  ScriptStore,
+} from './types.ts';

@@ -1,0 +1,116 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { RedisOptions } from 'ioredis';
+import type { Clock } from '../clock/index.ts';
+import type { Logger } from '../logger/index.ts';
+import type { Metrics } from '../metrics/index.ts';
+import { collectionsSection, type CollectionsConfig } from './config.ts';
+import { EngineCollections, type CollectionsBounds } from './engine-collections.ts';
+import { MemoryBus } from './memory-bus.ts';
+import { MemoryEngine } from './memory-engine.ts';
+import { ProxyEngine } from './proxy-engine.ts';
+import { RedisBus } from './redis-bus.ts';
+import { RedisConnection } from './redis-connection.ts';
+import { RedisEngine } from './redis-engine.ts';
+import { Telemetry } from './telemetry.ts';
+import type { Collections } from './types.ts';
+
+export interface OpenOptions {
+  /** In memory unless told. */
+  readonly config?: CollectionsConfig;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly metrics: Metrics;
+}
+
+interface Parts {
+  readonly config: CollectionsConfig;
+  readonly telemetry: Telemetry;
+  readonly clock: Clock;
+  readonly bounds: CollectionsBounds;
+}
+
+/** How long a start waits for the engine; after that it goes on, and the engine comes when it comes. */
+const firstAnswerMsMax = 2000;
+
+/** Shared data of a process. What is not reachable now is no error: it may be lost at any time anyway. */
+export async function openCollections(options: OpenOptions): Promise<Collections> {
+  const { config = collectionsSection.schema.parse({}), clock, logger, metrics } = options;
+  const { writesPerSecondMax, elementsMax } = config;
+  const telemetry = new Telemetry(logger, metrics);
+  const parts: Parts = { config, telemetry, clock, bounds: { writesPerSecondMax, elementsMax } };
+  if (config.engine === 'memory') return openMemory(parts);
+  return config.engine === 'twemproxy' ? openProxies(parts) : openDirect(parts);
+}
+
+function openMemory({ config, telemetry, clock, bounds }: Parts): Collections {
+  const { memoryBytesMax: bytesMax, memoryKeysMax: entriesMax } = config;
+  const engine = new MemoryEngine({ bounds: { bytesMax, entriesMax }, counters: telemetry.counters, clock });
+  telemetry.gauge('memory_bytes', 'estimate of what is kept in this process', () => engine.store.bytes);
+  telemetry.gauge('memory_keys', 'keys kept in this process', () => engine.store.size);
+  return new EngineCollections({ engine, bus: new MemoryBus(telemetry), bounds, telemetry, clock });
+}
+
+/** One Redis, or the master of a Sentinel group: messages are published on the connection of commands. */
+async function openDirect(parts: Parts): Promise<Collections> {
+  const { config, telemetry, clock, bounds } = parts;
+  const [master] = config.engine === 'sentinel' ? config.masters : [];
+  const redis = directOptions(config, master);
+  const connection = connect(parts, master ?? config.address!, redis);
+  const engine = new RedisEngine(connection);
+  const bus = new RedisBus({ publisher: connection, redis, timeoutMs: config.timeoutMs, telemetry, clock });
+  await firstAnswer(clock, () => engine.isUp && bus.isFlowing);
+  return new EngineCollections({ engine, bus, bounds, telemetry, clock });
+}
+
+async function openProxies(parts: Parts): Promise<Collections> {
+  const { config, telemetry, clock, bounds } = parts;
+  const proxies = config.proxies.map((at) =>
+    // Twemproxy knows no INFO: with the ready check the connection would end before it began.
+    connect(parts, at, { ...endpointOf(at), password: config.password, enableReadyCheck: false }),
+  );
+  const engine = new ProxyEngine(proxies, telemetry);
+  const master = config.address === undefined ? (config.busMaster ?? config.masters[0]) : undefined;
+  const redis = directOptions(config, master);
+  const publisher = connect(parts, `messages: ${master ?? config.address}`, redis);
+  const bus = new RedisBus({ publisher, redis, timeoutMs: config.timeoutMs, telemetry, clock });
+  await firstAnswer(clock, () => proxies.every(({ isUp }) => isUp) && bus.isFlowing);
+  const owned = {
+    publish: bus.publish.bind(bus),
+    subscribe: bus.subscribe.bind(bus),
+    [Symbol.asyncDispose]: async (): Promise<void> => {
+      await bus[Symbol.asyncDispose]();
+      await publisher[Symbol.asyncDispose]();
+    },
+  };
+  return new EngineCollections({ engine, bus: owned, bounds, telemetry, clock });
+}
+
+function connect({ config, telemetry, clock }: Parts, address: string, redis: RedisOptions): RedisConnection {
+  const { timeoutMs, inFlightMax } = config;
+  return new RedisConnection({ address, redis, timeoutMs, inFlightMax, telemetry, clock });
+}
+
+function directOptions(config: CollectionsConfig, master: string | undefined): RedisOptions {
+  const { password, sentinels, sentinelPassword, timeoutMs } = config;
+  if (master === undefined) return { ...endpointOf(config.address!), password };
+  return {
+    name: master,
+    sentinels: sentinels.map(endpointOf),
+    password,
+    sentinelPassword,
+    sentinelCommandTimeout: timeoutMs,
+    sentinelRetryStrategy: (times) => Math.min(times * 50, 500),
+    // Leaves a master that hangs, or was cut off with us, as soon as the sentinels say that it is none any more.
+    failoverDetector: true,
+  };
+}
+
+export function endpointOf(address: string): { host: string; port: number } {
+  const colon = address.lastIndexOf(':');
+  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
+}
+
+async function firstAnswer(clock: Clock, isThere: () => boolean): Promise<void> {
+  const endsAtMs = clock.monotonicMs() + firstAnswerMsMax;
+  while (!isThere() && clock.monotonicMs() < endsAtMs) await sleep(20);
+}

@@ -1,0 +1,120 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { askSentinel } from '../../../lib/collections/sentinels.ts';
+import { enginePath } from '../../engines.ts';
+import { freePort } from '../gala.ts';
+import { waitFor } from '../wait.ts';
+import { EngineProcess } from './engine-process.ts';
+import { RedisServer } from './redis.ts';
+
+export interface SentinelOptions {
+  /** Names of masters, each with one replica. */
+  readonly masters: readonly string[];
+  readonly password?: string;
+  /** How long a master is silent before it is thought dead. */
+  readonly downAfterMs?: number;
+}
+
+/** Three sentinels that watch masters with a replica each. */
+export class SentinelGroup implements AsyncDisposable {
+  readonly sentinels: readonly EngineProcess[];
+  /** `host:port` of each sentinel. */
+  readonly addresses: readonly string[];
+  readonly #servers: ReadonlyMap<string, readonly RedisServer[]>;
+  readonly #folder: string;
+
+  private constructor(
+    sentinels: readonly EngineProcess[],
+    servers: ReadonlyMap<string, readonly RedisServer[]>,
+    folder: string,
+  ) {
+    this.sentinels = sentinels;
+    this.addresses = sentinels.map(({ port }) => `127.0.0.1:${port}`);
+    this.#servers = servers;
+    this.#folder = folder;
+  }
+
+  /** Resolves when each sentinel knows the others and the replicas: before, none would fail over. */
+  static async start(options: SentinelOptions): Promise<SentinelGroup> {
+    const folder = await mkdtemp(join(tmpdir(), 'gala-sentinel-'));
+    const servers = new Map<string, readonly RedisServer[]>();
+    const sentinels: EngineProcess[] = [];
+    const group = new SentinelGroup(sentinels, servers, folder);
+    try {
+      for (const name of options.masters) {
+        const { password } = options;
+        const master = await RedisServer.start({ password });
+        servers.set(name, [master]);
+        servers.set(name, [master, await RedisServer.start({ password, replicaOf: master.port })]);
+      }
+      for (let index = 0; index < 3; index++) sentinels.push(await group.#startSentinel(options));
+    } catch (error) {
+      await group[Symbol.asyncDispose]();
+      throw error;
+    }
+    const ready = new SentinelGroup(sentinels, servers, folder);
+    await ready.#isComplete(options);
+    return ready;
+  }
+
+  /** The server that the sentinels name as the master now. */
+  async masterOf(name: string): Promise<RedisServer> {
+    const [, port] = (await this.#ask(0, 'get-master-addr-by-name', name)) as [string, string];
+    const found = this.serversOf(name).find((server) => server.port === Number(port));
+    if (!found) throw new Error(`no server of ${name} on ${port}`);
+    return found;
+  }
+
+  serversOf(name: string): readonly RedisServer[] {
+    return this.#servers.get(name) ?? [];
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    const servers = [...this.#servers.values()].flat();
+    await Promise.all(
+      [...this.sentinels, ...servers].map((each) => (each.resume(), each[Symbol.asyncDispose]())),
+    );
+    await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
+  }
+
+  async #startSentinel({ password, downAfterMs = 1000 }: SentinelOptions): Promise<EngineProcess> {
+    const port = await freePort();
+    const lines = [...this.#servers].flatMap(([name, [master]]) => [
+      `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
+      `sentinel down-after-milliseconds ${name} ${downAfterMs}`,
+      `sentinel failover-timeout ${name} 5000`,
+      ...(password === undefined ? [] : [`sentinel auth-pass ${name} ${password}`]),
+    ]);
+    const path = join(this.#folder, `sentinel-${port}.conf`);
+    await writeFile(path, `port ${port}\nbind 127.0.0.1\ndir ${this.#folder}\n${lines.join('\n')}\n`);
+    const sentinel = new EngineProcess({
+      program: enginePath('redis-sentinel'),
+      args: [path],
+      cwd: this.#folder,
+      port,
+    });
+    await sentinel.start();
+    return sentinel;
+  }
+
+  async #isComplete({ masters }: SentinelOptions): Promise<void> {
+    for (const [index, name] of this.addresses
+      .keys()
+      .flatMap((each) => masters.map((name) => [each, name] as const))) {
+      await waitFor(
+        async () => {
+          const sentinels = (await this.#ask(index, 'sentinels', name)) as unknown[];
+          const replicas = (await this.#ask(index, 'replicas', name)) as string[][];
+          return sentinels.length === 2 && replicas.some((fields) => fields.includes('ok'));
+        },
+        { what: `sentinel ${index} to know all of ${name}`, timeoutMs: 30_000 },
+      );
+    }
+  }
+
+  #ask(index: number, ...args: [string, ...string[]]): Promise<unknown> {
+    const { port } = this.sentinels[index];
+    return askSentinel({ host: '127.0.0.1', port, timeoutMs: 5000 }, ...args);
+  }
+}
