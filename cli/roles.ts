@@ -1,4 +1,5 @@
 import { coordMigrations } from '@gala/lib/coord';
+import { eventlogMigrations } from '@gala/lib/eventlog';
 import { jobMigrations } from '@gala/lib/jobs';
 import type { Role } from '@gala/lib/lifecycle';
 import type { MigrationSet } from '@gala/lib/sql';
@@ -19,9 +20,10 @@ export const roles: Readonly<Record<RoleName, Role>> = {
   scheduler: scheduler.role,
 };
 
-/** What the roles and lib/coord keep in the databases. */
+/** What the roles and lib keep in the databases. */
 export const migrations: readonly MigrationSet[] = [
   coordMigrations,
+  eventlogMigrations,
   jobMigrations,
   ...account.migrations,
   ...room.migrations,
