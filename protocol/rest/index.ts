@@ -6,6 +6,7 @@ import type * as streams from './stream-schemas.ts';
 export * as schemas from './schemas.ts';
 export type { Access, Operation } from './operation.ts';
 export * from './operations.ts';
+export { jobOperations } from './job-operations.ts';
 export { streamOperations } from './stream-operations.ts';
 
 export type Room = z.infer<typeof shape.room>;
