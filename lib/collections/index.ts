@@ -1,5 +1,5 @@
 export type { Bus, BusListener, Subscription } from './bus-types.ts';
-export { collectionsSection, type CollectionsConfig } from './config.ts';
+export { collectionsSection, twemproxySection, type CollectionsConfig } from './config.ts';
 export { collectionsErrors } from './errors.ts';
 export type { Hashes, Lists, Ranked, Ranks, Sets } from './group-types.ts';
 export { openCollections, type OpenOptions } from './open.ts';
@@ -13,3 +13,4 @@ export type {
   ScriptReply,
   ScriptStore,
 } from './types.ts';
+export { TwemproxyAgent, type TwemproxyAgentOptions } from './twemproxy-agent.ts';

@@ -24,7 +24,7 @@ const pingEveryMs = 1000;
 const doubtPingEveryMs = 100;
 /** In doubt for this long it is connected anew. */
 const doubtMsMax = 2000;
-const reconnectMs = { step: 50, max: 500 };
+const reconnectMs = { step: 50, max: 250 };
 
 /**
  * One connection that knows whether it may be used. Nothing waits for a connection: a command that cannot be sent
