@@ -1,11 +1,12 @@
 import { join } from 'node:path';
-import { collectionsSection, TwemproxyAgent, twemproxySection } from '@gala/lib/collections';
+import { collectionsSection, twemproxySection } from '@gala/lib/collections';
 import { CodedError } from '@gala/lib/error';
 import { onSignals } from '@gala/lib/lifecycle';
 import { dataFolderPath } from './data-folder.ts';
 import { cliErrors } from './errors.ts';
 import { processLogger } from './process.ts';
 import { readSettings } from './settings.ts';
+import { TwemproxyAgent } from './twemproxy/agent.ts';
 
 /** `gala twemproxy`: the proxies of this host, each before the present masters of all shards. */
 export async function twemproxy(): Promise<void> {

@@ -17,6 +17,7 @@ export interface ProxyProcessOptions {
 
 const answerMsMax = 500;
 const startMsMax = 5000;
+const startsMax = 3;
 const stopMsMax = 2000;
 
 /**
@@ -69,12 +70,10 @@ export class ProxyProcess {
   /** Ends it if it runs, starts it with its configuration, and answers whether it answers. */
   async restart(signalName: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<boolean> {
     await this.stop(signalName);
-    await this.#spawn();
-    const endsAtMs = performance.now() + startMsMax;
-    while (performance.now() < endsAtMs) {
-      if (await this.answers()) return true;
-      if (!this.isAlive) return false;
-      await sleep(10);
+    // Another program may have taken the port for its statistics in between; it ends at once then.
+    for (let attempt = 0; attempt < startsMax; attempt++) {
+      await this.#spawn();
+      if (await this.#begins()) return true;
     }
     return false;
   }
@@ -103,6 +102,15 @@ export class ProxyProcess {
       socket.once('error', () => settle(false));
       socket.once('close', () => settle(false));
     });
+  }
+
+  async #begins(): Promise<boolean> {
+    const endsAtMs = performance.now() + startMsMax;
+    while (this.isAlive && performance.now() < endsAtMs) {
+      if (await this.answers()) return true;
+      await sleep(10);
+    }
+    return false;
   }
 
   async #spawn(): Promise<void> {

@@ -1,10 +1,8 @@
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Logger } from '../logger/index.ts';
-import { endpointOf } from './endpoint.ts';
-import { Masters } from './masters.ts';
+import { endpointOf, Masters, twemproxyConfig, type Shard } from '@gala/lib/collections';
+import type { Logger } from '@gala/lib/logger';
 import { ProxyProcess } from './proxy-process.ts';
-import { twemproxyConfig, type Shard } from './twemproxy-config.ts';
 
 export interface TwemproxyAgentOptions {
   /** Of nutcracker. */
