@@ -53,7 +53,7 @@ function partsOf(context: Context, disk: DiskWatch) {
 
 function keepOngoing({ logger, metrics, clock }: Context, { ongoing, config }: Parts): OngoingKeeper {
   const events = new OngoingEvents({ logger, metrics });
-  return new OngoingKeeper({ rooms: ongoing, feed: undefined, clock, config, events, metrics });
+  return new OngoingKeeper({ rooms: ongoing, log: undefined, clock, config, events, metrics });
 }
 
 function routedParts(parts: Parts) {
