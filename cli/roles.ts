@@ -1,4 +1,5 @@
 import { coordMigrations } from '@gala/lib/coord';
+import { eventlogMigrations } from '@gala/lib/eventlog';
 import type { Role } from '@gala/lib/lifecycle';
 import type { MigrationSet } from '@gala/lib/sql';
 import * as edge from '@gala/services/access/edge';
@@ -16,9 +17,10 @@ export const roles: Readonly<Record<RoleName, Role>> = {
   gateway: gateway.role,
 };
 
-/** What the roles and lib/coord keep in the databases. */
+/** What the roles and lib keep in the databases. */
 export const migrations: readonly MigrationSet[] = [
   coordMigrations,
+  eventlogMigrations,
   ...account.migrations,
   ...room.migrations,
 ];

@@ -4,6 +4,7 @@ import { changeErrors } from '@gala/lib/changes';
 import { configErrors } from '@gala/lib/config';
 import { collectionsErrors } from '@gala/lib/collections';
 import { coordErrors } from '@gala/lib/coord';
+import { eventLogErrors } from '@gala/lib/eventlog';
 import type { ErrorTable } from '@gala/lib/error';
 import { httpErrors } from '@gala/lib/http';
 import { sqlErrors } from '@gala/lib/sql';
@@ -36,6 +37,7 @@ describe('docs/errors.md', () => {
     ...changeErrors,
     ...coordErrors,
     ...collectionsErrors,
+    ...eventLogErrors,
   };
   /** Those of a listener that answer requests stand under the protocol's codes. */
   const known: ErrorTable = { ...httpErrors, ...complete };

@@ -214,6 +214,8 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     sql: undefined as never,
     coord,
     collections,
+    // The edge writes no events.
+    eventlog: undefined as never,
     breakers: new Breakers({ clock: systemClock, logger, metrics }),
     tracer,
     advertiseHost: '127.0.0.1',
