@@ -1,3 +1,6 @@
+export { Caches, type CachesOptions, type HotKeyOfCache } from './caches.ts';
+export { CollectionsValueStore } from './collections-store.ts';
+export { cacheSection, type CacheConfig } from './config.ts';
 export { cacheErrors } from './errors.ts';
 export {
   LoadingCache,
@@ -5,3 +8,5 @@ export {
   type LoadingCacheCounters,
   type LoadingCacheOptions,
 } from './loading-cache.ts';
+export type { Codec } from './shared-level.ts';
+export type { CacheBounds, CacheOptions, Sourced, TieredCache } from './tiered-cache.ts';
