@@ -1,5 +1,8 @@
 import { existsSync } from 'node:fs';
+import { cacheSection } from '@gala/lib/cache';
+import { collectionsSection } from '@gala/lib/collections';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
+import { coordSection } from '@gala/lib/coord';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
@@ -88,6 +91,9 @@ export const sections: readonly Section[] = [
   rpcSection,
   tlsSection,
   databaseSection,
+  coordSection,
+  collectionsSection,
+  cacheSection,
   logSection,
   traceSection,
   ...edgeSections,

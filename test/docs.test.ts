@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { configErrors } from '@gala/lib/config';
+import { collectionsErrors } from '@gala/lib/collections';
 import { coordErrors } from '@gala/lib/coord';
 import type { ErrorTable } from '@gala/lib/error';
 import { httpErrors } from '@gala/lib/http';
@@ -32,6 +33,7 @@ describe('docs/errors.md', () => {
     ...configErrors,
     ...sqlErrors,
     ...coordErrors,
+    ...collectionsErrors,
   };
   /** Those of a listener that answer requests stand under the protocol's codes. */
   const known: ErrorTable = { ...httpErrors, ...complete };

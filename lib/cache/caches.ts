@@ -2,7 +2,7 @@ import type { Clock } from '../clock/index.ts';
 import type { Collections } from '../collections/index.ts';
 import { invariant } from '../error/index.ts';
 import type { Metrics } from '../metrics/index.ts';
-import type { CacheConfig } from './config.ts';
+import { cacheSection, type CacheConfig } from './config.ts';
 import { collectionLeases } from './fill-leases.ts';
 import { HotKeyExchange } from './hot-key-exchange.ts';
 import type { HotKey } from './hot-keys.ts';
@@ -17,14 +17,15 @@ import {
 import type { ValueStore } from './types.ts';
 
 export interface CachesOptions {
-  readonly config: CacheConfig;
+  /** With all defaults unless told. */
+  readonly config?: CacheConfig;
   readonly processId: string;
   readonly clock: Clock;
   readonly metrics: Metrics;
   /** The level that processes share; undefined: none. It stays the caller's to close. */
-  readonly store: ValueStore | undefined;
+  readonly store?: ValueStore;
   /** What processes share: messages, and who fills. Undefined where each process is alone with its shared data. */
-  readonly collections: Collections | undefined;
+  readonly collections?: Collections;
 }
 
 export interface HotKeyOfCache extends HotKey {
@@ -39,13 +40,13 @@ export class Caches implements AsyncDisposable {
   readonly #options: CachesOptions;
   readonly #open = new Map<string, TieredCache<unknown>>();
   readonly #exchange: HotKeyExchange;
+  readonly #bounds: CacheBounds;
 
   constructor(options: CachesOptions) {
-    const { processId, collections, metrics } = options;
+    const { processId, collections } = options;
     this.#options = options;
+    this.#bounds = boundsOf(options.config ?? cacheSection.schema.parse({}));
     this.#exchange = new HotKeyExchange({ processId, bus: collections?.bus });
-    showCounters(metrics, this.#open);
-    showGauges(metrics, this.#open);
   }
 
   /**
@@ -56,10 +57,16 @@ export class Caches implements AsyncDisposable {
     const { name, codec = jsonCodec<Value>() } = options;
     invariant(namePattern.test(name), `${name} names a cache`);
     invariant(!this.#open.has(name) && this.#open.size < cachesMax, `${name} is opened once`);
-    const bounds = { ...boundsOf(this.#options.config), ...options.bounds };
+    // A process without caches shows no metrics of them.
+    if (this.#open.size === 0) showMetrics(this.#options.metrics, this.#open);
+    const bounds = { ...this.#bounds, ...options.bounds };
     const { clock, processId, store, collections } = this.#options;
     const cache = new TieredCache<Value>({
-      ...{ clock, processId, store, bus: collections?.bus, counters: newCounters() },
+      clock,
+      processId,
+      store,
+      bus: collections?.bus,
+      counters: newCounters(),
       options: { ...options, codec, bounds },
       leases: collections && collectionLeases(collections),
       onActivity: () => this.#exchange.wake(),
@@ -87,12 +94,9 @@ function newCounters(): TieredCacheCounters {
 }
 
 function boundsOf(config: CacheConfig): CacheBounds {
-  const { entriesMax, bytesMax, ttlMs, unheardTtlMs, staleMsMax, sharedTtlMs } = config;
-  const { negativeTtlMs, negativeEntriesMax } = config;
   return {
-    ...{ entriesMax, bytesMax, ttlMs, unheardTtlMs, staleMsMax, sharedTtlMs },
-    ...{ negativeTtlMs, negativeEntriesMax },
-    revalidateMsMax: 2 * ttlMs,
+    ...config,
+    revalidateMsMax: 2 * config.ttlMs,
     jitterShare: 0.1,
     leaseMs: 3000,
     hot: {
@@ -102,6 +106,11 @@ function boundsOf(config: CacheConfig): CacheBounds {
       loadsPerSecondMax: config.hotLoadsPerSecondMax,
     },
   };
+}
+
+function showMetrics(metrics: Metrics, caches: ReadonlyMap<string, TieredCache<unknown>>): void {
+  showCounters(metrics, caches);
+  showGauges(metrics, caches);
 }
 
 /** One series per counter and cache; `loads` is what missed its process, `sourceReads` what missed all levels. */

@@ -167,7 +167,7 @@ test('without a shared level a process stands alone, and what it did not hear it
   const clock = new ManualClock();
   const rows = new Rows();
   const config = cacheSection.schema.parse({});
-  const parts = { config, clock, store: undefined, collections: undefined };
+  const parts = { config, clock };
   await using one = new Caches({ ...parts, processId: 'one', metrics: createMetrics('one') });
   await using two = new Caches({ ...parts, processId: 'two', metrics: createMetrics('two') });
   const [a, b] = [one, two].map((each) => each.open<string>({ name: 'row', load: rows.load }));

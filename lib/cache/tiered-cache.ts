@@ -117,7 +117,10 @@ export class TieredCache<Value> implements AsyncDisposable {
     this.name = options.name;
     this.counters = counters;
     this.hot = new HotKeys({
-      ...{ clock, counters, policy: options.bounds.hot, onActivity: parts.onActivity },
+      clock,
+      counters,
+      policy: options.bounds.hot,
+      onActivity: parts.onActivity,
       onHot: (key) => void (options.bounds.hot.pin && this.#own.pin(key)),
       onCool: (key) => this.#own.unpin(key),
     });
@@ -199,7 +202,12 @@ export class TieredCache<Value> implements AsyncDisposable {
     return (
       store &&
       new SharedLevel<Value>({
-        ...{ store, clock, counters, ttlMs, negativeTtlMs, jitterShare },
+        store,
+        clock,
+        counters,
+        ttlMs,
+        negativeTtlMs,
+        jitterShare,
         name: options.name,
         codec: options.codec,
         copies: hot.copies,
@@ -213,7 +221,10 @@ export class TieredCache<Value> implements AsyncDisposable {
   #openFeed(bus: Bus, processId: string): InvalidationFeed {
     const { clock, counters } = this.#parts;
     return new InvalidationFeed({
-      ...{ bus, processId, clock, counters },
+      bus,
+      processId,
+      clock,
+      counters,
       channel: `cache.${this.name}`,
       onInvalid: (key, version) => this.#own.deleteOlder(key, version),
       onGap: () => this.#own.distrust(),
@@ -312,12 +323,13 @@ export class TieredCache<Value> implements AsyncDisposable {
 
 function ownOptions<Value>(parts: TieredCacheParts<Value>): LoadingCacheOptions<Value | undefined> {
   const { options, clock, counters } = parts;
-  const { entriesMax, bytesMax, ttlMs, jitterShare, revalidateMsMax, staleMsMax } = options.bounds;
-  const { negativeEntriesMax, negativeTtlMs } = options.bounds;
-  const { sizeOf } = options;
+  const { sizeOf, bounds } = options;
   return {
-    ...{ clock, counters, entriesMax, bytesMax, ttlMs, jitterShare, revalidateMsMax, staleMsMax, loadsMax },
+    ...bounds,
+    clock,
+    counters,
+    loadsMax,
     sizeOf: sizeOf && ((value) => (value === undefined ? 0 : sizeOf(value))),
-    negative: { entriesMax: negativeEntriesMax, ttlMs: negativeTtlMs },
+    negative: { entriesMax: bounds.negativeEntriesMax, ttlMs: bounds.negativeTtlMs },
   };
 }

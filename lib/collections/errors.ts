@@ -11,5 +11,3 @@ export const collectionsErrors = {
   SCRIPT_KEYS: entry(400, 3, 'the keys of a script carry its tag'),
   SCRIPT_FAILED: entry(500, 13, 'a script failed'),
 } as const;
-
-export type CollectionsErrorCode = keyof typeof collectionsErrors;

@@ -1,9 +1,9 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { RedisOptions } from 'ioredis';
 import type { Clock } from '../clock/index.ts';
-import { waitUntil } from '../lifecycle/wait-until.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
-import type { CollectionsConfig } from './config.ts';
+import { collectionsSection, type CollectionsConfig } from './config.ts';
 import { EngineCollections, type CollectionsBounds } from './engine-collections.ts';
 import { MemoryBus } from './memory-bus.ts';
 import { MemoryEngine } from './memory-engine.ts';
@@ -15,7 +15,8 @@ import { Telemetry } from './telemetry.ts';
 import type { Collections } from './types.ts';
 
 export interface OpenOptions {
-  readonly config: CollectionsConfig;
+  /** In memory unless told. */
+  readonly config?: CollectionsConfig;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly metrics: Metrics;
@@ -33,7 +34,7 @@ const firstAnswerMsMax = 2000;
 
 /** Shared data of a process. What is not reachable now is no error: it may be lost at any time anyway. */
 export async function openCollections(options: OpenOptions): Promise<Collections> {
-  const { config, clock, logger, metrics } = options;
+  const { config = collectionsSection.schema.parse({}), clock, logger, metrics } = options;
   const { writesPerSecondMax, elementsMax } = config;
   const telemetry = new Telemetry(logger, metrics);
   const parts: Parts = { config, telemetry, clock, bounds: { writesPerSecondMax, elementsMax } };
@@ -57,7 +58,7 @@ async function openDirect(parts: Parts): Promise<Collections> {
   const connection = connect(parts, master ?? config.address!, redis);
   const engine = new RedisEngine(connection);
   const bus = new RedisBus({ publisher: connection, redis, timeoutMs: config.timeoutMs, telemetry, clock });
-  await firstAnswer(() => engine.isUp && bus.isFlowing);
+  await firstAnswer(clock, () => engine.isUp && bus.isFlowing);
   return new EngineCollections({ engine, bus, bounds, telemetry, clock });
 }
 
@@ -72,7 +73,7 @@ async function openProxies(parts: Parts): Promise<Collections> {
   const redis = directOptions(config, master);
   const publisher = connect(parts, `messages: ${master ?? config.address}`, redis);
   const bus = new RedisBus({ publisher, redis, timeoutMs: config.timeoutMs, telemetry, clock });
-  await firstAnswer(() => proxies.every(({ isUp }) => isUp) && bus.isFlowing);
+  await firstAnswer(clock, () => proxies.every(({ isUp }) => isUp) && bus.isFlowing);
   const owned = {
     publish: bus.publish.bind(bus),
     subscribe: bus.subscribe.bind(bus),
@@ -109,6 +110,7 @@ export function endpointOf(address: string): { host: string; port: number } {
   return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
 }
 
-async function firstAnswer(isThere: () => boolean): Promise<void> {
-  await waitUntil(isThere, { timeoutMs: firstAnswerMsMax }).catch(() => undefined);
+async function firstAnswer(clock: Clock, isThere: () => boolean): Promise<void> {
+  const endsAtMs = clock.monotonicMs() + firstAnswerMsMax;
+  while (!isThere() && clock.monotonicMs() < endsAtMs) await sleep(20);
 }

@@ -2,28 +2,34 @@ import { systemClock } from '../clock/index.ts';
 import { createLogger } from '../logger/index.ts';
 import { createMetrics } from '../metrics/index.ts';
 import { openDatabase } from '../sql/pool.ts';
+import type { OpenCoord } from './coordinator.ts';
+import { openEtcdCoord } from './etcd.ts';
 import { openPostgresCoord } from './postgres.ts';
 
 /** A process of its own for the contract: joins, takes a lease, says so, and lives until it is killed. */
-const { url, processId, group, job, partition } = JSON.parse(process.env['COORD_OWNER'] ?? '{}') as {
+const { url, prefix, processId, group, job, partition } = JSON.parse(process.env['COORD_OWNER'] ?? '{}') as {
   url: string;
+  /** Given for etcd. */
+  prefix?: string;
   processId: string;
   group: string;
   job: string;
   partition: number;
 };
-const database = openDatabase({
-  name: 'core',
-  url,
-  connectionsMax: 2,
-  processName: processId,
-  statementTimeoutMs: 5000,
-  onFailure: () => undefined,
-});
-const logger = createLogger({ name: processId, level: 'silent' });
-const metrics = createMetrics(processId);
-const coord = await openPostgresCoord({ database, processId, clock: systemClock, logger, metrics });
+
+// Coordination alone keeps no process running.
+setInterval(() => undefined, 60_000);
+const coord = await open();
 await coord.join(group, { id: processId, data: {} });
 await coord.lease(job, partition);
 process.stdout.write('holding\n');
-setInterval(() => undefined, 60_000);
+
+function open(): Promise<OpenCoord> {
+  const logger = createLogger({ name: processId, level: 'silent' });
+  const parts = { processId, clock: systemClock, logger, metrics: createMetrics(processId) };
+  if (prefix !== undefined) return openEtcdCoord({ ...parts, endpoints: [url], prefix });
+  const options = { name: 'core', url, connectionsMax: 2, processName: processId };
+  const onFailure = (): void => undefined;
+  const database = openDatabase({ ...options, statementTimeoutMs: 5000, onFailure });
+  return openPostgresCoord({ ...parts, database });
+}

@@ -1,4 +1,7 @@
+export { coordSection } from './config.ts';
+export type { OpenCoord } from './coordinator.ts';
 export { coordErrors, type CoordErrorCode } from './errors.ts';
 export { coordMigrations } from './migrations.ts';
-export { openPostgresCoord, type OpenCoord, type PostgresCoordOptions } from './postgres.ts';
+export { openCoord } from './open.ts';
+export { openPostgresCoord } from './postgres.ts';
 export type * from './types.ts';

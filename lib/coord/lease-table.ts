@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/index.ts';
 import { assertBelow, leaseMarginMs, leasesMax, ttlMs } from './limits.ts';
-import type { LeaseKey, LeaseRow } from './statements.ts';
+import type { LeaseKey, LeaseRow } from './rows.ts';
 import type { Lease } from './types.ts';
 
 export interface HeldLease extends LeaseRow {

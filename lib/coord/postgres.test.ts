@@ -1,6 +1,4 @@
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
+import { startOwner } from '../../test/harness/coord-owner.ts';
 import { systemClock } from '../clock/index.ts';
 import { createMetrics } from '../metrics/index.ts';
 import type { Database } from '../sql/index.ts';
@@ -8,9 +6,8 @@ import { openDatabase } from '../sql/pool.ts';
 import { openWire, startTestPostgres } from '../sql/testing/index.ts';
 import { coordContract, type CoordFixture, type Killable } from './contract.ts';
 import { coordMigrations } from './migrations.ts';
-import { openPostgresCoord, type OpenCoord } from './postgres.ts';
-
-const ownerScript = path.join(import.meta.dirname, 'contract-owner.ts');
+import type { OpenCoord } from './coordinator.ts';
+import { openPostgresCoord } from './postgres.ts';
 
 coordContract('PostgreSQL', async (): Promise<CoordFixture> => {
   const owners: Killable[] = [];
@@ -42,19 +39,3 @@ coordContract('PostgreSQL', async (): Promise<CoordFixture> => {
     },
   };
 });
-
-async function startOwner(owner: object): Promise<Killable> {
-  const child = spawn(process.execPath, [ownerScript], {
-    env: { ...process.env, COORD_OWNER: JSON.stringify(owner) },
-    stdio: ['ignore', 'pipe', 'ignore'],
-  });
-  await Promise.race([
-    once(child.stdout, 'data'),
-    once(child, 'exit').then(() => Promise.reject(new Error('the owner ended before it held'))),
-  ]);
-  return {
-    kill: () => void child.kill('SIGKILL'),
-    pause: () => void child.kill('SIGSTOP'),
-    resume: () => void child.kill('SIGCONT'),
-  };
-}

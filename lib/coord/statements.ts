@@ -1,31 +1,11 @@
 import type { Client, Pool } from 'pg';
 import { outageMs, ttlMs } from './limits.ts';
+import type { LeaseKey, LeaseRow, MemberRow, RecordRow, RecordWrite } from './rows.ts';
 
 /** All reading of clocks is the database's: processes never compare their own. */
 export const notifyChannel = 'gala_coord';
 
 type Connection = Pick<Client | Pool, 'query'>;
-
-export interface LeaseKey {
-  readonly job: string;
-  readonly partition: number;
-}
-
-export interface LeaseRow extends LeaseKey {
-  readonly fence: number;
-}
-
-export interface MemberRow {
-  readonly group: string;
-  readonly id: string;
-  readonly data: string;
-}
-
-export interface RecordRow {
-  readonly key: string;
-  readonly version: number;
-  readonly value: unknown;
-}
 
 const ttl = `interval '${ttlMs} milliseconds'`;
 const outage = `interval '${outageMs} milliseconds'`;
@@ -183,10 +163,7 @@ with changed as (
 select version, pg_notify('${notifyChannel}', '') from (select version from changed union all select version from made) w`;
 
 /** The new version, or undefined when `expected` is not the version that is there. */
-export async function casRecord(
-  connection: Connection,
-  write: { key: string; expected: number; json: string },
-): Promise<number | undefined> {
+export async function casRecord(connection: Connection, write: RecordWrite): Promise<number | undefined> {
   const values = [write.key, write.expected, write.json];
   const { rows } = await connection.query<{ version: number }>({ name: 'coord_cas', text: casText, values });
   return rows[0]?.version;

@@ -1,4 +1,4 @@
-import type { MemberRow, RecordRow } from './statements.ts';
+import type { MemberRow, RecordRow } from './rows.ts';
 import type { CoordRecord, Member, MemberView, RecordView } from './types.ts';
 
 type Listener<Value> = (value: Value) => void;
@@ -25,16 +25,23 @@ class Watched<Value> {
   }
 }
 
+interface GroupView {
+  readonly group: string;
+  readonly watched: Watched<readonly Member[]>;
+  json: string;
+}
+
 /** Live views of groups, by name; while nothing arrives they keep what they have. */
 export class MemberViews {
-  readonly #views = new Set<{ group: string; json: string; watched: Watched<readonly Member[]> }>();
+  readonly #views = new Set<GroupView>();
 
   get size(): number {
     return this.#views.size;
   }
 
-  groups(): string[] {
-    return [...new Set([...this.#views].map(({ group }) => group))];
+  /** Those that a read that begins now may update: a view that opens later may know more than it. */
+  opened(): readonly GroupView[] {
+    return [...this.#views];
   }
 
   open(group: string, rows: readonly MemberRow[]): MemberView {
@@ -47,13 +54,13 @@ export class MemberViews {
     };
   }
 
-  /** `groups` are those that were asked for; a group without rows has become empty. */
-  update(groups: readonly string[], rows: readonly MemberRow[]): void {
+  /** `rows` are all members of the groups of `asked`; a group without rows has become empty. */
+  update(asked: readonly GroupView[], rows: readonly MemberRow[]): void {
     const byGroup = Map.groupBy(rows, ({ group }) => group);
-    for (const view of [...this.#views].filter(({ group }) => groups.includes(group))) {
+    for (const view of asked) {
       const found = byGroup.get(view.group) ?? [];
       const json = jsonOf(found);
-      if (json === view.json) continue;
+      if (json === view.json || !this.#views.has(view)) continue;
       view.json = json;
       view.watched.set(membersOf(found));
     }

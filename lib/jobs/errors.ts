@@ -7,6 +7,9 @@ export const jobErrors = {
   JOB_TOO_LARGE: entry(413, 8, 'payload and result of a job are at most 64 KiB of JSON'),
   JOB_TIMED_OUT: entry(504, 4, 'the job took too long'),
   JOB_LOST: entry(409, 10, "the job is no longer this process's"),
+  JOB_CANCELLED: entry(409, 10, 'an operator cancelled the job'),
+  TICK_DONE: entry(409, 6, 'the tick has had its effect already'),
+  SCHEDULE_INVALID: entry(400, 3, 'the schedule or time zone cannot be read, or never comes'),
 } as const;
 
 export type JobErrorCode = keyof typeof jobErrors;

@@ -11,6 +11,13 @@ export const leaseMarginMs = 400;
 export const outageMs = 1700;
 /** A handler that has been told to stop is waited for so long; then its job goes on without it. */
 export const abortMsMax = 2000;
+/** What a tick under way gets before it is told that its partition is to be given back, and again before it is left. */
+export const drainMsMax = 1000;
+export const partitionsDefault = 64;
+export const partitionsMax = 1024;
+export const reconcileEveryMs = 1000;
+/** A worker that is planned for but not yet seen by the one who plans: its view may be older than the plan. */
+export const strangerMsMax = 2000;
 /** Workers that may die with a job before it is taken to be the reason. */
 export const lossesMax = 5;
 export const waitingMaxDefault = 10_000;

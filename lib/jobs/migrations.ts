@@ -42,5 +42,33 @@ export const jobMigrations: MigrationSet = {
         await sql`create index job_latest on job(kind, key, id)`.execute(db);
       },
     },
+    // Watermarks of partitions are updated with every tick, so their pages leave room for HOT updates.
+    '0002_ticks': {
+      up: async (db: Kysely<unknown>) => {
+        await sql`create table job_tick (
+          job text,
+          partition int,
+          tick bigint not null,
+          fence bigint not null,
+          owner text not null,
+          ticked_at timestamptz,
+          late_ms real not null default 0,
+          duration_ms real not null default 0,
+          ticks bigint not null default 0,
+          skipped bigint not null default 0,
+          failures bigint not null default 0,
+          failed_at timestamptz,
+          error_code text not null default '',
+          error_message text not null default '',
+          primary key (job, partition)
+        ) with (fillfactor = 40)`.execute(db);
+        await sql`create table job_shard (
+          job text primary key,
+          partitions int not null,
+          options jsonb not null,
+          seen_at timestamptz not null default clock_timestamp()
+        )`.execute(db);
+      },
+    },
   },
 };

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock/index.ts';
+import type { Coord } from '../coord/index.ts';
 import { CodedError, hasCode, invariant, codeOf } from '../error/index.ts';
 import { Backoff, Ticker } from '../lifecycle/index.ts';
 import type { Logger } from '../logger/index.ts';
@@ -23,11 +24,24 @@ import {
 import { RunningJob, type Outcome } from './running-job.ts';
 import * as statements from './statements.ts';
 import type { ClaimedJob, FencedJob } from './statements.ts';
-import type { HandleOptions, JobHandler, JobRecord, JobRequest, Jobs, ListJobs } from './types.ts';
+import { Shards } from './shards.ts';
+import type {
+  HandleOptions,
+  JobHandler,
+  JobRecord,
+  JobRequest,
+  Jobs,
+  ListJobs,
+  ShardOptions,
+  ShardedWork,
+  TickHandler,
+} from './types.ts';
 
 export interface JobsOptions {
   /** The core database, with the migrations of `jobMigrations`. */
   readonly database: Database;
+  /** For sharded jobs, whose partitions are its leases; without it there are none. */
+  readonly coord?: Coord;
   /** Owner of the jobs that run here; unique per process start. */
   readonly processId: string;
   readonly clock: Clock;
@@ -77,6 +91,7 @@ export class JobRunner implements Jobs {
   readonly #ending = new WeakSet<Handling>();
   readonly #counters: Record<(typeof counterNames)[number], number>;
   readonly #tickers: readonly Ticker[];
+  readonly #shards: Shards;
   #claiming: Promise<void> | undefined;
   #isClaimWanted = false;
   #heardSinceMs = Infinity;
@@ -85,6 +100,7 @@ export class JobRunner implements Jobs {
 
   constructor(options: JobsOptions) {
     this.#options = options;
+    this.#shards = new Shards(options);
     const { logger, metrics } = options;
     this.#counters = metrics.counters('jobs', counterNames);
     metrics.gauge('gala_jobs_running', 'jobs that run in this process', () => this.#running().length);
@@ -127,6 +143,11 @@ export class JobRunner implements Jobs {
     };
   }
 
+  shard(options: ShardOptions, handler: TickHandler): Promise<ShardedWork> {
+    if (this.#isClosed) throw new CodedError(jobErrors, 'JOBS_CLOSED');
+    return this.#shards.start(options, handler);
+  }
+
   find(kind: string, key: string): Promise<JobRecord | undefined> {
     return statements.findJob(this.#pool, kind, key);
   }
@@ -139,6 +160,7 @@ export class JobRunner implements Jobs {
   async [Symbol.asyncDispose](): Promise<void> {
     if (this.#isClosed) return;
     this.#isClosed = true;
+    await this.#shards[Symbol.asyncDispose]();
     await Promise.all([...this.#handlings.values()].map((handling) => this.#endHandling(handling)));
     for (const job of this.#running()) job.letGo();
     await Promise.all(this.#tickers.map((ticker) => ticker[Symbol.asyncDispose]()));

@@ -1,4 +1,5 @@
 import type { PoolClient } from 'pg';
+import type { MisfirePolicy, OverrunPolicy } from './ticks.ts';
 
 export type JobState = 'waiting' | 'running' | 'done' | 'failed';
 
@@ -89,6 +90,69 @@ export interface ListJobs {
   readonly limit?: number;
 }
 
+export interface ShardOptions {
+  /** Name of the job: at most 64 characters. */
+  readonly job: string;
+  /** Fixed for good once the job has run: 64 unless told, at most 1024. */
+  readonly partitions?: number;
+  /** Each partition ticks so often, one after the other over the interval. At least 10. */
+  readonly intervalMs: number;
+  /** For ticks that came due while one of the partition was under way: `skip` unless told. */
+  readonly onOverrun?: OverrunPolicy;
+  /** For ticks that came due while nobody had the partition: `once` unless told. */
+  readonly onMisfire?: MisfirePolicy;
+  /** Of one attempt; a minute unless told. */
+  readonly timeLimitMs?: number;
+  /** Further attempts at the same tick: none unless told, since the next tick comes anyway. */
+  readonly retries?: number;
+  /** Waits between attempts: 100 ms to 5 s unless told. */
+  readonly retryMs?: { readonly initial: number; readonly max: number };
+}
+
+/** One tick of one partition in the hands of its handler. */
+export interface Tick {
+  readonly job: string;
+  /** 0 to `of` - 1. */
+  readonly partition: number;
+  readonly of: number;
+  /** Number of the tick: its due time in intervals since 1970. Each is larger than the one before. */
+  readonly tick: number;
+  /** When it was due by the database's clock, ms since 1970. */
+  readonly dueMs: number;
+  /** 1 the first time. */
+  readonly attempt: number;
+  /** Of the lease: grows with every worker that takes the partition. */
+  readonly fence: number;
+  /** Aborted with JOB_TIMED_OUT, JOB_LOST or JOBS_CLOSED: no new effects from then on. */
+  readonly signal: AbortSignal;
+  /**
+   * Makes the effect of the tick in one transaction of the core database, exactly once: the transaction is refused
+   * unless the tick is newer than the last one made and nobody has taken the partition since. It may pause for at
+   * most 3 s between two statements. Errors: JOB_LOST, TICK_DONE (made before; the answer to it was lost), those of
+   * `work`; the transaction is undone. Both codes may be thrown on.
+   */
+  commit<Result>(work: (client: PoolClient) => Promise<Result>): Promise<Result>;
+}
+
+/** What it throws fails the attempt. Without `commit`, its effects happen at least once and have to be idempotent. */
+export type TickHandler = (tick: Tick) => Promise<unknown>;
+
+/** Who is to have which partition. */
+export interface ShardPlan {
+  /** Process ids, by partition. */
+  readonly owners: readonly string[];
+  /** Worker that made the plan. */
+  readonly planner: string;
+  /** Nobody ticks. */
+  readonly isPaused: boolean;
+}
+
+/** This process's part in a sharded job. */
+export interface ShardedWork extends AsyncDisposable {
+  /** Partitions that it holds now. */
+  held(): number[];
+}
+
 /** Work that must be done once, by whichever process has a handler for it, and outlives each of them. */
 export interface Jobs extends AsyncDisposable {
   /**
@@ -98,6 +162,11 @@ export interface Jobs extends AsyncDisposable {
   enqueue(request: JobRequest): Promise<{ readonly id: number; readonly isNew: boolean }>;
   /** Takes jobs of a kind until it is disposed, which gives those under way back to others. */
   handle<Payload>(kind: string, options: HandleOptions, handler: JobHandler<Payload>): AsyncDisposable;
+  /**
+   * Takes part in a sharded job until disposed: about partitions ÷ workers of them are this process's. Errors: those
+   * of lib/coord and lib/sql.
+   */
+  shard(options: ShardOptions, handler: TickHandler): Promise<ShardedWork>;
   /** The newest job of a kind and key. */
   find(kind: string, key: string): Promise<JobRecord | undefined>;
   /** Newest first. */

@@ -1,5 +1,7 @@
 import type { Breakers } from '../breaker/index.ts';
+import type { Caches } from '../cache/index.ts';
 import type { Clock } from '../clock/index.ts';
+import type { Collections } from '../collections/index.ts';
 import type { Settings } from '../config/index.ts';
 import type { Coord } from '../coord/index.ts';
 import type { HttpListener } from '../http/index.ts';
@@ -33,6 +35,10 @@ export interface Context {
   readonly rpc: Rpc;
   readonly sql: Sql;
   readonly coord: Coord;
+  /** Shared data that may be lost, and messages between processes; of this process alone with the engine `memory`. */
+  readonly collections: Collections;
+  /** Opens a cache on the levels of this installation. */
+  readonly caches: Caches;
   readonly breakers: Breakers;
   readonly tracer: Tracer;
   /** Host under which other processes of the installation reach the `internal` listener. */

@@ -2,7 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Breakers } from '@gala/lib/breaker';
+import { Caches } from '@gala/lib/cache';
 import { systemClock } from '@gala/lib/clock';
+import { openCollections } from '@gala/lib/collections';
 import { loadSettings } from '@gala/lib/config';
 import type { Coord } from '@gala/lib/coord';
 import { CodedError } from '@gala/lib/error';
@@ -193,6 +195,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
   const internal = stack.use(await listen({ ...address, name: 'internal' }));
   const listeners = { live, web: live, admin, internal };
   const coord = (options.coord ?? new MemoryCoord()) as unknown as Coord;
+  const collections = stack.use(await openCollections({ clock: systemClock, logger, metrics }));
   const clusterToken = 'cluster-token-of-tests';
   const hosts = { advertiseHost: '127.0.0.1', listenHost: '127.0.0.1' };
   const rpc = stack.use(createRpc({ ...address, ...hosts, memberId: edgeId, coord, clusterToken }));
@@ -211,6 +214,8 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     // The edge keeps nothing in a database.
     sql: undefined as never,
     coord,
+    collections,
+    caches: stack.use(new Caches({ processId: edgeId, clock: systemClock, metrics })),
     breakers: new Breakers({ clock: systemClock, logger, metrics }),
     tracer,
     advertiseHost: '127.0.0.1',

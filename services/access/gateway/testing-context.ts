@@ -1,6 +1,8 @@
 import { tmpdir } from 'node:os';
 import { Breakers } from '@gala/lib/breaker';
+import { Caches } from '@gala/lib/cache';
 import { systemClock } from '@gala/lib/clock';
+import { openCollections } from '@gala/lib/collections';
 import { loadSettings, type Section } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
 import { listen, type HttpListener } from '@gala/lib/http';
@@ -42,6 +44,7 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
   const database = postgres.sql.core();
   const coordOptions = { database, processId: 'test-1', clock: systemClock, logger, metrics };
   const coord = stack.use(await openPostgresCoord(coordOptions));
+  const collections = stack.use(await openCollections({ clock: systemClock, logger, metrics }));
   const address = { host: '127.0.0.1', port: 0, portSetting: 'none', name: 'web' };
   const listener = stack.use(await listen({ ...address, logger, metrics, trustedProxies: ['127.0.0.1'] }));
   const admin = stack.use(await listen({ ...address, name: 'admin', logger, metrics }));
@@ -61,6 +64,8 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
     rpc,
     sql: postgres.sql,
     coord,
+    collections,
+    caches: stack.use(new Caches({ processId: 'test-1', clock: systemClock, metrics })),
     breakers: new Breakers({ clock: systemClock, logger, metrics }),
     tracer: new Tracer({ clock: systemClock, logger, metrics }),
     advertiseHost: '127.0.0.1',

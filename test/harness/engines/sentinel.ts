@@ -1,7 +1,7 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Redis } from 'ioredis';
+import { askSentinel } from '../../../lib/collections/sentinels.ts';
 import { enginePath } from '../../engines.ts';
 import { freePort } from '../gala.ts';
 import { waitFor } from '../wait.ts';
@@ -99,7 +99,9 @@ export class SentinelGroup implements AsyncDisposable {
   }
 
   async #isComplete({ masters }: SentinelOptions): Promise<void> {
-    for (const [index, name] of this.addresses.keys().flatMap((each) => masters.map((name) => [each, name] as const))) {
+    for (const [index, name] of this.addresses
+      .keys()
+      .flatMap((each) => masters.map((name) => [each, name] as const))) {
       await waitFor(
         async () => {
           const sentinels = (await this.#ask(index, 'sentinels', name)) as unknown[];
@@ -111,12 +113,8 @@ export class SentinelGroup implements AsyncDisposable {
     }
   }
 
-  async #ask(index: number, ...args: [string, ...string[]]): Promise<unknown> {
-    const sentinel = new Redis(this.sentinels[index].port, '127.0.0.1', { protocol: 2 });
-    try {
-      return await sentinel.call('SENTINEL', ...args);
-    } finally {
-      sentinel.disconnect();
-    }
+  #ask(index: number, ...args: [string, ...string[]]): Promise<unknown> {
+    const { port } = this.sentinels[index];
+    return askSentinel({ host: '127.0.0.1', port, timeoutMs: 5000 }, ...args);
   }
 }

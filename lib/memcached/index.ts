@@ -1,0 +1,1 @@
+export { openPeers, type OpenPeersOptions, type PeerClusterConfig } from './open.ts';
