@@ -11,12 +11,12 @@ export interface ProcessPlan {
 }
 
 /** In the order in which a process starts them: a role may call those before it. */
-export const roleNames = ['account', 'room', 'edge', 'gateway'] as const;
+export const roleNames = ['account', 'reader', 'room', 'edge', 'gateway'] as const;
 export type RoleName = (typeof roleNames)[number];
 
 const placements = {
   default: [
-    { name: 'front', roles: ['account', 'room', 'gateway'] },
+    { name: 'front', roles: ['account', 'reader', 'room', 'gateway'] },
     { name: 'media', roles: ['edge'] },
   ],
   one: [{ name: 'one', roles: [...roleNames] }],

@@ -1,4 +1,5 @@
 import { coordMigrations } from '@gala/lib/coord';
+import { eventlogMigrations } from '@gala/lib/eventlog';
 import type { Role } from '@gala/lib/lifecycle';
 import type { MigrationSet } from '@gala/lib/sql';
 import * as edge from '@gala/services/access/edge';
@@ -10,14 +11,16 @@ import type { RoleName } from './placement.ts';
 /** Every role of Gala; the only place that knows them all. */
 export const roles: Readonly<Record<RoleName, Role>> = {
   account: account.role,
+  reader: room.readerRole,
   room: room.role,
   edge: edge.role,
   gateway: gateway.role,
 };
 
-/** What the roles and lib/coord keep in the databases. */
+/** What the roles and lib keep in the databases. */
 export const migrations: readonly MigrationSet[] = [
   coordMigrations,
+  eventlogMigrations,
   ...account.migrations,
   ...room.migrations,
 ];

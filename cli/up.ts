@@ -63,8 +63,8 @@ async function startInstallation(options: InstallationOptions): Promise<Installa
   const secrets = await openSecrets(dataFolder);
   const plans = plansOf(placement, settings.get(edgeSection).processes);
   const perProcess = settings.get(databaseSection).connectionsPerProcess;
-  // One more for each process: coord has a connection of its own.
-  const connections = plans.length * (perProcess + 1);
+  // Two more for each process: coord and readers of the event log have connections of their own.
+  const connections = plans.length * (perProcess + 2);
   const database = stack.use(await DatabaseKeeper.open({ settings, dataFolder, connections, logger }));
   const supervisor = stack.use(
     await startSupervisor({ placement, plans, settings, secrets, dataFolder, database, logger, isPublic }),

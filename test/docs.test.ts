@@ -1,8 +1,10 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { changeErrors } from '@gala/lib/changes';
 import { configErrors } from '@gala/lib/config';
 import { collectionsErrors } from '@gala/lib/collections';
 import { coordErrors } from '@gala/lib/coord';
+import { eventLogErrors } from '@gala/lib/eventlog';
 import type { ErrorTable } from '@gala/lib/error';
 import { httpErrors } from '@gala/lib/http';
 import { sqlErrors } from '@gala/lib/sql';
@@ -32,8 +34,10 @@ describe('docs/errors.md', () => {
     ...cliErrors,
     ...configErrors,
     ...sqlErrors,
+    ...changeErrors,
     ...coordErrors,
     ...collectionsErrors,
+    ...eventLogErrors,
   };
   /** Those of a listener that answer requests stand under the protocol's codes. */
   const known: ErrorTable = { ...httpErrors, ...complete };

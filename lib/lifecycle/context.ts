@@ -4,6 +4,7 @@ import type { Clock } from '../clock/index.ts';
 import type { Collections } from '../collections/index.ts';
 import type { Settings } from '../config/index.ts';
 import type { Coord } from '../coord/index.ts';
+import type { EventLog } from '../eventlog/types.ts';
 import type { HttpListener } from '../http/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
@@ -39,6 +40,8 @@ export interface Context {
   readonly collections: Collections;
   /** Opens a cache on the levels of this installation. */
   readonly caches: Caches;
+  /** Ordered, durable, replayable records between services; costs nothing before its first use. */
+  readonly eventlog: EventLog;
   readonly breakers: Breakers;
   readonly tracer: Tracer;
   /** Host under which other processes of the installation reach the `internal` listener. */

@@ -41,10 +41,10 @@ test('columns of every type come as they are, whatever chunks they travel in', a
 
 test('several connections see one snapshot under writes, and tell which shards it had', async () => {
   const [database] = postgres.sql.shards();
-  let isWriting = true;
+  const stop = new AbortController();
   const writer = (async () => {
     // Each statement keeps the sum over both halves as it is.
-    while (isWriting) {
+    while (!stop.signal.aborted) {
       await database.pool.query(
         'update show set viewers = viewers + case when shard < 0 then 1 else -1 end where id in (select max(id) from show group by shard < 0)',
       );
@@ -60,7 +60,7 @@ test('several connections see one snapshot under writes, and tell which shards i
     sums.add(parts.flatMap((part) => [...part.columns.viewers]).reduce((sum, viewers) => sum + viewers, 0));
     expect(shards).toHaveLength(512);
   }
-  isWriting = false;
+  stop.abort();
   await writer;
   expect(sums.size).toBe(1);
 });

@@ -70,7 +70,7 @@ export class Frames {
   }
 
   /** Gives the connection up at once, with this as the reason. */
-  destroy(error: Error): void {
+  destroy(error: Error | undefined): void {
     this.#end(error);
   }
 
@@ -125,11 +125,12 @@ export class Frames {
       } catch (error) {
         this.#end(error as Error);
       }
-    } else if (type === errorMessage) this.#error = parseError(bytes, at + headerBytes, end);
-    else if (type === readyForQuery) this.#end(this.#error);
-    // A walsender that is told to stop says so and closes without becoming ready.
-    if (type === errorMessage && /^57P0/.test((this.#error as DatabaseError).code ?? ''))
-      this.#end(this.#error);
+    } else if (type === errorMessage) {
+      const error = parseError(bytes, at + headerBytes, end);
+      this.#error = error;
+      // A walsender that is told to stop says so and closes without becoming ready.
+      if (error.code?.startsWith('57P0')) this.#end(error);
+    } else if (type === readyForQuery) this.#end(this.#error);
   }
 
   #end(error: Error | undefined): void {

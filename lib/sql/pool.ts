@@ -38,7 +38,9 @@ export function openDatabase(options: DatabaseOptions): Database & AsyncDisposab
     name: options.name,
     pool,
     kysely,
-    openClient: (timeoutMs) => openClient(options, timeoutMs),
+    openClient: (timeoutMs) => openClient(clientLimits(options, timeoutMs)),
+    openReplication: () =>
+      openClient({ ...clientConfig(options, 0), query_timeout: 0, replication: 'database' }),
     [Symbol.asyncDispose]: () => pool.end(),
   };
 }
@@ -111,10 +113,13 @@ function safeInteger(text: string): number {
 }
 
 /** A caller that sets its own limit wants it kept closely, so a silent server gets a quarter more. */
-async function openClient(options: DatabaseOptions, timeoutMs?: number): Promise<Client> {
-  const config = timeoutMs
-    ? clientConfig(options, timeoutMs, timeoutMs / 4)
-    : clientConfig(options, options.statementTimeoutMs);
+function clientLimits(options: DatabaseOptions, timeoutMs?: number): ClientConfig {
+  if (timeoutMs) return clientConfig(options, timeoutMs, timeoutMs / 4);
+  return clientConfig(options, options.statementTimeoutMs);
+}
+
+/** `pg` knows `replication` and does not declare it. */
+async function openClient(config: ClientConfig & { readonly replication?: 'database' }): Promise<Client> {
   const client = new CodedClient(config);
   client.on('error', () => undefined);
   try {

@@ -12,6 +12,8 @@ export interface Database<Tables = unknown> {
   readonly kysely: Kysely<Tables>;
   /** A connection outside the pool, for LISTEN and COPY; the caller ends it. `timeoutMs` bounds each statement. */
   openClient(timeoutMs?: number): Promise<Client>;
+  /** A connection that speaks the replication protocol; the caller ends it. */
+  openReplication(): Promise<Client>;
 }
 
 export interface Sql {

@@ -55,6 +55,11 @@ export function shardOfRoom(roomId: number): number {
   return shardOfUser(hostOfRoom(roomId));
 }
 
+/** The 32-bit hash of a room's host: `routeOfRoom(id) % of` is its partition in a job of `of` partitions. */
+export function routeOfRoom(roomId: number): number {
+  return mix32(hostOfRoom(roomId) % numberCount);
+}
+
 /** Parses a decimal id out of a URL; undefined for anything that is not one. */
 export function parseId(text: string, max: number): number | undefined {
   if (!/^[1-9][0-9]{0,15}$/.test(text)) return undefined;

@@ -216,6 +216,8 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     coord,
     collections,
     caches: stack.use(new Caches({ processId: edgeId, clock: systemClock, metrics })),
+    // The edge writes no events.
+    eventlog: undefined as never,
     breakers: new Breakers({ clock: systemClock, logger, metrics }),
     tracer,
     advertiseHost: '127.0.0.1',

@@ -5,6 +5,7 @@ import { systemClock } from '@gala/lib/clock';
 import { openCollections } from '@gala/lib/collections';
 import { loadSettings, type Section } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
+import { eventlogMigrations, openPostgresLog } from '@gala/lib/eventlog';
 import { listen, type HttpListener } from '@gala/lib/http';
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { createLogger } from '@gala/lib/logger';
@@ -39,7 +40,7 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
   const logger = createLogger({ name: 'test', destination: { write: (line) => void logLines.push(line) } });
   const metrics = createMetrics('test');
   const postgres = stack.use(
-    await startTestPostgres({ sets: [coordMigrations, ...options.migrations], logger }),
+    await startTestPostgres({ sets: [coordMigrations, eventlogMigrations, ...options.migrations], logger }),
   );
   const database = postgres.sql.core();
   const coordOptions = { database, processId: 'test-1', clock: systemClock, logger, metrics };
@@ -48,13 +49,17 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
   const address = { host: '127.0.0.1', port: 0, portSetting: 'none', name: 'web' };
   const listener = stack.use(await listen({ ...address, logger, metrics, trustedProxies: ['127.0.0.1'] }));
   const admin = stack.use(await listen({ ...address, name: 'admin', logger, metrics }));
+  const processId = 'test-1';
+  const eventlog = stack.use(
+    openPostgresLog({ database: postgres.sql.core(), coord, processId, logger, metrics }),
+  );
   const clusterToken = 'cluster-token-of-tests';
   const rpcHost = { advertiseHost: '127.0.0.1', listenHost: '127.0.0.1', port: 0, portSetting: 'none' };
-  const rpc = stack.use(createRpc({ memberId: 'test-1', coord, clusterToken, ...rpcHost, logger, metrics }));
+  const rpc = stack.use(createRpc({ memberId: processId, coord, clusterToken, ...rpcHost, logger, metrics }));
   const operatorToken = 'operator-token-of-tests';
   const context: Context = {
     dataFolder: tmpdir(),
-    processId: 'test-1',
+    processId,
     processName: 'test',
     settings: loadSettings(options.sections, { env: options.env ?? {} }),
     secrets: { operatorToken, clusterToken },
@@ -66,6 +71,7 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
     coord,
     collections,
     caches: stack.use(new Caches({ processId: 'test-1', clock: systemClock, metrics })),
+    eventlog,
     breakers: new Breakers({ clock: systemClock, logger, metrics }),
     tracer: new Tracer({ clock: systemClock, logger, metrics }),
     advertiseHost: '127.0.0.1',

@@ -82,7 +82,7 @@ export class Admission {
       const { before, after, expired, media } = await decision;
       if (expired) events.roomMoved(...expired, 'admission');
       events.publishAdmitted(after, before, asked.remoteAddress);
-      reads.forget(after);
+      reads.roomChanged(after);
       return { room: after, media };
     } catch (error) {
       const code = codeOf(error);

@@ -17,6 +17,18 @@ export const roomSection = section(
     liveListTtlMs: ms(500, 60_000).describe('age of a live list'),
     readTtlMs: ms(500, 60_000).describe('age of a room or host that is read'),
     staleMsMax: ms(30_000, 600_000).describe('age of answers while a database is down'),
+    ongoingRefreshMs: ms(60_000, 3_600_000).describe('pause between two full refreshes of the rooms on air'),
+    ongoingUnfedRefreshMs: ms(1000, 60_000).describe('the same while the change feed is down'),
+    ongoingRoomsMax: z.number().int().min(1000).max(4_000_000).default(1_000_000).describe('rooms on air'),
+    readerStatementsMax: z
+      .number()
+      .int()
+      .min(1)
+      .max(64)
+      .default(2)
+      .describe('reads of rows at once in a database'),
+    readerKeysMax: z.number().int().min(512).max(1_000_000).default(20_000).describe('rows that wait for it'),
+    readerAbsentMs: ms(250, 10_000).describe('how long it is remembered that a row is not there'),
     cacheEntriesMax: z.number().int().min(16).max(1_000_000).default(10_000),
   }),
 );

@@ -2,6 +2,7 @@ import { shardOfRoom } from '@gala/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { observed, type EdgeStream } from './heart-beats.ts';
 import type { Room } from './room.ts';
+import { findRoom } from './store/rooms.ts';
 import { makeHost, publish, startTestRooms, type TestRooms } from './testing.ts';
 
 let world: TestRooms;
@@ -30,9 +31,9 @@ const carried = (room: Room, change: Partial<EdgeStream> = {}): EdgeStream => ({
 
 const databaseOf = ({ roomId }: Room) => world.sql.shard(shardOfRoom(roomId)).name;
 
-async function stored({ roomId, hostId }: Room): Promise<Room> {
-  world.reads.forget({ roomId, hostId });
-  return world.rooms.get(roomId);
+async function stored({ roomId }: Room): Promise<Room> {
+  const room = await findRoom(world.sql.shard(shardOfRoom(roomId)).pool, roomId);
+  return room!;
 }
 
 test('viewers of many rooms on many edges arrive in their rows', async () => {

@@ -6,6 +6,7 @@ import { commonErrors } from '@gala/protocol/errors';
 import { shardOfRoom } from '@gala/protocol/ids';
 import type { RoomConfig } from './config.ts';
 import type { RoomEvents } from './events.ts';
+import type { Reads } from './reads.ts';
 import { RelayedViewers } from './relayed-viewers.ts';
 import { moveRoom, type Room } from './room.ts';
 import { decide, timeoutMs, type RoomEvent } from './state.ts';
@@ -32,6 +33,7 @@ export interface HeartBeatParts {
   readonly clock: Clock;
   readonly config: RoomConfig;
   readonly events: RoomEvents;
+  readonly reads: Reads;
 }
 
 /** What an edge said last, and who waits for the answer. */
@@ -133,7 +135,10 @@ export class HeartBeats {
     await saveViewers(database.pool, counts);
     const saved = await saveRooms(database.pool, changes);
     for (const { before, after, event } of changes) {
-      if (saved.has(after.roomId)) this.#parts.events.roomMoved(before, after, event);
+      const version = saved.get(after.roomId);
+      if (version === undefined) continue;
+      this.#parts.events.roomMoved(before, after, event);
+      this.#parts.reads.roomChanged({ ...after, version });
     }
   }
 }

@@ -7,7 +7,7 @@ import type { Transaction } from './store/connection.ts';
 import type { RoomEvents } from './events.ts';
 import type { Reads } from './reads.ts';
 import { checkHostMedia, noHostMedia } from './host-media.ts';
-import type { Host, HostMedia, Visibility } from './room.ts';
+import type { Host, HostMedia, HostProfile, Visibility } from './room.ts';
 import { insertHost, lockHost, saveHost, saveHostMedia } from './store/hosts.ts';
 import { lockPresentRoom, saveLocked } from './store/rooms.ts';
 import { createStreamKey } from './stream-key.ts';
@@ -61,12 +61,12 @@ export class Hosts {
     const isNew = await this.#parts.sql.tx(shardOfUser(hostId), (client) => insertHost(client, host));
     if (!isNew) throw new CodedError(roomErrors, 'HOST_EXISTS');
     this.#parts.events.hostCreated(host);
-    this.#parts.reads.forget(host);
+    this.#parts.reads.hostChanged(host);
     return { host, streamKey: key.text };
   }
 
   /** @throws CodedError HOST_UNKNOWN */
-  async get(hostId: number): Promise<Host> {
+  async get(hostId: number): Promise<HostProfile> {
     const host = await this.#parts.reads.host(hostId);
     if (!host) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
     return host;
@@ -77,10 +77,11 @@ export class Hosts {
     if (change.title !== undefined) checkTitle(change.title);
     const changed = await this.#change(hostId, async (client, host) => {
       const room = await lockPresentRoom(client, hostId);
-      if (room) await saveLocked(client, room, { ...room, ...change });
-      return { host: { ...host, ...change }, roomId: room?.roomId };
+      const renamed = room && (await saveLocked(client, room, { ...room, ...change }));
+      return { host: { ...host, ...change }, room: renamed };
     });
-    this.#parts.reads.forget({ hostId, roomId: changed.roomId });
+    if (changed.room) this.#parts.reads.roomChanged(changed.room);
+    this.#parts.reads.hostChanged(changed.host);
     return changed.host;
   }
 
@@ -90,10 +91,10 @@ export class Hosts {
    */
   async updateMedia(hostId: number, media: HostMedia): Promise<HostMedia> {
     const checked = checkHostMedia(media);
-    const isKnown = await saveHostMedia(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId, checked);
-    if (!isKnown) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
+    const version = await saveHostMedia(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId, checked);
+    if (version === undefined) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
     this.#parts.events.hostMediaChanged(hostId, checked);
-    this.#parts.reads.forget({ hostId });
+    this.#parts.reads.hostChanged({ hostId, version });
     return checked;
   }
 
@@ -104,7 +105,7 @@ export class Hosts {
       host: { ...host, streamKeyHash: key.hash, streamKeyVersion: host.streamKeyVersion + 1 },
     }));
     this.#parts.events.streamKeyRotated(host);
-    this.#parts.reads.forget({ hostId });
+    this.#parts.reads.hostChanged(host);
     return { host, streamKey: key.text };
   }
 

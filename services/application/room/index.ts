@@ -7,6 +7,11 @@ import { RoomEvents } from './events.ts';
 import { HeartBeats } from './heart-beats.ts';
 import { Hosts } from './hosts.ts';
 import { LiveList } from './live-list.ts';
+import { OngoingEvents } from './ongoing/events.ts';
+import { OngoingKeeper } from './ongoing/keeper.ts';
+import { OngoingRooms } from './ongoing/ongoing-rooms.ts';
+import { ViewerCounts } from './ongoing/viewer-counts.ts';
+import { ReaderClient } from './reader/reader-client.ts';
 import { Reads } from './reads.ts';
 import { Recordings } from './recordings.ts';
 import { Rooms } from './rooms.ts';
@@ -14,6 +19,7 @@ import { createHandlers } from './routes.ts';
 import { Sweeper } from './sweeper.ts';
 
 export { diskSection, roomSection } from './config.ts';
+export { readerRole } from './reader/index.ts';
 export { migrations } from './store/schema.ts';
 
 /** Hosts, stream keys and rooms: created → live ⇄ hold → ended. */
@@ -22,6 +28,7 @@ export const role: Role = {
   async start(context) {
     await using started = new AsyncDisposableStack();
     const parts = partsOf(context, started.use(await openDisk(context)));
+    started.use(keepOngoing(context, parts));
     started.use(new Sweeper(parts, await context.coord.members('edge')));
     started.use(await context.rpc.serve(RoomService, createHandlers(routedParts(parts))));
     return started.move();
@@ -34,21 +41,31 @@ function openDisk({ dataFolder: folder, settings, logger, metrics }: Context): P
   return watchDisk({ folder, logger, metrics, ...readDiskConfig(settings) });
 }
 
-function partsOf({ sql, coord, clock, metrics, logger, settings, tracer }: Context, disk: DiskWatch) {
+function partsOf(context: Context, disk: DiskWatch) {
+  const { sql, coord, clock, metrics, logger, settings, tracer, rpc } = context;
   const config = readConfig(settings);
   const events = new RoomEvents({ logger, metrics });
-  const reads = new Reads({ sql, clock, config, metrics });
-  return { sql, coord, clock, metrics, config, events, reads, disk, tracer };
+  const ongoing = new OngoingRooms({ sql, clock, config, metrics });
+  const source = new ReaderClient({ rpc, sql });
+  const reads = new Reads({ sql, source, ongoing, clock, config, metrics });
+  return { sql, coord, clock, metrics, config, events, reads, ongoing, disk, tracer };
+}
+
+function keepOngoing({ logger, metrics, clock }: Context, { ongoing, config }: Parts): OngoingKeeper {
+  const events = new OngoingEvents({ logger, metrics });
+  return new OngoingKeeper({ rooms: ongoing, feed: undefined, clock, config, events, metrics });
 }
 
 function routedParts(parts: Parts) {
+  const viewerCounts = new ViewerCounts(parts);
   return {
     hosts: new Hosts(parts),
     rooms: new Rooms(parts),
     admission: new Admission(parts),
     heartBeats: new HeartBeats(parts),
-    liveList: new LiveList(parts),
+    liveList: new LiveList({ ...parts, viewerCounts }),
     recordings: new Recordings(parts),
+    ongoing: parts.ongoing,
     holdMs: parts.config.holdMs,
     tracer: parts.tracer,
   };

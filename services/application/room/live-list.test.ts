@@ -13,6 +13,7 @@ afterAll(async () => {
 });
 beforeEach(async () => {
   for (const { pool } of world.sql.shards()) await pool.query(`update room set state = 'ended'`);
+  await world.ongoing.refresh();
   world.clock.advance(60_000);
 });
 

@@ -2,20 +2,24 @@ import { LoadingCache, loadingCacheCounterNames } from '@gala/lib/cache';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
 import type { Metrics } from '@gala/lib/metrics';
-import type { Database, Sql } from '@gala/lib/sql';
 import { commonErrors } from '@gala/protocol/errors';
 import { roomIdMax } from '@gala/protocol/ids';
 import type { RoomConfig } from './config.ts';
-import type { Room } from './room.ts';
-import { countLive, listLive, type ListPlace } from './store/live.ts';
+import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
+import type { Rank } from './ongoing/room-table.ts';
+import type { ViewerCounts } from './ongoing/viewer-counts.ts';
+import type { Reads } from './reads.ts';
+import { isOnAir, type Room } from './room.ts';
 
 const limitMax = 100;
 const pagesMax = 512;
-const top: ListPlace = { viewers: 2 ** 31 - 1, roomId: roomIdMax };
+const top: Rank = { viewers: 2 ** 31 - 1, roomId: roomIdMax };
 const cursorPattern = /^(?<viewers>[0-9]{1,10})\.(?<roomId>[0-9]{1,16})$/;
 
 export interface LiveListParts {
-  readonly sql: Sql;
+  readonly ongoing: OngoingRooms;
+  readonly viewerCounts: ViewerCounts;
+  readonly reads: Reads;
   readonly clock: Clock;
   readonly config: RoomConfig;
   readonly metrics: Metrics;
@@ -28,68 +32,69 @@ export interface LivePage {
   readonly total: number;
 }
 
+/** A page of an outage is made of rows that are too old soon, so it is not kept. */
+interface LoadedPage {
+  readonly page: LivePage;
+  readonly isFresh: boolean;
+}
+
 /**
- * Public rooms on air, most viewers first: each database gives its own best `limit + 1`, kept for a
- * moment, and they are merged. A dead database hides only its own rooms, and those only when its last
- * answer has become too old.
+ * Public rooms on air, most viewers first: ranked in memory by the set of rooms on air and their counts, and only the
+ * rooms of the page are read. A page is kept for a moment. A dead database hides only its own rooms, and those only
+ * when their last rows have become too old.
  */
 export class LiveList {
-  readonly #sql: Sql;
-  readonly #pages: LoadingCache<string, Room[]>;
-  readonly #counts: LoadingCache<string, number>;
+  readonly #parts: LiveListParts;
+  readonly #pages: LoadingCache<string, LoadedPage>;
 
-  constructor({ sql, clock, config, metrics }: LiveListParts) {
-    this.#sql = sql;
-    const options = (name: string) => ({
+  constructor(parts: LiveListParts) {
+    this.#parts = parts;
+    const { clock, config, metrics } = parts;
+    this.#pages = new LoadingCache({
       clock,
       entriesMax: pagesMax,
       ttlMs: config.liveListTtlMs,
-      staleMsMax: config.staleMsMax,
-      counters: metrics.counters(`room_live_${name}_cache`, loadingCacheCounterNames),
+      isKept: ({ isFresh }) => isFresh,
+      counters: metrics.counters('room_live_page_cache', loadingCacheCounterNames),
     });
-    this.#pages = new LoadingCache(options('page'));
-    this.#counts = new LoadingCache(options('count'));
   }
 
   /** @throws CodedError INVALID_REQUEST for a foreign cursor, or the error of the databases when all are down */
   async list(asked: { readonly limit: number; readonly cursor: string }): Promise<LivePage> {
     const limit = Math.min(Math.max(asked.limit || limitMax, 1), limitMax);
     const after = asked.cursor === '' ? top : parseCursor(asked.cursor);
-    const [pages, counts] = await Promise.all([
-      this.#scatter((database) => this.#page(database, after, limit)),
-      this.#scatter((database) => this.#counts.get(database.name, () => countLive(database.pool))),
-    ]);
-    const found = pages.flat().sort(byRank);
-    const rooms = found.slice(0, limit);
-    const last = rooms.at(-1);
-    const nextCursor = last && found.length > limit ? formatCursor(last) : '';
-    return { rooms, nextCursor, total: counts.reduce((sum, count) => sum + count, 0) };
+    const key = `${limit}/${formatCursor(after)}`;
+    const { page } = await this.#pages.get(key, () => this.#page(after, limit));
+    return page;
   }
 
-  #page(database: Database, after: ListPlace, limit: number): Promise<Room[]> {
-    const key = `${database.name}/${limit}/${formatCursor(after)}`;
-    return this.#pages.get(key, () => listLive(database.pool, after, limit + 1));
-  }
-
-  /** As wide as there are databases; each pool bounds what runs on its own. */
-  async #scatter<Answer>(ask: (database: Database) => Promise<Answer>): Promise<Answer[]> {
-    const settled = await Promise.allSettled(this.#sql.shards().map(ask));
-    const answers = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
+  async #page(after: Rank, limit: number): Promise<LoadedPage> {
+    const { ongoing, viewerCounts, reads } = this.#parts;
+    const failure = await viewerCounts.refresh();
+    if (failure !== undefined && !ongoing.isComplete) throw failure;
+    const ranked = ongoing.ranked(after, limit + 1);
+    const shown = ranked.slice(0, limit);
+    const settled = await Promise.allSettled(shown.map(({ roomId }) => reads.room(roomId)));
+    const read = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
     const failed = settled.find((one) => one.status === 'rejected');
-    if (failed && answers.length === 0) throw failed.reason;
-    return answers;
+    if (failed && read.length === 0) throw failed.reason;
+    const viewers = new Map(shown.map((room) => [room.roomId, room.viewers]));
+    // The row is the truth: the set may not know yet that a room has ended or is private now.
+    const rooms = read
+      .filter((room) => room !== undefined)
+      .filter((room) => isOnAir(room) && room.visibility === 'public')
+      .map((room) => ({ ...room, viewers: viewers.get(room.roomId)! }));
+    const last = shown.at(-1);
+    const nextCursor = last && ranked.length > limit ? formatCursor(last) : '';
+    return { page: { rooms, nextCursor, total: ongoing.publicCount }, isFresh: failure === undefined };
   }
 }
 
-function byRank(a: Room, b: Room): number {
-  return b.viewers - a.viewers || b.roomId - a.roomId;
-}
-
-function formatCursor({ viewers, roomId }: ListPlace): string {
+function formatCursor({ viewers, roomId }: Rank): string {
   return Buffer.from(`${viewers}.${roomId}`).toString('base64url');
 }
 
-function parseCursor(text: string): ListPlace {
+function parseCursor(text: string): Rank {
   const parts = cursorPattern.exec(Buffer.from(text, 'base64url').toString('latin1'))?.groups;
   const place = { viewers: Number(parts?.viewers), roomId: Number(parts?.roomId) };
   const isPlace = place.viewers <= top.viewers && place.roomId <= top.roomId;

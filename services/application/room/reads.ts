@@ -4,29 +4,39 @@ import type { Metrics } from '@gala/lib/metrics';
 import type { Sql } from '@gala/lib/sql';
 import { shardOfRoom, shardOfUser } from '@gala/protocol/ids';
 import type { RoomConfig } from './config.ts';
-import type { Host, Room } from './room.ts';
-import { findHost } from './store/hosts.ts';
+import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
+import type { RowSource } from './reader/db-reader.ts';
+import type { HostProfile, Room } from './room.ts';
 import type { Recording } from './recordings.ts';
 import { listRecordings } from './store/recordings.ts';
-import { findPresentRoom, findRoom } from './store/rooms.ts';
+import { findPresentRoom } from './store/rooms.ts';
 
 export interface ReadParts {
   readonly sql: Sql;
+  /** Rows by id. */
+  readonly source: RowSource;
+  readonly ongoing: OngoingRooms;
   readonly clock: Clock;
   readonly config: RoomConfig;
   readonly metrics: Metrics;
 }
 
+/** Keys whose version this process has changed and remembers. */
+const versionsMax = 4096;
+
 /** Rooms and hosts as viewers ask for them: a moment old, and answered on while a database is down. */
 export class Reads {
-  readonly #sql: Sql;
+  readonly #parts: ReadParts;
   readonly #rooms: LoadingCache<number, Room | undefined>;
   readonly #presentRooms: LoadingCache<number, Room | undefined>;
-  readonly #hosts: LoadingCache<number, Host | undefined>;
+  readonly #hosts: LoadingCache<number, HostProfile | undefined>;
   readonly #recordings: LoadingCache<number, readonly Recording[] | undefined>;
+  readonly #roomVersions = new Versions();
+  readonly #hostVersions = new Versions();
 
-  constructor({ sql, clock, config, metrics }: ReadParts) {
-    this.#sql = sql;
+  constructor(parts: ReadParts) {
+    this.#parts = parts;
+    const { clock, config, metrics } = parts;
     const options = <Value>(name: string): LoadingCacheOptions<Value | undefined> => ({
       clock,
       entriesMax: config.cacheEntriesMax,
@@ -37,26 +47,26 @@ export class Reads {
     });
     this.#rooms = new LoadingCache(options<Room>('room'));
     this.#presentRooms = new LoadingCache(options<Room>('present'));
-    this.#hosts = new LoadingCache(options<Host>('host'));
+    this.#hosts = new LoadingCache(options<HostProfile>('host'));
     this.#recordings = new LoadingCache(options<readonly Recording[]>('recording'));
   }
 
   room(roomId: number): Promise<Room | undefined> {
-    return this.#rooms.get(roomId, () => findRoom(this.#sql.shard(shardOfRoom(roomId)).pool, roomId));
+    return this.#rooms.get(roomId, () => this.#parts.source.room(roomId, this.#roomVersions.of(roomId)));
   }
 
   presentRoom(hostId: number): Promise<Room | undefined> {
-    const load = () => findPresentRoom(this.#sql.shard(shardOfUser(hostId)).pool, hostId);
+    const load = () => findPresentRoom(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId);
     return this.#presentRooms.get(hostId, load);
   }
 
-  host(hostId: number): Promise<Host | undefined> {
-    return this.#hosts.get(hostId, () => findHost(this.#sql.shard(shardOfUser(hostId)).pool, hostId));
+  host(hostId: number): Promise<HostProfile | undefined> {
+    return this.#hosts.get(hostId, () => this.#parts.source.host(hostId, this.#hostVersions.of(hostId)));
   }
 
   /** What there is to replay of a room, in the order of time. */
   async recordings(roomId: number): Promise<readonly Recording[]> {
-    const load = () => listRecordings(this.#sql.shard(shardOfRoom(roomId)).pool, roomId);
+    const load = () => listRecordings(this.#parts.sql.shard(shardOfRoom(roomId)).pool, roomId);
     return (await this.#recordings.get(roomId, load)) ?? [];
   }
 
@@ -64,10 +74,35 @@ export class Reads {
     this.#recordings.delete(roomId);
   }
 
-  /** What this process changed it reads anew; other processes learn it within `readTtlMs`. */
-  forget({ roomId, hostId }: { readonly roomId?: number; readonly hostId: number }): void {
-    if (roomId) this.#rooms.delete(roomId);
+  /** What this process committed it reads anew; other processes learn it within `readTtlMs`. */
+  roomChanged(room: Room): void {
+    this.#roomVersions.note(room.roomId, room.version);
+    this.#rooms.delete(room.roomId);
+    this.#presentRooms.delete(room.hostId);
+    this.#hosts.delete(room.hostId);
+    this.#parts.ongoing.note(room);
+  }
+
+  /** @param version 0 when it is not known */
+  hostChanged({ hostId, version }: Pick<HostProfile, 'hostId' | 'version'>): void {
+    this.#hostVersions.note(hostId, version);
     this.#presentRooms.delete(hostId);
     this.#hosts.delete(hostId);
+  }
+}
+
+/** The versions that this process has written last, the oldest forgotten first. */
+class Versions {
+  readonly #versions = new Map<number, number>();
+
+  of(key: number): number {
+    return this.#versions.get(key) ?? 0;
+  }
+
+  note(key: number, version: number): void {
+    const greatest = Math.max(version, this.of(key));
+    this.#versions.delete(key);
+    this.#versions.set(key, greatest);
+    if (this.#versions.size > versionsMax) this.#versions.delete(this.#versions.keys().next().value!);
   }
 }

@@ -63,6 +63,9 @@ export interface Host {
   readonly version: number;
 }
 
+/** A host without what proves his stream key. */
+export type HostProfile = Omit<Host, 'streamKeyHash'>;
+
 export interface RoomPlan {
   readonly session: number;
   readonly title: string;

@@ -64,7 +64,7 @@ export class Rooms {
       this.#scheduleLocked(client, asked),
     );
     this.#parts.events.roomScheduled(room);
-    this.#parts.reads.forget(room);
+    this.#parts.reads.roomChanged(room);
     return room;
   }
 
@@ -136,7 +136,7 @@ export class Rooms {
 
   #moved(before: Room, after: Room, cause: string): void {
     this.#parts.events.roomMoved(before, after, cause);
-    this.#parts.reads.forget(after);
+    this.#parts.reads.roomChanged(after);
   }
 }
 

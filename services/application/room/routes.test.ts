@@ -1,4 +1,5 @@
 import { tmpdir } from 'node:os';
+import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
@@ -10,7 +11,7 @@ import { Tracer } from '@gala/lib/trace';
 import { composeRoomId } from '@gala/protocol/ids';
 import { RoomService, RoomState, StreamEvent, StreamOrder, Visibility } from '@gala/protocol/room';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { diskSection, migrations, role, roomSection } from './index.ts';
+import { diskSection, migrations, readerRole, role, roomSection } from './index.ts';
 
 const cleanUp = new AsyncDisposableStack();
 let postgres: TestPostgres;
@@ -30,7 +31,10 @@ beforeAll(async () => {
   const env = { GALA_ROOM_HOLD_MS: '400', GALA_ROOM_SWEEP_MS: '50', GALA_ROOM_EDGE_ABSENT_MS: '100' };
   const settings = loadSettings([roomSection, diskSection], { env });
   tracer = new Tracer(base);
-  cleanUp.use(await role.start({ ...base, sql, coord, rpc, settings, tracer } as unknown as Context));
+  const breakers = new Breakers(base);
+  const context = { ...base, sql, coord, rpc, settings, tracer, breakers } as unknown as Context;
+  cleanUp.use(await readerRole.start(context));
+  cleanUp.use(await role.start(context));
   rooms = rpc.client(RoomService);
   edge = await coord.join('edge', { id: 'media-1', data: {} });
 });

@@ -10,8 +10,10 @@ import type { HeartBeats } from './heart-beats.ts';
 import type { HostChange, Hosts } from './hosts.ts';
 import type { LiveList } from './live-list.ts';
 import type { Recordings } from './recordings.ts';
+import { ongoingHandlers } from './ongoing/routes.ts';
+import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
 import { recordingOf, wireRecording } from './recording-wire.ts';
-import type { Host, HostMedia, Room, Visibility } from './room.ts';
+import type { HostMedia, HostProfile, Room, Visibility } from './room.ts';
 import type { Rooms, StreamEvent } from './rooms.ts';
 import type { RoomState } from './state.ts';
 
@@ -28,6 +30,7 @@ export interface RoutedParts {
   readonly heartBeats: HeartBeats;
   readonly liveList: LiveList;
   readonly recordings: Recordings;
+  readonly ongoing: OngoingRooms;
   readonly holdMs: number;
   readonly tracer: Tracer;
 }
@@ -40,6 +43,7 @@ export function createHandlers(parts: RoutedParts): Handlers<typeof wire.RoomSer
       ...roomHandlers(parts),
       ...streamHandlers(parts),
       ...recordingHandlers(parts),
+      ...ongoingHandlers(parts.ongoing),
     },
     toProtocolError,
   );
@@ -196,7 +200,7 @@ function recordingHandlers({
 
 /** Callers know the codes of the protocol only: whatever ails the databases is UNAVAILABLE to them. */
 function toProtocolError(cause: unknown): unknown {
-  if (!hasCode(cause, ...outageCodes, 'CACHE_BUSY')) return cause;
+  if (!hasCode(cause, ...outageCodes, 'CACHE_BUSY', 'BREAKER_OPEN')) return cause;
   return new CodedError(commonErrors, 'UNAVAILABLE', { cause, retryAfterSeconds: 1 });
 }
 
@@ -221,7 +225,7 @@ const streamEvents: Readonly<Record<wire.StreamEvent, StreamEvent | undefined>> 
   [wire.StreamEvent.TAKEN_OVER]: 'takenOver',
 };
 
-function wireHost(host: Host) {
+function wireHost(host: HostProfile) {
   return {
     hostId: BigInt(host.hostId),
     name: host.name,

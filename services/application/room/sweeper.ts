@@ -4,6 +4,7 @@ import type { Coord, Lease, MemberView } from '@gala/lib/coord';
 import type { Database, Sql } from '@gala/lib/sql';
 import type { RoomConfig } from './config.ts';
 import type { RoomEvents } from './events.ts';
+import type { Reads } from './reads.ts';
 import { moveRoom, type Room } from './room.ts';
 import { decide, timeoutMs, type RoomEvent, type StateLimits } from './state.ts';
 import {
@@ -29,6 +30,7 @@ export interface SweeperParts {
   readonly clock: Clock;
   readonly config: RoomConfig;
   readonly events: RoomEvents;
+  readonly reads: Reads;
 }
 
 /** Ends what nobody will end: rooms of lost edges, holds run out, schedules never kept. One leads, by lease. */
@@ -156,7 +158,10 @@ export class Sweeper implements AsyncDisposable {
     }));
     const saved = await saveRooms(pool, changes);
     for (const { before, after } of changes) {
-      if (saved.has(after.roomId)) this.#parts.events.roomMoved(before, after, event);
+      const version = saved.get(after.roomId);
+      if (version === undefined) continue;
+      this.#parts.events.roomMoved(before, after, event);
+      this.#parts.reads.roomChanged({ ...after, version });
     }
   }
 }

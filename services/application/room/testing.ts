@@ -1,3 +1,4 @@
+import { Breakers } from '@gala/lib/breaker';
 import { ManualClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations } from '@gala/lib/coord';
@@ -10,6 +11,9 @@ import { RoomEvents } from './events.ts';
 import { HeartBeats } from './heart-beats.ts';
 import { Hosts } from './hosts.ts';
 import { LiveList } from './live-list.ts';
+import { OngoingRooms } from './ongoing/ongoing-rooms.ts';
+import { ViewerCounts } from './ongoing/viewer-counts.ts';
+import { DbReader } from './reader/db-reader.ts';
 import { Reads } from './reads.ts';
 import { Recordings } from './recordings.ts';
 import { Rooms } from './rooms.ts';
@@ -28,7 +32,7 @@ export async function startTestRooms(config: Partial<RoomConfig> = {}) {
     rooms: new Rooms(parts),
     admission: new Admission(parts),
     heartBeats: new HeartBeats(parts),
-    liveList: new LiveList(parts),
+    liveList: new LiveList({ ...parts, viewerCounts: new ViewerCounts(parts) }),
     recordings: new Recordings(parts),
     [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose](),
   };
@@ -43,8 +47,11 @@ function createTestParts(
   const metrics = createMetrics('test');
   const config = { ...readConfig(loadSettings([roomSection], { env: {} })), ...changes };
   const events = new RoomEvents({ logger, metrics });
-  const reads = new Reads({ sql, clock, config, metrics });
-  return { sql, logger, clock, metrics, config, events, reads, disk: { isFull: false } };
+  const ongoing = new OngoingRooms({ sql, clock, config, metrics });
+  const breakers = new Breakers({ clock, logger, metrics });
+  const source = new DbReader({ sql, clock, config, metrics, breakers });
+  const reads = new Reads({ sql, source, ongoing, clock, config, metrics });
+  return { sql, logger, clock, metrics, config, events, reads, ongoing, disk: { isFull: false } };
 }
 
 let hostsMade = 0;

@@ -4,3 +4,9 @@ import type { Database, Sql } from '@gala/lib/sql';
 export type Transaction = Parameters<Parameters<Sql['tx']>[1]>[0];
 /** For statements that run alone or inside a transaction. */
 export type Connection = Database['pool'] | Transaction;
+
+/** Rows that a database found by key, and keys whose shard it does not own. */
+export interface FoundRows<Value> {
+  readonly found: ReadonlyMap<number, Value>;
+  readonly elsewhere: readonly number[];
+}

@@ -1,6 +1,6 @@
 import { invariant } from '@gala/lib/error';
 import { shardOfUser } from '@gala/protocol/ids';
-import type { Connection, Transaction } from './connection.ts';
+import type { Connection, FoundRows, Transaction } from './connection.ts';
 import type { Host, HostMedia, Visibility } from '../room.ts';
 
 const columns = `host_id, name, title, visibility, stream_key_hash, stream_key_version, session_count, created_at_ms`;
@@ -28,6 +28,23 @@ export async function findHost(db: Connection, hostId: number): Promise<Host | u
     values: [shardOfUser(hostId), hostId],
   });
   return rows[0] && hostOf(rows[0]);
+}
+
+/** Many hosts of one database in one statement. */
+export async function findHosts(db: Connection, hostIds: readonly number[]): Promise<FoundRows<Host>> {
+  const { rows } = await db.query<HostRow & { asked_id: number; is_owned: boolean }>({
+    name: 'room-find-hosts',
+    text: `select asked.id as asked_id, owner.shard is not null as is_owned, host.*
+           from unnest($1::smallint[], $2::bigint[]) as asked (shard, id)
+           left join shard_owner owner on owner.shard = asked.shard
+           left join room_host host on host.shard = asked.shard and host.host_id = asked.id`,
+    values: [hostIds.map(shardOfUser), hostIds],
+  });
+  const here = rows.filter((row) => row.is_owned && row.host_id !== null);
+  return {
+    found: new Map(here.map((row) => [row.host_id, hostOf(row)])),
+    elsewhere: rows.filter((row) => !row.is_owned).map((row) => row.asked_id),
+  };
 }
 
 /** The lock under which a host's rooms begin: one at a time. */
@@ -66,19 +83,19 @@ export async function saveHost(client: Transaction, host: Host): Promise<Host> {
   return { ...host, version: rows[0].version };
 }
 
-/** False when there is no such host. */
+/** The new version of the host; undefined when there is no such host. */
 export async function saveHostMedia(
   db: Connection,
   hostId: number,
   { record, forwardUrls, sourceUrl }: HostMedia,
-): Promise<boolean> {
-  const { rowCount } = await db.query({
+): Promise<number | undefined> {
+  const { rows } = await db.query<{ version: number }>({
     name: 'room-save-host-media',
     text: `update room_host set record = $3, forward_urls = $4, source_url = $5
-           where shard = $1 and host_id = $2`,
+           where shard = $1 and host_id = $2 returning version`,
     values: [shardOfUser(hostId), hostId, record, forwardUrls, sourceUrl],
   });
-  return rowCount === 1;
+  return rows[0]?.version;
 }
 
 function valuesOf(host: Host): unknown[] {

@@ -3,34 +3,6 @@ import type { Connection } from './connection.ts';
 import type { Room } from '../room.ts';
 import { roomColumns, roomOf, roomTables, type RoomRow } from './rooms.ts';
 
-/** Place in the live list: rooms after it have fewer viewers, or as many and a smaller id. */
-export interface ListPlace {
-  readonly viewers: number;
-  readonly roomId: number;
-}
-
-/** Public rooms on air in one database, most viewers first. */
-export async function listLive(db: Connection, after: ListPlace, limit: number): Promise<Room[]> {
-  const { rows } = await db.query<RoomRow>({
-    name: 'room-list-live',
-    text: `select ${roomColumns} from ${roomTables}
-           where room.state in ('live', 'hold') and room.visibility = 'public'
-             and (coalesce(watched.viewers, 0), room.room_id) < ($1, $2)
-           order by coalesce(watched.viewers, 0) desc, room.room_id desc limit $3`,
-    values: [after.viewers, after.roomId, limit],
-  });
-  return rows.map(roomOf);
-}
-
-export async function countLive(db: Connection): Promise<number> {
-  const { rows } = await db.query<{ count: number }>({
-    name: 'room-count-live',
-    text: `select count(*)::integer as count from room
-           where state in ('live', 'hold') and visibility = 'public'`,
-  });
-  return rows[0].count;
-}
-
 /** Every room on air that one of these edges owns, and those of `roomIds` that are on air anywhere. */
 export async function listOfEdges(
   db: Connection,

@@ -1,6 +1,6 @@
 import { invariant } from '@gala/lib/error';
 import { composeRoomId, sessionCount, shardOfRoom, shardOfUser } from '@gala/protocol/ids';
-import type { Connection, Transaction } from './connection.ts';
+import type { Connection, FoundRows, Transaction } from './connection.ts';
 import type { Room, Visibility } from '../room.ts';
 import type { RoomState } from '../state.ts';
 
@@ -46,6 +46,23 @@ export async function findRoom(db: Connection, roomId: number): Promise<Room | u
     values: [shardOfRoom(roomId), roomId],
   });
   return rows[0] && roomOf(rows[0]);
+}
+
+/** Many rooms of one database in one statement. */
+export async function findRooms(db: Connection, roomIds: readonly number[]): Promise<FoundRows<Room>> {
+  const { rows } = await db.query<RoomRow & { asked_id: number; is_owned: boolean }>({
+    name: 'room-find-many',
+    text: `select asked.room_id as asked_id, owner.shard is not null as is_owned, ${roomColumns}
+           from unnest($1::smallint[], $2::bigint[]) as asked (shard, room_id)
+           left join shard_owner owner on owner.shard = asked.shard
+           left join (${roomTables}) on room.shard = asked.shard and room.room_id = asked.room_id`,
+    values: [roomIds.map(shardOfRoom), roomIds],
+  });
+  const here = rows.filter((row) => row.is_owned && row.room_id !== null);
+  return {
+    found: new Map(here.map((row) => [row.room_id, roomOf(row)])),
+    elsewhere: rows.filter((row) => !row.is_owned).map((row) => row.asked_id),
+  };
 }
 
 export async function lockRoom(client: Transaction, roomId: number): Promise<Room | undefined> {

@@ -591,6 +591,69 @@ export declare type ListLiveResponse = Message<"gala.room.v1.ListLiveResponse"> 
 export declare const ListLiveResponseSchema: GenMessage<ListLiveResponse>;
 
 /**
+ * @generated from message gala.room.v1.ListOngoingRequest
+ */
+export declare type ListOngoingRequest = Message<"gala.room.v1.ListOngoingRequest"> & {
+  /**
+   * @generated from field: uint32 partition = 1;
+   */
+  partition: number;
+
+  /**
+   * 65,536 at most.
+   *
+   * @generated from field: uint32 of = 2;
+   */
+  of: number;
+};
+
+/**
+ * Describes the message gala.room.v1.ListOngoingRequest.
+ * Use `create(ListOngoingRequestSchema)` to create a new message.
+ */
+export declare const ListOngoingRequestSchema: GenMessage<ListOngoingRequest>;
+
+/**
+ * Columns of equal length, 4,096 rooms at most; there is one message at least.
+ *
+ * @generated from message gala.room.v1.ListOngoingResponse
+ */
+export declare type ListOngoingResponse = Message<"gala.room.v1.ListOngoingResponse"> & {
+  /**
+   * @generated from field: repeated uint64 room_ids = 1;
+   */
+  roomIds: bigint[];
+
+  /**
+   * @generated from field: repeated uint64 epochs = 2;
+   */
+  epochs: bigint[];
+
+  /**
+   * @generated from field: repeated uint64 versions = 3;
+   */
+  versions: bigint[];
+
+  /**
+   * @generated from field: repeated uint64 started_at_ms = 4;
+   */
+  startedAtMs: bigint[];
+
+  /**
+   * False while a database has not been read since this process began: its rooms are missing.
+   *
+   * @generated from field: bool is_complete = 5;
+   */
+  isComplete: boolean;
+};
+
+/**
+ * Describes the message gala.room.v1.ListOngoingResponse.
+ * Use `create(ListOngoingResponseSchema)` to create a new message.
+ */
+export declare const ListOngoingResponseSchema: GenMessage<ListOngoingResponse>;
+
+/**
  * @generated from message gala.room.v1.EndRoomRequest
  */
 export declare type EndRoomRequest = Message<"gala.room.v1.EndRoomRequest"> & {
@@ -1428,6 +1491,17 @@ export declare const RoomService: GenService<{
     methodKind: "unary";
     input: typeof EndRoomRequestSchema;
     output: typeof EndRoomResponseSchema;
+  },
+  /**
+   * The rooms on air of one of `of` partitions, for jobs. A room's partition depends on its id alone. What is on air
+   * all the while comes once; the set follows the databases by a moment.
+   *
+   * @generated from rpc gala.room.v1.RoomService.ListOngoing
+   */
+  listOngoing: {
+    methodKind: "server_streaming";
+    input: typeof ListOngoingRequestSchema;
+    output: typeof ListOngoingResponseSchema;
   },
   /**
    * The publish decision: checks the key, begins or joins the room, issues the next epoch.

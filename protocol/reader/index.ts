@@ -1,0 +1,1 @@
+export * from '../generated/gala/room/v1/reader_pb.js';
