@@ -41,7 +41,7 @@ describeWithEngines('faults of Memcached peers', ['memcached'], () => {
     await sleep(1000);
     const before = readers.take();
     const timeoutsBefore = await quick.count('timeouts', 'a');
-    clusters.nodes[0][1].stop();
+    clusters.nodes[0][1].pause();
     await sleep(1000);
     const first = readers.take();
     await waitFor(async () => (await quick.count('ejections', 'a')) > 0, { what: 'the ejection', ...soon });
@@ -81,7 +81,7 @@ describeWithEngines('faults of Memcached peers', ['memcached'], () => {
 
   test('what was invalidated while a node was away is not answered when it is back', async () => {
     const ofNode = allKeys.filter((key) => clusters.placeOf(0, key) === 1).slice(0, 300);
-    clusters.nodes[0][1].stop();
+    clusters.nodes[0][1].pause();
     await Promise.all(ofNode.map((key) => peers.store.invalidate(key, version + 1)));
     await using other = await openTestPeers(clusters.configs.slice(0, 1), { limits });
     expect(await lostOf(peers.store, [ofNode])).toEqual(ofNode);
@@ -92,10 +92,26 @@ describeWithEngines('faults of Memcached peers', ['memcached'], () => {
     expect(await peers.count('owed', 'a')).toBeGreaterThanOrEqual(ofNode.length);
   });
 
+  test('a write that got no answer leaves nothing older behind', async () => {
+    const [key] = allKeys.filter((each) => clusters.placeOf(0, each) === 1);
+    await using only = await openTestPeers(clusters.configs.slice(0, 1), { limits });
+    clusters.nodes[0][1].pause();
+    expect(await peers.store.set(key, { version: version + 1, bytes: undefined }, 60_000)).toBe(true);
+    clusters.nodes[0][1].resume();
+    await waitFor(
+      async () => {
+        const [found] = await only.store.get([key]);
+        return (await peers.count('owed', 'a')) === 1 && found?.version !== version;
+      },
+      { what: 'the older value taken away', ...soon },
+    );
+    expect(await lostOf(peers.store, [[key]])).toEqual([]);
+  });
+
   test('with more invalidations than are kept for it, a node comes back empty', async () => {
     await using bounded = await openTestPeers(clusters.configs, { limits: { ...limits, owedMax: 10 } });
     const ofNode = allKeys.filter((key) => clusters.placeOf(1, key) === 2);
-    clusters.nodes[1][2].stop();
+    clusters.nodes[1][2].pause();
     await Promise.all(ofNode.slice(0, 50).map((key) => bounded.store.invalidate(key, version + 1)));
     clusters.nodes[1][2].resume();
     await waitFor(async () => (await bounded.count('flushes', 'b')) > 0, { what: 'a flush', ...soon });
@@ -109,7 +125,7 @@ describeWithEngines('faults of Memcached peers', ['memcached'], () => {
     await clusters.nodes[0][2].kill();
     expect(await lostOf(peers.store, batchesOf(keyCount))).toEqual([]);
     await waitFor(async () => (await peers.count('ejections', 'a')) > 0, { what: 'the ejection', ...soon });
-    await clusters.nodes[0][2].restart();
+    await clusters.nodes[0][2].start();
     await returned(peers, 'a');
     await using only = await openTestPeers(clusters.configs.slice(0, 1));
     const missing = async (): Promise<number> => (await lostOf(only.store, [ofNode.slice(0, 500)])).length;
