@@ -7,7 +7,7 @@ import { CountedSource, startLevelCrew, type LevelProcess } from '../../test/har
 import { openForTest } from '../collections/contract.ts';
 import { CollectionsValueStore } from './collections-store.ts';
 import { valueStoreContract } from './contract.ts';
-import { countStale, staleTable } from './testing/stale.ts';
+import { countStale, staleTable } from '../../test/harness/level-stale.ts';
 
 describeWithEngines('values in Redis', ['redis-server'], () => {
   valueStoreContract('Redis', async () => {

@@ -2,9 +2,9 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
-import type { FromOwner, LevelOwner, OwnerAnswers, OwnerTask, ToOwner } from '../../lib/cache/level-owner.ts';
+import type { FromOwner, LevelOwner, OwnerAnswers, OwnerTask, ToOwner } from './level-owner.ts';
 
-const script = path.join(import.meta.dirname, '../../lib/cache/level-owner.ts');
+const script = path.join(import.meta.dirname, 'level-owner.ts');
 
 /** Rows that count their changes, kept by the test for all processes. */
 export class CountedSource {
@@ -32,7 +32,7 @@ export class CountedSource {
   }
 }
 
-/** A process with one cache (lib/cache/level-owner.ts). */
+/** A process with one cache (level-owner.ts). */
 export class LevelProcess implements AsyncDisposable {
   readonly #child: ChildProcess;
   readonly #source: CountedSource;

@@ -1,14 +1,14 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { Breakers } from '../breaker/index.ts';
-import { systemClock } from '../clock/index.ts';
-import { collectionsSection, openCollections, type Collections } from '../collections/index.ts';
-import { createLogger } from '../logger/index.ts';
-import { openPeers } from '../memcached/index.ts';
-import { createMetrics } from '../metrics/index.ts';
-import { Caches } from './caches.ts';
-import { CollectionsValueStore } from './collections-store.ts';
-import type { CacheBounds, Sourced, TieredCache, TieredCacheCounters } from './tiered-cache.ts';
-import type { ValueStore } from './types.ts';
+import { Breakers } from '../../lib/breaker/index.ts';
+import { systemClock } from '../../lib/clock/index.ts';
+import { collectionsSection, openCollections, type Collections } from '../../lib/collections/index.ts';
+import { createLogger } from '../../lib/logger/index.ts';
+import { openPeers } from '../../lib/memcached/index.ts';
+import { createMetrics } from '../../lib/metrics/index.ts';
+import { Caches } from '../../lib/cache/caches.ts';
+import { CollectionsValueStore } from '../../lib/cache/collections-store.ts';
+import type { CacheBounds, Sourced, TieredCache, TieredCacheCounters } from '../../lib/cache/tiered-cache.ts';
+import type { ValueStore } from '../../lib/cache/types.ts';
 
 /** A process of its own for the tests: one cache over real engines, whose source is the test that started it. */
 export interface LevelOwner {
@@ -40,7 +40,7 @@ export interface OwnerAnswers {
   readonly read: Readonly<Record<string, number>>;
   readonly watch: { readonly seen: readonly Seen[]; readonly heardAgainMs: number; readonly reads: number };
   readonly write: readonly Written[];
-  readonly stop: undefined;
+  readonly stop: boolean;
   /** When the first read began, and the slowest thousandth of the answers. */
   readonly hammer: { readonly beganMs: number; readonly reads: number; readonly p999Ms: number };
   /** When the key was known to be hot; 0: not in time. */
@@ -76,7 +76,7 @@ const bucketMs = 20;
 const now = (): number => performance.timeOrigin + performance.now();
 const waiting = new Map<number, (answer: never) => void>();
 let serial = 0;
-let isStopped = false;
+const stop = { isAsked: false };
 
 const owner = JSON.parse(process.env['LEVEL_OWNER'] ?? '{}') as LevelOwner;
 const cache = await open(owner);
@@ -117,12 +117,16 @@ async function open({
 }
 
 process.on('message', (message: ToOwner) => {
-  if ('ask' in message) return void answer(message.ask, message.task);
-  const [id, value] =
-    'loaded' in message ? [message.loaded, message.rows] : [message.committed, message.version];
+  if ('ask' in message) void answer(message.ask, message.task);
+  else if ('loaded' in message) settle(message.loaded, message.rows);
+  else settle(message.committed, message.version);
+});
+
+function settle(id: number, value: unknown): void {
   waiting.get(id)?.(value as never);
   waiting.delete(id);
-});
+}
+
 process.on('disconnect', () => process.exit());
 while (!cache.isHeard) await delay(5);
 process.send!({ ready: true } satisfies FromOwner);
@@ -140,8 +144,7 @@ async function run(task: OwnerTask): Promise<OwnerAnswers[keyof OwnerAnswers]> {
     case 'write':
       return write(task.keys, task.everyMs);
     case 'stop':
-      isStopped = true;
-      return undefined;
+      return (stop.isAsked = true);
     case 'hammer':
       return hammer(task);
     case 'awaitHot':
@@ -170,7 +173,7 @@ async function watch(keys: readonly string[], readsPerTurn: number): Promise<Own
     if (bucket) bucket.count++;
     else seen.set(name, { key, version, beganMs, count: 1 });
   };
-  while (!isStopped) {
+  while (!stop.isAsked) {
     const beganMs = Math.floor(now() / bucketMs) * bucketMs;
     for (let read = 0; read < readsPerTurn; read++) {
       const key = keys[(reads + read) % keys.length];
@@ -190,7 +193,7 @@ async function watch(keys: readonly string[], readsPerTurn: number): Promise<Own
 /** Changes one key after the other until told to stop; when each change had been told. */
 async function write(keys: readonly string[], everyMs: number): Promise<readonly Written[]> {
   const written: Written[] = [];
-  for (let index = 0; !isStopped; index++) {
+  for (let index = 0; !stop.isAsked; index++) {
     const key = keys[index % keys.length];
     const version = await ask<number>((id) => ({ commit: id, key }));
     await cache.invalidate(key, version);

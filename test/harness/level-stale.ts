@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { CutPath } from '../../../test/harness/cut-path.ts';
-import type { LevelProcess } from '../../../test/harness/level-crew.ts';
-import type { OwnerAnswers, Seen, Written } from '../level-owner.ts';
+import type { CutPath } from './cut-path.ts';
+import type { LevelProcess } from './level-crew.ts';
+import type { OwnerAnswers, Seen, Written } from './level-owner.ts';
 
 /** What readers saw before, while and after their messages were cut. */
 export interface Measured {
