@@ -4,6 +4,8 @@ import { systemClock } from '@gala/lib/clock';
 import { collectionsSection, openCollections } from '@gala/lib/collections';
 import type { Settings } from '@gala/lib/config';
 import { openCoord } from '@gala/lib/coord';
+import { openPostgresLog } from '@gala/lib/eventlog';
+import { JobRunner } from '@gala/lib/jobs';
 import { hostPort, listen, type HttpListener } from '@gala/lib/http';
 import type { Context, ListenerName } from '@gala/lib/lifecycle';
 import { createLogger, type Logger } from '@gala/lib/logger';
@@ -14,6 +16,7 @@ import { Tracer } from '@gala/lib/trace';
 import { edgeSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { readTraceConfig, watchProcess } from '@gala/services/foundation/monitor';
+import { openCaches } from './caches.ts';
 import type { StartMessage } from './entry/messages.ts';
 import { spawnNativeChild } from './native-child.ts';
 import { roleNames } from './placement.ts';
@@ -92,9 +95,14 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   const coord = stack.use(
     await openCoord({ settings, database: sql.core(), processId, logger, metrics, clock }),
   );
+  const jobs = stack.use(new JobRunner({ database: sql.core(), coord, processId, logger, metrics, clock }));
   const collections = stack.use(
     await openCollections({ config: settings.get(collectionsSection), logger, metrics, clock }),
   );
+  const breakers = new Breakers({ clock, logger, metrics });
+  const shared = { settings, processId, clock, logger, metrics, breakers, collections };
+  const caches = await openCaches({ ...shared, stack });
+  const eventlog = stack.use(openPostgresLog({ database: sql.core(), coord, processId, logger, metrics }));
   const { host, port: firstPort, advertiseHost = host } = settings.get(rpcSection);
   // Every process of the installation answers calls, each at a port of its own.
   const port = firstPort === 0 ? 0 : firstPort + options.ordinal;
@@ -123,8 +131,11 @@ async function makeContext(parts: ContextParts): Promise<Context> {
     rpc,
     sql,
     coord,
+    jobs,
     collections,
-    breakers: new Breakers({ clock, logger, metrics }),
+    caches,
+    eventlog,
+    breakers,
     tracer: new Tracer({ clock, logger, metrics, sampleShare: readTraceConfig(settings).sampleShare }),
     advertiseHost,
     listener: (name) => listeners.open(name),

@@ -4,6 +4,7 @@ import { changeErrors } from '@gala/lib/changes';
 import { configErrors } from '@gala/lib/config';
 import { collectionsErrors } from '@gala/lib/collections';
 import { coordErrors } from '@gala/lib/coord';
+import { eventLogErrors } from '@gala/lib/eventlog';
 import type { ErrorTable } from '@gala/lib/error';
 import { httpErrors } from '@gala/lib/http';
 import { shardErrors } from '@gala/lib/shards';
@@ -38,6 +39,7 @@ describe('docs/errors.md', () => {
     ...shardErrors,
     ...coordErrors,
     ...collectionsErrors,
+    ...eventLogErrors,
   };
   /** Those of a listener that answer requests stand under the protocol's codes. */
   const known: ErrorTable = { ...httpErrors, ...complete };

@@ -1,4 +1,5 @@
 import { readFile } from 'node:fs/promises';
+import { isIP } from 'node:net';
 import { z } from 'zod';
 import { section } from '../config/index.ts';
 import type { EtcdAccess } from './etcd-client.ts';
@@ -6,6 +7,11 @@ import type { EtcdAccess } from './etcd-client.ts';
 const endpoint = z
   .url({ protocol: /^https?$/ })
   .transform((url) => new URL(url).origin)
+  // Node refuses an address as the name that a TLS client asks for, and the gRPC client always asks for one.
+  .refine(
+    (url) => !url.startsWith('https:') || isIP(hostOf(url)) === 0,
+    'https needs a host name, not an address',
+  )
   .describe('address of a member');
 
 export const coordSection = section(
@@ -61,6 +67,10 @@ export async function etcdAccess(config: CoordConfig): Promise<EtcdAccess> {
       ? { ca: await readFile(tlsCa), cert: await readIf(tlsCert), key: await readIf(tlsKey) }
       : undefined,
   };
+}
+
+function hostOf(url: string): string {
+  return new URL(url).hostname.replace(/^\[|\]$/g, '');
 }
 
 async function readIf(path: string | undefined): Promise<Buffer | undefined> {

@@ -17,6 +17,10 @@ export class EtcdKeys {
     this.#prefix = prefix;
   }
 
+  get probe(): Buffer {
+    return Buffer.from(`${this.#prefix}probe`);
+  }
+
   group(group: string): Range {
     return prefixOf(`${this.#prefix}member/${encodeURIComponent(group)}/`);
   }

@@ -19,15 +19,18 @@ const triesMax = 3;
  */
 export class EtcdSession {
   readonly #client: EtcdClient;
+  /** A key that is read and never written. */
+  readonly #probe: Buffer;
   readonly #nowMs: () => number;
   #current: Session | undefined;
   #granting: Promise<Session> | undefined;
   #answeredMs: number | undefined;
   #graceUntilMs = 0;
 
-  constructor(client: EtcdClient, nowMs: () => number) {
-    this.#client = client;
-    this.#nowMs = nowMs;
+  constructor(options: { client: EtcdClient; probe: Buffer; nowMs: () => number }) {
+    this.#client = options.client;
+    this.#probe = options.probe;
+    this.#nowMs = options.nowMs;
   }
 
   get current(): Session | undefined {
@@ -90,10 +93,18 @@ export class EtcdSession {
     if (this.#current === session) this.#current = undefined;
   }
 
+  /**
+   * A member that led, and hangs at its disk, may answer renewals that its successor never hears of (etcd
+   * issue 15247). The read behind it needs a majority, so a renewal counts only where there is one.
+   */
   async #keepAlive(session: Session): Promise<boolean> {
     const sentMs = this.#nowMs();
     if (sentMs >= session.renewedMs + ttlMs - leaseMarginMs) return false;
-    const seconds = await this.#client.once((link) => link.keepAlive(session.id));
+    const seconds = await this.#client.once(async (link) => {
+      const left = await link.keepAlive(session.id);
+      await link.kv.range({ key: this.#probe, count_only: true });
+      return left;
+    });
     if (seconds <= 0) return false;
     session.renewedMs = sentMs;
     return true;

@@ -1,13 +1,21 @@
+import { readFileSync } from 'node:fs';
+import { Etcd3 } from 'etcd3';
+import { expect, test, vi } from 'vitest';
 import { EtcdCluster } from '../../test/harness/engines/etcd.ts';
 import { startOwner } from '../../test/harness/coord-owner.ts';
 import { describeWithEngines } from '../../test/engines.ts';
 import { systemClock } from '../clock/index.ts';
+import { loadSettings } from '../config/index.ts';
+import { selfSigned } from '../http/testing/self-signed.ts';
 import { createLogger } from '../logger/index.ts';
 import { createMetrics } from '../metrics/index.ts';
+import type { Database } from '../sql/index.ts';
 import { openWire } from '../sql/testing/index.ts';
 import { coordContract, type CoordFixture, type Killable } from './contract.ts';
+import { coordSection } from './config.ts';
 import type { OpenCoord } from './coordinator.ts';
 import { openEtcdCoord } from './etcd.ts';
+import { openCoord } from './open.ts';
 
 const logger = createLogger({ name: 'test', level: 'silent' });
 const prefix = 'test/';
@@ -46,4 +54,49 @@ describeWithEngines('etcd', ['etcd'], () => {
       },
     };
   });
+
+  test(
+    'with TLS and a user it goes on after a restart, which forgets all tokens',
+    { timeout: 30_000 },
+    async () => {
+      await using cluster = await EtcdCluster.start({ tls: selfSigned() });
+      const [member] = cluster.members;
+      await createRoot(member.url, cluster.caPath);
+      const settings = {
+        GALA_COORD_ENGINE: 'etcd',
+        GALA_COORD_ENDPOINTS: member.url,
+        GALA_COORD_USER: 'root',
+        GALA_COORD_TLS_CA: cluster.caPath,
+      };
+      const parts = { processId: 'secure', clock: systemClock, logger, database: noDatabase };
+      const openWith = (password: string) => {
+        const env = { ...settings, GALA_COORD_PASSWORD: password };
+        const chosen = loadSettings([coordSection], { env });
+        return openCoord({ ...parts, metrics: createMetrics('secure'), settings: chosen });
+      };
+      await expect(openWith('guess')).rejects.toMatchObject({ code: 'COORD_UNAVAILABLE' });
+      await using coord = await openWith('secret');
+      const lease = await coord.lease('job', 0);
+      const view = await coord.watch<number>('record');
+      expect(await coord.cas('record', 0, 1)).toEqual({ value: 1, version: 1 });
+      await member.kill();
+      member.start();
+      await cluster.ready();
+      await vi.waitFor(async () => expect(await coord.cas('record', 1, 2)).toBeDefined(), { timeout: 5000 });
+      await vi.waitFor(() => expect(view.current()).toEqual({ value: 2, version: 2 }), { timeout: 5000 });
+      expect(lease.fence).toBe(1);
+    },
+  );
 });
+
+const noDatabase = undefined as unknown as Database;
+
+/** The first user, and from then on nobody gets in without one. */
+async function createRoot(url: string, caPath: string): Promise<void> {
+  const client = new Etcd3({ hosts: [url], credentials: { rootCertificate: readFileSync(caPath) } });
+  const root = client.user('root');
+  await root.create('secret');
+  await root.addRole('root');
+  await client.auth.authEnable();
+  client.close();
+}

@@ -49,7 +49,7 @@ class EtcdEngine implements CoordEngine {
     this.#owner = options.processId;
     this.#keys = new EtcdKeys(options.prefix);
     this.#client = new EtcdClient(options);
-    this.#session = new EtcdSession(this.#client, nowMs);
+    this.#session = new EtcdSession({ client: this.#client, probe: this.#keys.probe, nowMs });
     this.#mirrors = new Mirrors({ client: this.#client, nowMs, onChange: () => this.#hint() });
     const parts = {
       owner: this.#owner,

@@ -1,9 +1,12 @@
 import type { Breakers } from '../breaker/index.ts';
+import type { Caches } from '../cache/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Collections } from '../collections/index.ts';
 import type { Settings } from '../config/index.ts';
 import type { Coord } from '../coord/index.ts';
+import type { EventLog } from '../eventlog/types.ts';
 import type { HttpListener } from '../http/index.ts';
+import type { Jobs } from '../jobs/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Rpc } from '../rpc/index.ts';
@@ -34,8 +37,14 @@ export interface Context {
   readonly rpc: Rpc;
   readonly sql: Sql;
   readonly coord: Coord;
+  /** Work that outlives a process; this one takes what its roles have handlers for. */
+  readonly jobs: Jobs;
   /** Shared data that may be lost, and messages between processes; of this process alone with the engine `memory`. */
   readonly collections: Collections;
+  /** Opens a cache on the levels of this installation. */
+  readonly caches: Caches;
+  /** Ordered, durable, replayable records between services; costs nothing before its first use. */
+  readonly eventlog: EventLog;
   readonly breakers: Breakers;
   readonly tracer: Tracer;
   /** Host under which other processes of the installation reach the `internal` listener. */

@@ -8,6 +8,7 @@ export {
   withDatabase,
   type DatabaseUrls,
 } from './databases.ts';
+export { type BinaryRows, readBinaryRows } from './binary-rows.ts';
 export { Frames } from './frames.ts';
 export { embeddedUrl, startEmbedded, type EmbeddedOptions, type EmbeddedPostgres } from './embedded.ts';
 export { outageCodes, sqlErrors, type SqlErrorCode } from './errors.ts';

@@ -1,8 +1,11 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { request, type IncomingMessage } from 'node:http';
+import { request as requestSecure } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
 import { enginePath } from '../../engines.ts';
 import { freePort } from '../gala.ts';
 import { waitFor } from '../wait.ts';
@@ -15,8 +18,8 @@ export interface EtcdOptions {
   readonly members?: number;
   /** Further arguments of each member. */
   readonly args?: readonly string[];
-  /** Of the clients' addresses; `args` bring the certificates. */
-  readonly scheme?: 'http' | 'https';
+  /** PEM of a certificate that vouches for itself: clients are answered over TLS. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 /** One etcd process; what it has written stays between its starts. */
@@ -49,7 +52,7 @@ export class EtcdMember {
   /** Starts it, on what it has written before; it is of use when `EtcdCluster.ready` says so. */
   start(): void {
     const urls = [
-      `--listen-client-urls=${this.url}`,
+      `--listen-client-urls=${this.url.replace('localhost', '127.0.0.1')}`,
       `--advertise-client-urls=${this.url}`,
       `--listen-peer-urls=${this.peerUrl}`,
       `--initial-advertise-peer-urls=${this.peerUrl}`,
@@ -87,35 +90,50 @@ export class EtcdMember {
 export class EtcdCluster implements AsyncDisposable {
   readonly members: readonly EtcdMember[];
   readonly #folder: string;
+  readonly #ca: string | undefined;
 
-  private constructor(members: readonly EtcdMember[], folder: string) {
+  private constructor(members: readonly EtcdMember[], folder: string, ca: string | undefined) {
     this.members = members;
     this.#folder = folder;
+    this.#ca = ca;
   }
 
   static async start(options: EtcdOptions = {}): Promise<EtcdCluster> {
-    const { members: count = 1, args = [], scheme = 'http' } = options;
+    const { members: count = 1, args = [], tls } = options;
     const folder = await mkdtemp(join(tmpdir(), 'gala-etcd-'));
     const places = [];
     for (let index = 1; index <= count; index++) {
       const [port, peerPort] = [await freePort(), await freePort()];
-      const url = `${scheme}://127.0.0.1:${port}`;
+      const url = tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
       places.push({ name: `etcd-${index}`, url, peerUrl: `http://127.0.0.1:${peerPort}` });
     }
     const initial = `--initial-cluster=${places.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')}`;
-    const all = [initial, ...timing, '--logger=zap', '--log-level=error', ...args];
+    const all = [
+      initial,
+      ...timing,
+      '--logger=zap',
+      '--log-level=error',
+      ...args,
+      ...(await tlsArgs(folder, tls)),
+    ];
     const cluster = new EtcdCluster(
       places.map((place) => new EtcdMember({ ...place, folder, args: all })),
       folder,
+      tls?.cert,
     );
     try {
       for (const member of cluster.members) member.start();
-      if (scheme === 'http') await cluster.ready();
+      await cluster.ready();
       return cluster;
     } catch (error) {
       await cluster[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** File of the authority for its clients. */
+  get caPath(): string {
+    return join(this.#folder, 'cert.pem');
   }
 
   get endpoints(): string[] {
@@ -125,10 +143,8 @@ export class EtcdCluster implements AsyncDisposable {
   /** Resolves when `members` (all by default) answer and have a leader. */
   async ready(members: readonly EtcdMember[] = this.members): Promise<void> {
     const isReady = async ({ url }: EtcdMember): Promise<boolean> => {
-      const answer = await fetch(`${url}/health`, { signal: AbortSignal.timeout(1000) }).catch(
-        () => undefined,
-      );
-      return ((await answer?.json().catch(() => ({}))) as { health?: string } | undefined)?.health === 'true';
+      const answer = await ask(`${url}/health`, { ca: this.#ca }).catch(() => '{}');
+      return (JSON.parse(answer) as { health?: string }).health === 'true';
     };
     await waitFor(async () => (await Promise.all(members.map(isReady))).every(Boolean), {
       timeoutMs: 20_000,
@@ -153,10 +169,24 @@ export class EtcdCluster implements AsyncDisposable {
   }
 
   async #isLeader({ url }: EtcdMember): Promise<boolean> {
-    const signal = AbortSignal.timeout(1000);
-    const asked = fetch(`${url}/v3/maintenance/status`, { method: 'POST', body: '{}', signal });
-    const answer = await asked.then((response) => response.json()).catch(() => undefined);
-    const { header, leader } = (answer ?? {}) as { header?: { member_id: string }; leader?: string };
+    const answer = await ask(`${url}/v3/maintenance/status`, { ca: this.#ca, body: '{}' }).catch(() => '{}');
+    const { header, leader } = JSON.parse(answer) as { header?: { member_id: string }; leader?: string };
     return leader !== undefined && header?.member_id === leader;
   }
+}
+
+async function tlsArgs(folder: string, tls: EtcdOptions['tls']): Promise<string[]> {
+  if (!tls) return [];
+  const [cert, key] = [join(folder, 'cert.pem'), join(folder, 'key.pem')];
+  await Promise.all([writeFile(cert, tls.cert), writeFile(key, tls.key)]);
+  return [`--cert-file=${cert}`, `--key-file=${key}`];
+}
+
+/** GET, or POST of a body, within a second. */
+async function ask(url: string, { ca, body }: { ca: string | undefined; body?: string }): Promise<string> {
+  const send = url.startsWith('https') ? requestSecure : request;
+  const asked = send(url, { ca, method: body ? 'POST' : 'GET', signal: AbortSignal.timeout(1000) });
+  asked.end(body);
+  const [answer] = (await once(asked, 'response')) as [IncomingMessage];
+  return text(answer);
 }

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { CodedError } from '../error/index.ts';
 
-/** Codes of lib/lifecycle. */
-export const lifecycleErrors = {
+/** Codes of lib/timing. */
+export const timingErrors = {
   WAIT_TIMED_OUT: { http: 504, grpc: 4, message: 'what was waited for did not come' },
 } as const;
 
@@ -33,7 +33,7 @@ export async function waitUntil<Value>(
       cause = error;
     }
     if (performance.now() >= endsAtMs)
-      throw new CodedError(lifecycleErrors, 'WAIT_TIMED_OUT', { cause, detail: what });
+      throw new CodedError(timingErrors, 'WAIT_TIMED_OUT', { cause, detail: what });
     await sleep(intervalMs, undefined, { signal }).catch(() => undefined);
   }
 }

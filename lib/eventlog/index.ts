@@ -1,0 +1,4 @@
+export { eventLogErrors, type EventLogErrorCode } from './errors.ts';
+export { eventlogMigrations } from './migrations.ts';
+export { openPostgresLog, type PostgresLogOptions } from './postgres.ts';
+export type * from './types.ts';

@@ -1,0 +1,80 @@
+import { hasCode } from '../error/index.ts';
+import { Backoff } from '../timing/index.ts';
+import { Deduplicator } from './deduplicator.ts';
+import type { TopicEngine } from './engine.ts';
+import type { LogEvents } from './events.ts';
+import { batchRecordsMax } from './limits.ts';
+import type { LogRecord } from './types.ts';
+
+export interface PartitionReaderOptions {
+  readonly engine: TopicEngine;
+  readonly partition: number;
+  readonly from: number;
+  /** Records before `from` that are looked at for what comes twice. */
+  readonly lookBackRecords: number;
+  readonly events: LogEvents;
+  /** Waits until the consumer has taken them. */
+  readonly deliver: (records: readonly LogRecord[]) => Promise<void>;
+}
+
+/**
+ * Reads a partition on and on, each record once, until the signal is aborted. What fails is tried again; only
+ * LOG_TRIMMED ends it.
+ */
+export class PartitionReader {
+  /** The offset that is read next. */
+  position: number;
+  readonly #options: PartitionReaderOptions;
+  readonly #seen = new Deduplicator();
+  readonly #backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
+
+  constructor(options: PartitionReaderOptions) {
+    this.#options = options;
+    this.position = options.from;
+  }
+
+  async run(signal: AbortSignal): Promise<void> {
+    const { engine, lookBackRecords, partition, from } = this.#options;
+    if (lookBackRecords > 0 && from > 0) {
+      const start = await this.#insist(() => engine.start(partition), signal);
+      // What is trimmed at `from` itself is found by the reading.
+      if (start !== undefined && start <= from) this.position = Math.max(start, from - lookBackRecords);
+    }
+    while (!signal.aborted) await this.#step(signal);
+  }
+
+  async #step(signal: AbortSignal): Promise<void> {
+    const { engine, partition } = this.#options;
+    const position = { partition, offset: this.position };
+    const records = await this.#insist(() => engine.read(position, signal), signal);
+    if (!records || records.length === 0) return;
+    this.position = records.at(-1)!.offset + 1;
+    for (let at = 0; at < records.length && !signal.aborted; at += batchRecordsMax)
+      await this.#deliver(records.slice(at, at + batchRecordsMax));
+  }
+
+  async #deliver(records: readonly LogRecord[]): Promise<void> {
+    const { from, events, deliver } = this.#options;
+    const unseen = this.#seen.filter(records);
+    events.counters.duplicatesDropped += records.length - unseen.length;
+    const wanted = unseen.filter(({ offset }) => offset >= from);
+    if (wanted.length === 0) return;
+    events.counters.recordsRead += wanted.length;
+    await deliver(wanted);
+  }
+
+  /** The answer, or undefined when the signal was aborted meanwhile or the attempt failed for now. */
+  async #insist<Result>(work: () => Promise<Result>, signal: AbortSignal): Promise<Result | undefined> {
+    try {
+      const result = await work();
+      this.#backoff.reset();
+      return result;
+    } catch (error) {
+      if (signal.aborted) return undefined;
+      if (hasCode(error, 'LOG_TRIMMED')) throw error;
+      this.#options.events.failed(error);
+      await this.#backoff.wait(signal).catch(() => undefined);
+      return undefined;
+    }
+  }
+}

@@ -1,0 +1,170 @@
+import type { Pool, QueryConfig } from 'pg';
+import { readBinaryRows, type Database } from '../sql/index.ts';
+import type { GroupClaim, PartitionWrite } from './engine.ts';
+import { decodeEntries, encodeEntries } from './framing.ts';
+import { batchBytesMax } from './limits.ts';
+import type { LogRecord, Position } from './types.ts';
+
+export const notifyChannel = 'gala_eventlog';
+
+/** An append or commit that is not answered by then is sent again, on another connection. */
+const answerWithinMs = 2500;
+/** Rows that one reading looks at in each partition; most are much smaller than what bounds the bytes. */
+const rowsMax = 256;
+
+/** One row for each write. The order of locking is that of the partitions, so no two appends wait for each other. */
+function appendText(topic: number): string {
+  return `
+with input as materialized (
+  select * from unnest($3::int[], $4::int[], $5::bigint[], $6::int[], $7::int[])
+    i(partition, records, first_sequence, begins, bytes)
+), fresh as (
+  insert into eventlog_producer as known (topic, partition, producer, sequence, seen_at)
+  select ${topic}, partition, $1, first_sequence + records - 1, clock_timestamp() from input order by partition
+  on conflict (topic, partition, producer) do update set sequence = excluded.sequence, seen_at = excluded.seen_at
+  where known.sequence < excluded.sequence
+  returning partition
+), locked as (
+  select p.partition from eventlog_partition p join fresh using (partition)
+  where p.topic = ${topic} order by p.partition for update of p
+), moved as (
+  update eventlog_partition p set head = p.head + i.records
+  from locked join input i using (partition)
+  where p.topic = ${topic} and p.partition = locked.partition
+  returning p.partition, p.head
+)
+insert into eventlog_${topic}(partition, last_offset, records, producer, first_sequence, written_at, body)
+select partition, m.head - 1, i.records, $1, i.first_sequence, clock_timestamp(), substring($2::bytea from i.begins for i.bytes)
+from moved m join input i using (partition)`;
+}
+
+/**
+ * Appends what is not there already: a write that comes again has the sequence that its producer's row has by then.
+ * That row is locked first, so a repetition waits for the end of what it repeats.
+ */
+export async function append(
+  pool: Pool,
+  topic: number,
+  { producer, writes }: { producer: string; writes: readonly PartitionWrite[] },
+): Promise<void> {
+  const { bytes, lengths } = encodeEntries(writes.map(({ entries }) => entries));
+  // `substring` counts from 1.
+  let next = 1;
+  const begins = lengths.map((length) => (next += length) - length);
+  await pool.query({
+    name: `eventlog_append_${topic}`,
+    text: appendText(topic),
+    values: [
+      producer,
+      bytes,
+      writes.map(({ partition }) => partition),
+      writes.map(({ entries }) => entries.length),
+      writes.map(({ firstSequence }) => firstSequence),
+      begins,
+      lengths,
+    ],
+    query_timeout: answerWithinMs,
+  } as QueryConfig);
+}
+
+export interface PartitionState {
+  readonly partition: number;
+  /** Offset of the next record. */
+  readonly head: number;
+  /** First offset that is kept. */
+  readonly start: number;
+}
+
+export async function readPartitions(pool: Pool, topic: number): Promise<PartitionState[]> {
+  const { rows } = await pool.query<PartitionState>({
+    name: 'eventlog_partitions',
+    text: 'select partition, head, start from eventlog_partition where topic = $1 order by partition',
+    values: [topic],
+    query_timeout: answerWithinMs,
+  } as QueryConfig);
+  return rows;
+}
+
+/** Records from each position on, about `batchBytesMax` of each partition, and at least one row. */
+export async function readRecords(
+  database: Database,
+  topic: number,
+  positions: readonly Position[],
+): Promise<LogRecord[]> {
+  const wanted = positions.map(({ partition, offset }) => `(${partition}, ${offset}::bigint)`).join(', ');
+  const rows = await readBinaryRows(
+    database,
+    `copy (
+      select b.partition, b.last_offset, b.records, b.producer, b.first_sequence, b.written_at_ms, b.body
+      from (values ${wanted}) w(partition, position), lateral (
+        select *, sum(octet_length(body)) over (order by last_offset) - octet_length(body) as bytes_before
+        from (
+          select partition, last_offset, records, producer, first_sequence,
+            (extract(epoch from written_at) * 1000)::bigint as written_at_ms, body
+          from eventlog_${topic} where partition = w.partition and last_offset >= w.position
+          order by last_offset limit ${rowsMax}
+        ) r
+      ) b where b.bytes_before < ${batchBytesMax} order by 1, 2
+    ) to stdout (format binary)`,
+  );
+  const from = new Map(positions.map(({ partition, offset }) => [partition, offset]));
+  const records: LogRecord[] = [];
+  while (rows.next()) {
+    const partition = rows.int4();
+    const lastOffset = rows.int8();
+    const count = rows.int4();
+    const producer = rows.text();
+    const firstSequence = rows.int8();
+    const writtenAtMs = rows.int8();
+    // A copy of its own, so that a record that is kept keeps its row alive and not all that was read with it.
+    const entries = decodeEntries(Buffer.from(rows.bytes()));
+    for (const [index, { key, value }] of entries.entries()) {
+      const offset = lastOffset - count + 1 + index;
+      if (offset < from.get(partition)!) continue;
+      records.push({ partition, offset, key, value, writtenAtMs, producer, sequence: firstSequence + index });
+    }
+  }
+  return records;
+}
+
+/** Where the group goes on; a claim with a newer fence shuts out the older ones. */
+export async function claim(
+  pool: Pool,
+  topic: number,
+  { group, partition, fence }: GroupClaim,
+): Promise<number> {
+  const { rows } = await pool.query<{ committed: number }>({
+    name: 'eventlog_claim',
+    text: `insert into eventlog_group as known (topic, partition, member_group, fence) values ($1, $2, $3, $4)
+      on conflict (topic, partition, member_group) do update set fence = greatest(known.fence, excluded.fence)
+      returning committed`,
+    values: [topic, partition, group, fence],
+  });
+  return rows[0].committed;
+}
+
+/** A commit that is lost with the machine makes records come again, which they may: it does not wait for the disk. */
+export async function commit(
+  pool: Pool,
+  topic: number,
+  { group, partition, fence, offset }: GroupClaim & { offset: number },
+): Promise<boolean> {
+  const { rowCount } = await pool.query({
+    name: 'eventlog_commit',
+    text: `update eventlog_group g set committed = greatest(g.committed, $5)
+      from set_config('synchronous_commit', 'off', true)
+      where g.topic = $1 and g.partition = $2 and g.member_group = $3 and g.fence = $4`,
+    values: [topic, partition, group, fence, offset],
+    query_timeout: answerWithinMs,
+  } as QueryConfig);
+  return rowCount === 1;
+}
+
+/** A transaction of its own: one that writes would hold the lock of the queue until it is on the disk. */
+export async function notify(pool: Pool, topics: readonly number[]): Promise<void> {
+  await pool.query({
+    name: 'eventlog_notify',
+    text: `select pg_notify('${notifyChannel}', $1)`,
+    values: [topics.join(',')],
+  });
+}

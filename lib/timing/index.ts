@@ -1,0 +1,3 @@
+export { Backoff, type BackoffOptions } from './backoff.ts';
+export { Ticker, type TickerOptions } from './ticker.ts';
+export { timingErrors, waitUntil, type WaitOptions } from './wait-until.ts';
