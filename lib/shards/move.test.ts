@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
 import { moveShard } from './move.ts';
-import { ShopTest } from './testing/index.ts';
+import { ShopTest } from '../../test/harness/shop-shards.ts';
 
 let shop: ShopTest;
 const within = { timeout: 30_000, interval: 20 };

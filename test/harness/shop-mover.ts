@@ -1,6 +1,6 @@
-import type { DatabaseUrls } from '../../sql/index.ts';
-import { moveShard } from '../move.ts';
-import { openTestSql, testOptions } from './process.ts';
+import type { DatabaseUrls } from '@gala/lib/sql';
+import { moveShard } from '@gala/lib/shards';
+import { openTestSql, testOptions } from './shop-process.ts';
 
 /** Moves a shard and stands still for ever after one step, so that it can be killed there. */
 const { urls, shard, to, stopAfter } = testOptions() as {

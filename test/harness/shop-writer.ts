@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import type { DatabaseUrls } from '../../sql/index.ts';
-import { openTestSql, testOptions } from './process.ts';
+import type { DatabaseUrls } from '@gala/lib/sql';
+import { openTestSql, testOptions } from './shop-process.ts';
 
 /**
  * Writes to one shard and reads what it wrote, until it is told to end; then it says how it went. Each of its clients

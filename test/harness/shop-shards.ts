@@ -1,27 +1,17 @@
-import { sql as raw } from 'kysely';
 import { expect } from 'vitest';
-import type { Database, MigrationSet, OpenSql } from '../../sql/index.ts';
-import { startTestPostgres, type TestPostgres } from '../../sql/testing/index.ts';
-import { endTestProcess, startTestProcess, type TestProcess } from './process.ts';
+import type { Database, OpenSql } from '@gala/lib/sql';
+import { startTestPostgres, type TestPostgres } from '../../lib/sql/testing/index.ts';
+import { endTestProcess, startTestProcess, type TestProcess } from './shop-process.ts';
 
 const within = { timeout: 30_000, interval: 20 };
 
-const shops: MigrationSet = {
-  name: 'shop',
-  kind: 'shard',
-  migrations: {
-    '0001_shops': {
-      async up(db) {
-        await raw`create table shop (shard smallint not null, shop_id bigint not null, orders int not null,
-          tags text[] not null default '{"a b",c}', primary key (shard, shop_id))`.execute(db);
-        await raw`create table shop_order (shard smallint not null, order_id bigint not null, shop_id bigint not null,
-          version int not null, note text, mark bytea not null default '\\x00ff', primary key (shard, order_id),
-          foreign key (shard, shop_id) references shop (shard, shop_id))`.execute(db);
-        await raw`alter table shop_order alter column note set storage external`.execute(db);
-      },
-    },
-  },
-};
+const shopTables = `
+  create table shop (shard smallint not null, shop_id bigint not null, orders int not null,
+    tags text[] not null default '{"a b",c}', primary key (shard, shop_id));
+  create table shop_order (shard smallint not null, order_id bigint not null, shop_id bigint not null,
+    version int not null, note text, mark bytea not null default '\\x00ff', primary key (shard, order_id),
+    foreign key (shard, shop_id) references shop (shard, shop_id));
+  alter table shop_order alter column note set storage external`;
 
 /** What a writer says at its end. */
 export interface Written {
@@ -46,7 +36,8 @@ export class ShopTest implements AsyncDisposable {
 
   /** The shards named have 200 shops with 2000 orders each, on the first database. */
   static async start(shards: readonly number[]): Promise<ShopTest> {
-    const postgres = await startTestPostgres({ sets: [shops] });
+    const postgres = await startTestPostgres();
+    for (const { pool } of postgres.sql.shards()) await pool.query(shopTables);
     const [database] = postgres.sql.shards();
     for (const shard of shards) {
       await database.pool.query(`
@@ -73,7 +64,7 @@ export class ShopTest implements AsyncDisposable {
   /** Two processes, each with rows of its own, so that what it was told can be compared with what is there. */
   async startWriters(shard: number): Promise<() => Promise<Written[]>> {
     const names = [++this.#writersStarted, ++this.#writersStarted];
-    const writers = names.map((name) => this.startProcess('writer-process.ts', { shard, name, clients: 3 }));
+    const writers = names.map((name) => this.startProcess('shop-writer.ts', { shard, name, clients: 3 }));
     await expect.poll(() => writers.every(({ lines }) => lines.includes('ready')), within).toBe(true);
     return async () => {
       await Promise.all(writers.map((writer) => endTestProcess(writer, 'SIGTERM')));

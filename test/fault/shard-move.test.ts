@@ -1,8 +1,8 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readShardMap } from '../sql/index.ts';
-import { moveShard, type MoveStep } from './move.ts';
-import { ShopTest } from './testing/index.ts';
-import { endTestProcess } from './testing/process.ts';
+import { readShardMap } from '@gala/lib/sql';
+import { moveShard, type MoveStep } from '@gala/lib/shards';
+import { ShopTest } from '../harness/shop-shards.ts';
+import { endTestProcess } from '../harness/shop-process.ts';
 
 let shop: ShopTest;
 const within = { timeout: 30_000, interval: 20 };
@@ -35,7 +35,7 @@ test('a mover that is killed at any step leaves the shard on one side, and the n
   for (const stopAfter of steps) {
     const from = (await readShardMap(shop.sql.core().pool, 2)).owners[18];
     const to = 1 - from;
-    const mover = shop.startProcess('mover-process.ts', { shard: 18, to, stopAfter });
+    const mover = shop.startProcess('shop-mover.ts', { shard: 18, to, stopAfter });
     await expect.poll(() => mover.lines, within).toContain(stopAfter);
     await endTestProcess(mover, 'SIGKILL');
     // Whoever comes next finds out where the shard is, and brings it there.

@@ -2,10 +2,10 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import path from 'node:path';
 import { createInterface } from 'node:readline';
-import { systemClock } from '../../clock/index.ts';
-import { createLogger } from '../../logger/index.ts';
-import { createMetrics } from '../../metrics/index.ts';
-import { openSql, type DatabaseUrls, type OpenSql } from '../../sql/index.ts';
+import { systemClock } from '@gala/lib/clock';
+import { createLogger } from '@gala/lib/logger';
+import { createMetrics } from '@gala/lib/metrics';
+import { openSql, type DatabaseUrls, type OpenSql } from '@gala/lib/sql';
 
 /** A process that a test runs beside its own. */
 export interface TestProcess {
