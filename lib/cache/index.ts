@@ -7,4 +7,5 @@ export {
   type LoadingCacheOptions,
 } from './loading-cache.ts';
 export { MemoryValueStore } from './memory.ts';
+export { cacheProbes } from './probe.ts';
 export type * from './types.ts';

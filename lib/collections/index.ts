@@ -3,6 +3,7 @@ export { collectionsSection, type CollectionsConfig } from './config.ts';
 export { collectionsErrors } from './errors.ts';
 export type { Hashes, Lists, Ranked, Ranks, Sets } from './group-types.ts';
 export { openCollections, type OpenOptions } from './open.ts';
+export { collectionsProbes } from './probe.ts';
 export type {
   Capabilities,
   Collections,
