@@ -22,7 +22,7 @@ export function collectionsProbes(settings: Settings): Probe[] {
 }
 
 async function askVersion(address: string, password: string | undefined): Promise<string> {
-  const info = await ask(address, password, (redis) => redis.info("server"));
+  const info = await ask(address, password, (redis) => redis.info('server'));
   return /^redis_version:(\S+)/m.exec(info)?.[1] ?? 'it answers';
 }
 
