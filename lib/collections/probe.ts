@@ -2,7 +2,7 @@ import { Redis } from 'ioredis';
 import type { Settings } from '../config/index.ts';
 import type { Probe } from '../probe/index.ts';
 import { collectionsSection } from './config.ts';
-import { endpointOf } from './open.ts';
+import { endpointOf } from './endpoint.ts';
 
 const timeoutMs = 1500;
 
