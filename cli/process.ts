@@ -5,6 +5,7 @@ import { collectionsSection, openCollections } from '@gala/lib/collections';
 import type { Settings } from '@gala/lib/config';
 import { openCoord } from '@gala/lib/coord';
 import { openPostgresLog } from '@gala/lib/eventlog';
+import { JobRunner } from '@gala/lib/jobs';
 import { hostPort, listen, type HttpListener } from '@gala/lib/http';
 import type { Context, ListenerName } from '@gala/lib/lifecycle';
 import { createLogger, type Logger } from '@gala/lib/logger';
@@ -102,6 +103,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   const coord = stack.use(
     await openCoord({ settings, database: sql.core(), processId, logger, metrics, clock }),
   );
+  const jobs = stack.use(new JobRunner({ database: sql.core(), coord, processId, logger, metrics, clock }));
   const collections = stack.use(
     await openCollections({ config: settings.get(collectionsSection), logger, metrics, clock }),
   );
@@ -137,6 +139,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
     rpc,
     sql,
     coord,
+    jobs,
     collections,
     caches,
     eventlog,
