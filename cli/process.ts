@@ -15,9 +15,10 @@ import { openSql } from '@gala/lib/sql';
 import { Tracer } from '@gala/lib/trace';
 import { edgeSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
-import { readTraceConfig, watchProcess } from '@gala/services/foundation/monitor';
+import { readTraceConfig, serveReadiness, watchProcess } from '@gala/services/foundation/monitor';
 import { openCaches } from './caches.ts';
 import type { StartMessage } from './entry/messages.ts';
+import { engineProbes } from './engines.ts';
 import { spawnNativeChild } from './native-child.ts';
 import { roleNames } from './placement.ts';
 import { roles } from './roles.ts';
@@ -58,6 +59,13 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
     stack.use(started);
     Object.assign(addresses, started.addresses);
   }
+  serveReadiness({
+    listener: await context.listener('admin'),
+    clock: context.clock,
+    // An edge goes on with what it has; who answers requests needs the database.
+    isReady: () => options.roles.every((role) => role === 'edge') || context.sql.healthy(),
+    probes: engineProbes(settings),
+  });
   Object.assign(addresses, listeners.addresses());
   const owned = stack.move();
   return { addresses, metrics, logger, [Symbol.asyncDispose]: () => owned.disposeAsync() };
