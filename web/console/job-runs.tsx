@@ -81,7 +81,8 @@ function RunRow({ run, client, onAction, onShow }: RunRowProps) {
         {name}
         <small>
           {runId}
-          {askedBy !== undefined && ` · ${say('askedBy', { by: askedBy })}`}
+          {askedBy !== undefined &&
+            ` · ${say('askedBy', { by: askedBy === '0' ? say('signIn.token') : askedBy })}`}
           {attempts > 1 && ` · ${say('attempt', { attempt: attempts })}`}
         </small>
       </th>
