@@ -15,6 +15,7 @@ import { Tracer } from '@gala/lib/trace';
 import { edgeSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { readTraceConfig, watchProcess } from '@gala/services/foundation/monitor';
+import { openCaches } from './caches.ts';
 import type { StartMessage } from './entry/messages.ts';
 import { spawnNativeChild } from './native-child.ts';
 import { roleNames } from './placement.ts';
@@ -96,6 +97,9 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   const collections = stack.use(
     await openCollections({ config: settings.get(collectionsSection), logger, metrics, clock }),
   );
+  const breakers = new Breakers({ clock, logger, metrics });
+  const shared = { settings, processId, clock, logger, metrics, breakers, collections };
+  const caches = await openCaches({ ...shared, stack });
   const eventlog = stack.use(openPostgresLog({ database: sql.core(), coord, processId, logger, metrics }));
   const { host, port: firstPort, advertiseHost = host } = settings.get(rpcSection);
   // Every process of the installation answers calls, each at a port of its own.
@@ -126,8 +130,9 @@ async function makeContext(parts: ContextParts): Promise<Context> {
     sql,
     coord,
     collections,
+    caches,
     eventlog,
-    breakers: new Breakers({ clock, logger, metrics }),
+    breakers,
     tracer: new Tracer({ clock, logger, metrics, sampleShare: readTraceConfig(settings).sampleShare }),
     advertiseHost,
     listener: (name) => listeners.open(name),

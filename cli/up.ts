@@ -2,6 +2,7 @@ import { parseArgs } from 'node:util';
 import type { Settings } from '@gala/lib/config';
 import { CodedError } from '@gala/lib/error';
 import { onSignals } from '@gala/lib/lifecycle';
+import { shardDatabaseNames } from '@gala/lib/sql';
 import type { Logger } from '@gala/lib/logger';
 import { edgeSection } from '@gala/services/access/edge';
 import { claimDataFolder } from './claim.ts';
@@ -63,8 +64,10 @@ async function startInstallation(options: InstallationOptions): Promise<Installa
   const secrets = await openSecrets(dataFolder);
   const plans = plansOf(placement, settings.get(edgeSection).processes);
   const perProcess = settings.get(databaseSection).connectionsPerProcess;
-  // Two more for each process: coord and readers of the event log have connections of their own.
-  const connections = plans.length * (perProcess + 2);
+  // Two more for each process: coord and readers of the event log have connections of their own. The room role reads
+  // changes and scans rooms beside its pools: four for each database.
+  const ofRooms = plans.filter(({ roles }) => roles.includes('room')).length * 4 * shardDatabaseNames.length;
+  const connections = plans.length * (perProcess + 2) + ofRooms;
   const database = stack.use(await DatabaseKeeper.open({ settings, dataFolder, connections, logger }));
   const supervisor = stack.use(
     await startSupervisor({ placement, plans, settings, secrets, dataFolder, database, logger, isPublic }),

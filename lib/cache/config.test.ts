@@ -5,7 +5,8 @@ const cluster = { name: 'a', nodes: ['10.0.0.1:11211', 'cache-2.internal:11211',
 const parse = (settings: object) => cacheSection.schema.safeParse(settings).success;
 
 test('no cluster is needed, and several have different names', () => {
-  expect(cacheSection.schema.parse({})).toEqual({ clusters: [] });
+  expect(cacheSection.schema.parse({})).toMatchObject({ clusters: [] });
+  expect(parse({ shared: 'memcached' })).toBe(false);
   expect(parse({ zone: 'z1', clusters: [cluster, { ...cluster, name: 'b', zone: 'z2' }] })).toBe(true);
   expect(parse({ clusters: [cluster, cluster] })).toBe(false);
 });

@@ -1,4 +1,6 @@
-export { cacheSection } from './config.ts';
+export { Caches, type CachesOptions, type HotKeyOfCache } from './caches.ts';
+export { CollectionsValueStore } from './collections-store.ts';
+export { cacheSection, type CacheConfig } from './config.ts';
 export { cacheErrors } from './errors.ts';
 export {
   LoadingCache,
@@ -7,4 +9,6 @@ export {
   type LoadingCacheOptions,
 } from './loading-cache.ts';
 export { MemoryValueStore } from './memory.ts';
+export type { Codec } from './shared-level.ts';
+export type { CacheBounds, CacheOptions, Sourced, TieredCache } from './tiered-cache.ts';
 export type * from './types.ts';

@@ -2,6 +2,8 @@ import type { Clock } from '../clock/index.ts';
 import { CodedError, hasCode } from '../error/index.ts';
 import { Entries, type Entry } from './entries.ts';
 import { cacheErrors } from './errors.ts';
+import { Floors } from './floors.ts';
+import { tombstoneMs } from './limits.ts';
 
 export const loadingCacheCounterNames = [
   'hits',
@@ -13,6 +15,7 @@ export const loadingCacheCounterNames = [
   'refreshRefusals',
   'staleAnswers',
   'olderRefusals',
+  'floorsLost',
   'evictions',
   'oversize',
   'pinRefusals',
@@ -69,6 +72,8 @@ type Load<Value> = () => Promise<Loaded<Value>>;
 
 /** Hits of a key are told of in portions of this many. */
 const readsPerReport = 8;
+/** Keys whose invalidation is remembered; the oldest goes first (`floorsLost`). */
+const floorsMax = 10_000;
 /** A pinned entry is refreshed when this share of its life is over. */
 const refreshShare = 0.7;
 
@@ -86,6 +91,7 @@ export class LoadingCache<Key, Value> {
   readonly #loads = new Map<Key, Promise<Value>>();
   readonly #pins = new Set<Key>();
   readonly #counters: LoadingCacheCounters;
+  readonly #floors: Floors<Key>;
   #refreshes = 0;
   #failedAtMs = -Infinity;
   #epoch = 0;
@@ -99,6 +105,7 @@ export class LoadingCache<Key, Value> {
     this.#options = options;
     this.#clock = clock;
     this.#counters = counters;
+    this.#floors = new Floors({ clock, keysMax: floorsMax, keepMs: tombstoneMs });
     this.#entries = new Entries({ countMax: entriesMax, bytesMax, onEviction });
     this.#negatives =
       negative && new Entries({ countMax: negative.entriesMax, bytesMax: Infinity, onEviction });
@@ -153,11 +160,30 @@ export class LoadingCache<Key, Value> {
     this.#loads.delete(key);
   }
 
-  /** What is older than `version` goes, and what is being loaded is not kept. */
+  /** What is older than `version` goes and is not kept for a while, and what is being loaded now is not kept. */
   deleteOlder(key: Key, version: number): void {
     this.#loads.delete(key);
+    if (!this.#floors.raise(key, version)) this.#counters.floorsLost++;
     const entry = this.#entries.get(key) ?? this.#negatives?.get(key);
     if (entry && entry.version < version) this.delete(key);
+  }
+
+  /** What is older is known to be out of date; 0 where nothing is known. */
+  versionMin(key: Key): number {
+    return this.#floors.of(key);
+  }
+
+  /** True while a load of `key` is under way that one more reader would join. */
+  isLoading(key: Key): boolean {
+    return this.#loads.has(key);
+  }
+
+  /** What could be answered though it is not fresh; nothing after a gap. */
+  stale(key: Key): Promise<Value> | undefined {
+    const entry = this.#entries.get(key);
+    return entry && this.#isTrusted(entry, this.#clock.monotonicMs()) && this.#isUseful(entry)
+      ? entry.answer
+      : undefined;
   }
 
   /** Drops every value that matches; walks all entries, so it is for rare changes. */
@@ -293,6 +319,10 @@ export class LoadingCache<Key, Value> {
     if (known && known.version > version && this.#isUseful(known)) {
       this.#counters.olderRefusals++;
       return known.value;
+    }
+    if (version < this.#floors.of(key)) {
+      this.#counters.olderRefusals++;
+      return value;
     }
     const { sizeOf, bytesMax = Infinity, negative } = this.#options;
     const isNegative = negative !== undefined && value === undefined;

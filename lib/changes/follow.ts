@@ -4,7 +4,7 @@ import type { Batch, EventLog, Position, Topic } from '../eventlog/types.ts';
 import { decodeChange, type Change } from './change.ts';
 
 export interface FollowOptions {
-  readonly log: EventLog;
+  readonly log: Pick<EventLog, 'end' | 'follow'>;
   readonly topic: Topic;
   readonly signal: AbortSignal;
   /** Reads all rows of all databases anew; what is not in them is gone. Called first, and after each gap. */

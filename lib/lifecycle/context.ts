@@ -1,4 +1,5 @@
 import type { Breakers } from '../breaker/index.ts';
+import type { Caches } from '../cache/index.ts';
 import type { Clock } from '../clock/index.ts';
 import type { Collections } from '../collections/index.ts';
 import type { Settings } from '../config/index.ts';
@@ -37,6 +38,8 @@ export interface Context {
   readonly coord: Coord;
   /** Shared data that may be lost, and messages between processes; of this process alone with the engine `memory`. */
   readonly collections: Collections;
+  /** Opens a cache on the levels of this installation. */
+  readonly caches: Caches;
   /** Ordered, durable, replayable records between services; costs nothing before its first use. */
   readonly eventlog: EventLog;
   readonly breakers: Breakers;

@@ -1,5 +1,5 @@
 import type { StoredValue } from '../cache/types.ts';
-import type { WriteOptions, WriteOutcome } from './commands.ts';
+import type { Write, WriteOutcome } from './commands.ts';
 import type { PeerCounters } from './counters.ts';
 import { decodeItem, type Item } from './item.ts';
 import type { PeerNode } from './node.ts';
@@ -53,8 +53,8 @@ export class Cluster {
     await Promise.all([...byNode].map(([node, ofNode]) => this.#askNode(node, ofNode)));
   }
 
-  async write(options: WriteOptions): Promise<WriteOutcome | undefined> {
-    const outcome = await this.#nodeOf(options.itemKey).write(options);
+  async write(write: Write): Promise<WriteOutcome | undefined> {
+    const outcome = await this.#nodeOf(write.itemKey).write(write);
     if (outcome?.kind === 'newer') this.counters.olderRefused++;
     return outcome;
   }

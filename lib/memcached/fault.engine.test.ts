@@ -92,6 +92,22 @@ describeWithEngines('faults of Memcached peers', ['memcached'], () => {
     expect(await peers.count('owed', 'a')).toBeGreaterThanOrEqual(ofNode.length);
   });
 
+  test('a write that got no answer leaves nothing older behind', async () => {
+    const [key] = allKeys.filter((each) => clusters.placeOf(0, each) === 1);
+    await using only = await openTestPeers(clusters.configs.slice(0, 1), { limits });
+    clusters.nodes[0][1].pause();
+    expect(await peers.store.set(key, { version: version + 1, bytes: undefined }, 60_000)).toBe(true);
+    clusters.nodes[0][1].resume();
+    await waitFor(
+      async () => {
+        const [found] = await only.store.get([key]);
+        return (await peers.count('owed', 'a')) === 1 && found?.version !== version;
+      },
+      { what: 'the older value taken away', ...soon },
+    );
+    expect(await lostOf(peers.store, [[key]])).toEqual([]);
+  });
+
   test('with more invalidations than are kept for it, a node comes back empty', async () => {
     await using bounded = await openTestPeers(clusters.configs, { limits: { ...limits, owedMax: 10 } });
     const ofNode = allKeys.filter((key) => clusters.placeOf(1, key) === 2);

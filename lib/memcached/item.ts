@@ -24,15 +24,18 @@ const kinds = { value: 1, absent: 2, tombstone: 3 } as const;
 const headerBytes = 14;
 const keyLengthMax = 250;
 
-export function encodeItem(key: string, { version, bytes, isTombstone }: Item): Buffer {
-  const item = Buffer.allocUnsafe(headerBytes + (bytes?.length ?? 0));
+/** The bytes of an item, with `end` behind them. */
+export function encodeItem(key: string, { version, bytes, isTombstone }: Item, end = ''): Buffer {
+  const whole = Buffer.allocUnsafe(headerBytes + (bytes?.length ?? 0) + end.length);
+  const item = whole.subarray(0, whole.length - end.length);
   item[0] = magic;
   item[1] = isTombstone ? kinds.tombstone : bytes ? kinds.value : kinds.absent;
   item.writeUInt32BE(Math.floor(version / 2 ** 32), 6);
   item.writeUInt32BE(version % 2 ** 32, 10);
   if (bytes) item.set(bytes, headerBytes);
   item.writeUInt32BE(sumOf(key, item), 2);
-  return item;
+  whole.write(end, item.length, 'latin1');
+  return whole;
 }
 
 /** Undefined: damaged, or not ours. The value shares its memory with `item`. */

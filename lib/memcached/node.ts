@@ -2,12 +2,10 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Breaker } from '../breaker/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { hasCode } from '../error/index.ts';
-import { tombstoneMs } from '../cache/limits.ts';
-import { getCommand, writeItem, type WriteOptions, type WriteOutcome } from './commands.ts';
+import { getCommand, newTombstone, writeItem, type Write, type WriteOutcome } from './commands.ts';
 import type { NodeConnection } from './connection.ts';
 import type { PeerCounters } from './counters.ts';
 import type { NodeEvents } from './events.ts';
-import { itemKeyOf, type Item } from './item.ts';
 import type { PeerLimits } from './limits.ts';
 import type { Reply } from './replies.ts';
 
@@ -69,11 +67,15 @@ export class PeerNode implements AsyncDisposable {
     }
   }
 
-  /** What became of it; undefined when it could not be written. A tombstone that could not is written later. */
-  async write(options: WriteOptions): Promise<WriteOutcome | undefined> {
-    const outcome = this.#awaySinceMs === undefined ? await this.#tryWrite(options) : undefined;
-    if (options.item.isTombstone && !isDone(outcome, options.item))
-      this.#owe(options.key, options.item.version);
+  /**
+   * What became of it; undefined when it could not be written. Something older may be there then, and is taken away
+   * later; but what was only to be filled into a node that is away anyway is forgotten.
+   */
+  async write(write: Write): Promise<WriteOutcome | undefined> {
+    const isTried = this.#awaySinceMs === undefined;
+    const outcome = isTried ? await this.#tryWrite(write) : undefined;
+    const { isTombstone, version } = write.item;
+    if ((isTried || isTombstone) && !isDone(outcome, write)) this.#owe(write.key, version);
     return outcome;
   }
 
@@ -84,9 +86,9 @@ export class PeerNode implements AsyncDisposable {
     await this.#mending;
   }
 
-  async #tryWrite(options: WriteOptions): Promise<WriteOutcome | undefined> {
+  async #tryWrite(write: Write): Promise<WriteOutcome | undefined> {
     try {
-      const outcome = await writeItem(this.#send, options);
+      const outcome = await writeItem(this.#send, write);
       if (outcome.kind === 'contended') this.#options.counters.contended++;
       if (outcome.kind === 'refused') this.#options.counters.failures++;
       return outcome;
@@ -120,13 +122,14 @@ export class PeerNode implements AsyncDisposable {
       this.#owed.clear();
     }
     if (!this.#mustBeEmptied) this.#owed.set(key, Math.max(version, this.#owed.get(key) ?? 0));
-    this.#leaveAlone(undefined);
+    this.#leaveAlone();
   }
 
-  #leaveAlone(error: unknown): void {
+  /** With a cause it is away; without one it is only owed something. */
+  #leaveAlone(cause?: unknown): void {
     if (this.#awaySinceMs !== undefined || this.#closing.signal.aborted) return;
     this.#awaySinceMs = this.#options.clock.monotonicMs();
-    this.#mending = this.#mend(error);
+    this.#mending = this.#mend(cause);
   }
 
   /**
@@ -134,10 +137,15 @@ export class PeerNode implements AsyncDisposable {
    * and others who found it away have to tell it as well before it is asked.
    */
   async #mend(cause: unknown): Promise<void> {
-    const { limits, events } = this.#options;
+    const { breaker, limits, events } = this.#options;
     const { signal } = this.#closing;
-    for (let isAway = false; !signal.aborted && !(await this.#isMended(isAway)); isAway = true) {
-      if (!isAway) events.away(cause);
+    let isAway = cause !== undefined;
+    if (isAway) events.away(cause);
+    while (!signal.aborted && !(await this.#isMended(isAway))) {
+      if (!isAway && breaker.phase !== 'closed') {
+        isAway = true;
+        events.away(cause);
+      }
       const waitMs = limits.probeEveryMs * (0.5 + Math.random() / 2);
       await sleep(waitMs, undefined, { signal, ref: false }).catch(() => undefined);
     }
@@ -190,10 +198,9 @@ export class PeerNode implements AsyncDisposable {
   }
 
   async #pay([key, version]: [string, number]): Promise<void> {
-    const item = { version, bytes: undefined, isTombstone: true };
-    const options = { key, itemKey: itemKeyOf(key), item, ttlMs: tombstoneMs };
-    if (isDone(await writeItem(this.#send, options), item) && this.#owed.get(key) === version)
-      this.#owed.delete(key);
+    const write = newTombstone(key, version);
+    const isPaid = isDone(await writeItem(this.#send, write), write);
+    if (isPaid && this.#owed.get(key) === version) this.#owed.delete(key);
   }
 
   /** A node that nobody asks is asked for nothing, so that this process knows when it was away. */
@@ -206,6 +213,7 @@ export class PeerNode implements AsyncDisposable {
 }
 
 /** False when something older may be there still. */
-function isDone(outcome: WriteOutcome | undefined, { version }: Item): boolean {
-  return outcome !== undefined && (outcome.kind !== 'contended' || outcome.version >= version);
+function isDone(outcome: WriteOutcome | undefined, { item }: Write): boolean {
+  if (outcome?.kind === 'contended') return outcome.version >= item.version;
+  return outcome !== undefined && (outcome.kind !== 'refused' || item.isTombstone);
 }

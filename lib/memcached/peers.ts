@@ -1,7 +1,8 @@
-import { assertKeys, assertVersion, tombstoneMs, valueBytesMax } from '../cache/limits.ts';
+import { assertKeys, assertVersion, valueBytesMax } from '../cache/limits.ts';
 import type { StoredValue, ValueStore } from '../cache/types.ts';
 import type { Cluster, Question } from './cluster.ts';
-import { itemKeyOf, type Item } from './item.ts';
+import { newTombstone, newWrite, type Write } from './commands.ts';
+import { itemKeyOf } from './item.ts';
 import { healsMax } from './limits.ts';
 
 /** So many clusters are asked for a key in vain before it counts as not there. */
@@ -46,14 +47,14 @@ export class Peers implements ValueStore {
   async set(key: string, value: StoredValue, ttlMs: number): Promise<boolean> {
     assertVersion(value.version);
     if ((value.bytes?.length ?? 0) <= valueBytesMax)
-      return this.#write(key, { ...value, isTombstone: false }, ttlMs);
+      return this.#write(newWrite(key, { ...value, isTombstone: false }, ttlMs));
     for (const { counters } of this.#clusters) counters.tooLarge++;
-    return this.#write(key, tombstone(value.version), tombstoneMs);
+    return this.#write(newTombstone(key, value.version));
   }
 
   async invalidate(key: string, version: number): Promise<void> {
     assertVersion(version);
-    await this.#write(key, tombstone(version), tombstoneMs);
+    await this.#write(newTombstone(key, version));
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -75,35 +76,31 @@ export class Peers implements ValueStore {
   }
 
   /** True unless a cluster knows something newer; then the others learn of it, since they may have stored this. */
-  async #write(key: string, item: Item, ttlMs: number): Promise<boolean> {
+  async #write(write: Write): Promise<boolean> {
     if (this.#isClosed) return true;
-    const options = { key, itemKey: itemKeyOf(key), item, ttlMs };
-    const outcomes = await Promise.all(this.#clusters.map((cluster) => cluster.write(options)));
+    const outcomes = await Promise.all(this.#clusters.map((cluster) => cluster.write(write)));
     const newest = Math.max(...outcomes.map((outcome) => (outcome?.kind === 'newer' ? outcome.version : -1)));
-    if (newest <= item.version) return true;
+    if (newest <= write.item.version) return true;
+    const tombstone = newTombstone(write.key, newest);
     const learns = this.#clusters.filter((_, index) => outcomes[index]?.kind !== 'newer');
-    await Promise.all(learns.map((cluster) => raise(cluster, key, newest)));
+    await Promise.all(learns.map((cluster) => cluster.write(tombstone)));
     return false;
   }
 
   /** Gives what was found to those who missed it, and takes away what is out of date. */
-  #mend({ key, itemKey, answer, versionMin, missedBy, outdated, ttlSeconds }: Question): void {
-    if (outdated) this.#inBackground(outdated, () => raise(outdated, key, versionMin));
-    if (!answer) return;
-    const item = { ...answer, isTombstone: false };
-    const ttlMs = Math.max(1, ttlSeconds) * 1000;
-    for (const cluster of missedBy) {
-      const isBegun = this.#inBackground(cluster, () => cluster.write({ key, itemKey, item, ttlMs }));
-      if (isBegun) cluster.counters.heals++;
-    }
+  #mend({ key, answer, versionMin, missedBy, outdated, ttlSeconds }: Question): void {
+    if (outdated) this.#inBackground(outdated, newTombstone(key, versionMin));
+    if (!answer || missedBy.length === 0) return;
+    const heal = newWrite(key, { ...answer, isTombstone: false }, ttlSeconds * 1000);
+    for (const cluster of missedBy) if (this.#inBackground(cluster, heal)) cluster.counters.heals++;
   }
 
-  #inBackground({ counters }: Cluster, work: () => Promise<unknown>): boolean {
+  #inBackground(cluster: Cluster, write: Write): boolean {
     if (this.#background.size >= healsMax) {
-      counters.healsDropped++;
+      cluster.counters.healsDropped++;
       return false;
     }
-    const running = work();
+    const running = cluster.write(write);
     this.#background.add(running);
     void running.finally(() => this.#background.delete(running));
     return true;
@@ -120,12 +117,4 @@ function questionOf(key: string): Question {
     outdated: undefined,
     ttlSeconds: 0,
   };
-}
-
-function tombstone(version: number): Item {
-  return { version, bytes: undefined, isTombstone: true };
-}
-
-async function raise(cluster: Cluster, key: string, version: number): Promise<void> {
-  await cluster.write({ key, itemKey: itemKeyOf(key), item: tombstone(version), ttlMs: tombstoneMs });
 }

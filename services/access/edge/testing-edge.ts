@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { Breakers } from '@gala/lib/breaker';
+import { Caches } from '@gala/lib/cache';
 import { systemClock } from '@gala/lib/clock';
 import { openCollections } from '@gala/lib/collections';
 import { loadSettings } from '@gala/lib/config';
@@ -214,6 +215,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     sql: undefined as never,
     coord,
     collections,
+    caches: stack.use(new Caches({ processId: edgeId, clock: systemClock, metrics })),
     // The edge writes no events.
     eventlog: undefined as never,
     breakers: new Breakers({ clock: systemClock, logger, metrics }),

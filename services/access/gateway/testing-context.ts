@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { Breakers } from '@gala/lib/breaker';
+import { Caches } from '@gala/lib/cache';
 import { systemClock } from '@gala/lib/clock';
 import { openCollections } from '@gala/lib/collections';
 import { loadSettings, type Section } from '@gala/lib/config';
@@ -69,6 +70,7 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
     sql: postgres.sql,
     coord,
     collections,
+    caches: stack.use(new Caches({ processId: 'test-1', clock: systemClock, metrics })),
     eventlog,
     breakers: new Breakers({ clock: systemClock, logger, metrics }),
     tracer: new Tracer({ clock: systemClock, logger, metrics }),

@@ -18,7 +18,7 @@ export const roomSection = section(
     readTtlMs: ms(500, 60_000).describe('age of a room or host that is read'),
     staleMsMax: ms(30_000, 600_000).describe('age of answers while a database is down'),
     ongoingRefreshMs: ms(60_000, 3_600_000).describe('pause between two full refreshes of the rooms on air'),
-    ongoingUnfedRefreshMs: ms(1000, 60_000).describe('the same while the change feed is down'),
+    ongoingUnfedRefreshMs: ms(2000, 60_000).describe('the same while the change feed is down'),
     ongoingRoomsMax: z.number().int().min(1000).max(4_000_000).default(1_000_000).describe('rooms on air'),
     readerStatementsMax: z
       .number()

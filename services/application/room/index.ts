@@ -1,3 +1,4 @@
+import { startChangeReaders } from '@gala/lib/changes';
 import { watchDisk, type DiskWatch } from '@gala/lib/disk';
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { RoomService } from '@gala/protocol/room';
@@ -9,6 +10,7 @@ import { Hosts } from './hosts.ts';
 import { LiveList } from './live-list.ts';
 import { OngoingEvents } from './ongoing/events.ts';
 import { OngoingKeeper } from './ongoing/keeper.ts';
+import { roomFeed } from './ongoing/room-change.ts';
 import { OngoingRooms } from './ongoing/ongoing-rooms.ts';
 import { ViewerCounts } from './ongoing/viewer-counts.ts';
 import { ReaderClient } from './reader/reader-client.ts';
@@ -28,6 +30,14 @@ export const role: Role = {
   async start(context) {
     await using started = new AsyncDisposableStack();
     const parts = partsOf(context, started.use(await openDisk(context)));
+    started.use(
+      startChangeReaders({
+        ...context,
+        databases: parts.sql.shards(),
+        log: context.eventlog,
+        feeds: [roomFeed],
+      }),
+    );
     started.use(keepOngoing(context, parts));
     started.use(new Sweeper(parts, await context.coord.members('edge')));
     started.use(await context.rpc.serve(RoomService, createHandlers(routedParts(parts))));
@@ -51,9 +61,12 @@ function partsOf(context: Context, disk: DiskWatch) {
   return { sql, coord, clock, metrics, config, events, reads, ongoing, disk, tracer };
 }
 
-function keepOngoing({ logger, metrics, clock }: Context, { ongoing, config }: Parts): OngoingKeeper {
+function keepOngoing(
+  { logger, metrics, clock, eventlog: log }: Context,
+  { ongoing: rooms, config }: Parts,
+): OngoingKeeper {
   const events = new OngoingEvents({ logger, metrics });
-  return new OngoingKeeper({ rooms: ongoing, feed: undefined, clock, config, events, metrics });
+  return new OngoingKeeper({ rooms, log, clock, config, events, metrics });
 }
 
 function routedParts(parts: Parts) {

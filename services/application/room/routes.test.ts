@@ -3,6 +3,7 @@ import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
+import { eventlogMigrations, openPostgresLog } from '@gala/lib/eventlog';
 import type { Context } from '@gala/lib/lifecycle';
 import { createMetrics } from '@gala/lib/metrics';
 import { createRpc, type Client } from '@gala/lib/rpc';
@@ -20,7 +21,9 @@ let rooms: Client<typeof RoomService>;
 let edge: AsyncDisposable;
 
 beforeAll(async () => {
-  postgres = cleanUp.use(await startTestPostgres({ sets: [coordMigrations, ...migrations] }));
+  postgres = cleanUp.use(
+    await startTestPostgres({ sets: [coordMigrations, eventlogMigrations, ...migrations] }),
+  );
   const { sql, logger } = postgres;
   const metrics = createMetrics('test');
   const base = { processId: 'front-1', dataFolder: tmpdir(), clock: systemClock, logger, metrics };
@@ -32,7 +35,8 @@ beforeAll(async () => {
   const settings = loadSettings([roomSection, diskSection], { env });
   tracer = new Tracer(base);
   const breakers = new Breakers(base);
-  const context = { ...base, sql, coord, rpc, settings, tracer, breakers } as unknown as Context;
+  const eventlog = cleanUp.use(openPostgresLog({ ...base, database: sql.core(), coord }));
+  const context = { ...base, sql, coord, eventlog, rpc, settings, tracer, breakers } as unknown as Context;
   cleanUp.use(await readerRole.start(context));
   cleanUp.use(await role.start(context));
   rooms = rpc.client(RoomService);

@@ -1,16 +1,19 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { followChanges, type FollowEvent } from '@gala/lib/changes';
 import type { Clock } from '@gala/lib/clock';
+import type { EventLog } from '@gala/lib/eventlog';
 import { Backoff } from '@gala/lib/lifecycle';
 import type { Metrics } from '@gala/lib/metrics';
 import type { RoomConfig } from '../config.ts';
 import type { OngoingEvents } from './events.ts';
-import type { Position, RoomFeed, ToldRooms } from './feed.ts';
-import type { OngoingRooms } from './ongoing-rooms.ts';
+import { LogWatch } from './log-watch.ts';
+import type { OngoingRooms, Refreshed } from './ongoing-rooms.ts';
+import { roomTopic, toldRoom } from './room-change.ts';
 
 export interface KeeperParts {
   readonly rooms: OngoingRooms;
   /** Without one the databases are read again and again. */
-  readonly feed: RoomFeed | undefined;
+  readonly log: Pick<EventLog, 'end' | 'follow'> | undefined;
   readonly clock: Clock;
   readonly config: Pick<RoomConfig, 'ongoingRefreshMs' | 'ongoingUnfedRefreshMs'>;
   readonly events: OngoingEvents;
@@ -41,15 +44,11 @@ export class OngoingKeeper implements AsyncDisposable {
     const first = Promise.withResolvers<void>();
     this.ready = first.promise;
     const refreshing = this.#refreshForever(first.resolve);
-    this.#done = Promise.all([refreshing, parts.feed && this.#followForever(parts.feed)]);
-    parts.metrics.gauge('gala_room_ongoing_fed', '1 while the change feed is followed', () =>
-      Number(this.#isFed),
-    );
-    parts.metrics.gauge(
-      'gala_room_ongoing_lag_seconds',
-      'age of the last change when it arrived here',
-      () => this.#lagMs / 1000,
-    );
+    this.#done = Promise.all([refreshing, parts.log && this.#followForever(parts.log)]);
+    const { metrics } = parts;
+    metrics.gauge('gala_room_ongoing_fed', '1 while the change feed is followed', () => Number(this.#isFed));
+    const lagHelp = 'from the commit of the last change until it was known here';
+    metrics.gauge('gala_room_ongoing_lag_seconds', lagHelp, () => this.#lagMs / 1000);
   }
 
   /** True while the change feed is followed. */
@@ -77,7 +76,7 @@ export class OngoingKeeper implements AsyncDisposable {
     }
   }
 
-  /** Until the next refresh is due, or the feed comes or goes, or something was missed. */
+  /** Until the next refresh is due, or the feed is lost. */
   async #rest(): Promise<void> {
     const { ongoingRefreshMs, ongoingUnfedRefreshMs } = this.#parts.config;
     this.#wake = new AbortController();
@@ -86,85 +85,71 @@ export class OngoingKeeper implements AsyncDisposable {
     await delay(waitMs, undefined, { signal }).catch(() => undefined);
   }
 
-  async #refresh() {
+  async #refresh(): Promise<Refreshed> {
     const { rooms, events } = this.#parts;
     const refreshed = await rooms.refresh(this.#isFed);
     events.refreshed(refreshed, rooms.size);
     return refreshed;
   }
 
-  async #followForever(feed: RoomFeed): Promise<void> {
-    const { events } = this.#parts;
+  async #followForever(log: Pick<EventLog, 'end' | 'follow'>): Promise<void> {
     const { signal } = this.#stop;
-    const backoff = new Backoff(retryMs);
     while (!signal.aborted) {
-      try {
-        await this.#follow(feed, () => backoff.reset());
-        events.feedRestarted();
-      } catch (error) {
-        if (signal.aborted) return;
-        events.feedLost(error, this.#isFed);
-        this.#setFed(false);
-        await backoff.wait(signal).catch(() => undefined);
-      }
+      const watch = new LogWatch(log, roomTopic);
+      const isOver = new AbortController();
+      const either = AbortSignal.any([signal, isOver.signal]);
+      const checking = this.#check(watch, isOver, either);
+      await this.#follow(watch, either);
+      isOver.abort();
+      await checking;
     }
   }
 
-  /** Ends when the log went back to an older state, and by the errors of the log. */
-  async #follow(feed: RoomFeed, onFed: () => void): Promise<void> {
-    const from = await feed.end();
-    const next = new Map(from.map(({ partition, offset }) => [partition, offset]));
-    const end = new AbortController();
-    const signal = AbortSignal.any([this.#stop.signal, end.signal]);
-    const check = this.#checkLog(feed, next, end);
-    try {
-      // What changed before the position was taken is seen by a scan that begins now.
-      void this.#refresh().then(() => {
-        if (signal.aborted) return;
-        this.#setFed(true);
-        onFed();
-      });
-      for await (const told of feed.follow(from, signal)) {
-        next.set(told.partition, told.offset);
-        this.#tell(told);
-      }
-    } catch (error) {
-      if (!end.signal.aborted || end.signal.reason !== restored) throw error;
-    } finally {
-      end.abort();
-      await check;
-    }
+  /** A database that cannot be read is tried again by the periodic refresh; the changes of the others are followed. */
+  #follow(log: LogWatch, signal: AbortSignal): Promise<void> {
+    return followChanges({
+      log,
+      topic: roomTopic,
+      signal,
+      scan: async () => void (await this.#refresh()),
+      apply: (change) => {
+        const told = toldRoom(change);
+        if (!told) return;
+        this.#parts.rooms.tell(told.row, told.isOnAir);
+        this.#lagMs = Math.max(0, this.#parts.clock.nowMs() - change.committedAtMs);
+      },
+      onEvent: (event, error) => this.#note(log, event, error),
+    });
   }
 
-  #tell({ rooms: changes, isGap, writtenAtMs }: ToldRooms): void {
-    const { rooms, clock, events } = this.#parts;
-    for (const { row, isOnAir } of changes) rooms.tell(row, isOnAir);
-    this.#lagMs = Math.max(0, clock.nowMs() - writtenAtMs);
-    if (!isGap) return;
-    events.feedGap();
-    void this.#refresh();
+  #note(log: LogWatch, event: FollowEvent, error: unknown): void {
+    const { events } = this.#parts;
+    if (event === 'scanned') this.#setFed(true);
+    if (event === 'gap') events.feedGap();
+    if (event !== 'failure' && event !== 'trimmed') return;
+    events.feedLost(error, this.#isFed);
+    log.failed();
+    this.#setFed(false);
   }
 
-  /** A log whose end lies before what was read of it is not the log that was read. */
-  async #checkLog(feed: RoomFeed, next: ReadonlyMap<number, number>, end: AbortController): Promise<void> {
-    const { signal } = end;
+  /** A log whose end lies before what was read of it is not the log that was read: all begins anew. */
+  async #check(watch: LogWatch, isOver: AbortController, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
-      const isStopped = AbortSignal.any([signal, this.#stop.signal]);
-      await delay(checkEveryMs, undefined, { signal: isStopped }).catch(() => undefined);
-      if (isStopped.aborted) return;
+      await delay(checkEveryMs, undefined, { signal }).catch(() => undefined);
+      if (signal.aborted) return;
       this.#parts.events.missed(this.#parts.rooms.countMissed());
-      const read = new Map(next);
-      const ends: readonly Position[] = await feed.end().catch(() => []);
-      const isOlder = ends.some(({ partition, offset }) => offset < (read.get(partition) ?? 0));
-      if (isOlder) end.abort(restored);
+      const state = await watch.look();
+      if (state === 'sound') this.#setFed(true);
+      if (state !== 'older') continue;
+      this.#setFed(false);
+      this.#parts.events.feedRestarted();
+      isOver.abort();
     }
   }
 
   #setFed(isFed: boolean): void {
     if (isFed === this.#isFed) return;
     this.#isFed = isFed;
-    this.#wake.abort();
+    if (!isFed) this.#wake.abort();
   }
 }
-
-const restored = new Error('the log is older than what was read of it');

@@ -1,7 +1,9 @@
-import type { Breakers } from '@gala/lib/breaker';
+import type { BreakerPolicy, Breakers } from '@gala/lib/breaker';
 import type { Clock } from '@gala/lib/clock';
+import { CodedError } from '@gala/lib/error';
 import type { Metrics } from '@gala/lib/metrics';
 import type { Database, Sql } from '@gala/lib/sql';
+import { commonErrors } from '@gala/protocol/errors';
 import { shardOfRoom, shardOfUser } from '@gala/protocol/ids';
 import type { RoomConfig } from '../config.ts';
 import type { Host, HostProfile, Room } from '../room.ts';
@@ -19,6 +21,14 @@ export interface DbReaderParts {
 }
 
 const keysPerStatementMax = 512;
+/** Shorter than a call may take, so that whoever asks hears of it. */
+const statementMsMax = 2000;
+const policy: BreakerPolicy = {
+  callsMin: 4,
+  openMsMin: 1000,
+  openMsMax: 5000,
+  probeMsMax: 2 * statementMsMax,
+};
 
 /** What a caller may ask for of rooms and hosts by id. `leastVersion`: what is older is read again. */
 export interface RowSource {
@@ -72,8 +82,8 @@ export class DbReader implements RowSource {
   async #load<Value extends Keyed>(kind: Kind<Value>, lane: string, keys: readonly number[]) {
     const { sql, breakers } = this.#parts;
     const database = sql.shards().find(({ name }) => name === lane) as Database;
-    const breaker = breakers.get({ dependency: 'shard', instance: lane });
-    const { found, elsewhere } = await breaker.run(() => kind.findAll(database.pool, keys));
+    const breaker = breakers.get({ dependency: 'shard', instance: lane, policy });
+    const { found, elsewhere } = await breaker.run(() => inTime(kind.findAll(database.pool, keys)));
     if (elsewhere.length === 0) return found;
     return new Map([...found, ...(await this.#findElsewhere(kind, elsewhere))]);
   }
@@ -86,5 +96,19 @@ export class DbReader implements RowSource {
       if (value) found.set(key, value);
     }
     return found;
+  }
+}
+
+/** @throws CodedError DEADLINE_EXCEEDED; what is late ends by the limits of its connection */
+async function inTime<Value>(reading: Promise<Value>): Promise<Value> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    const fail = (): void => reject(new CodedError(commonErrors, 'DEADLINE_EXCEEDED'));
+    timer = setTimeout(fail, statementMsMax);
+  });
+  try {
+    return await Promise.race([reading, late]);
+  } finally {
+    clearTimeout(timer);
   }
 }

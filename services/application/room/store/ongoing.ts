@@ -1,52 +1,71 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import type { Database } from '@gala/lib/sql';
+import { copyBinary, type CopiedTable, type Database } from '@gala/lib/sql';
+import { shardCount, shardOfRoom } from '@gala/protocol/ids';
 import type { OngoingRow } from '../ongoing/room-table.ts';
 
 /** Rows that are taken over in one piece, so that a scan never holds up the loop. */
 const rowsPerTurn = 2048;
 
-type ScannedRow = [
-  roomId: number,
-  version: number,
-  epoch: number,
-  startedAtMs: number,
-  isHeld: boolean,
-  isPublic: boolean,
-  edgeId: string,
-  title: string,
-];
+const columns = {
+  roomId: 'int8',
+  version: 'int8',
+  epoch: 'int8',
+  startedAtMs: 'int8',
+  isHeld: 'bool',
+  isPublic: 'bool',
+  edgeId: 'bytes',
+  title: 'bytes',
+} as const;
+
+/** Connections of one scan. */
+const selectCount = 2;
+const selects = Array.from(
+  { length: selectCount },
+  (_, part) => `
+    select room_id, version, epoch, started_at_ms, state = 'hold', visibility = 'public', edge_id, title
+    from room where state in ('live', 'hold') and shard % ${selectCount} = ${part}`,
+);
 
 /**
- * Visits every room on air in the shards that the database owns, in one snapshot. Answers these shards: a room of
- * theirs that was not visited was not on air.
+ * Visits every room on air in a database, in one snapshot; the row is one object, filled anew for each visit. Answers
+ * the shards that the database owns there: a room of theirs that was not visited was not on air, and a room of others
+ * is none of its business.
  */
-export async function scanOnAir({ pool }: Database, visit: (row: OngoingRow) => void): Promise<number[]> {
-  const client = await pool.connect();
-  let isBroken = true;
-  try {
-    await client.query('begin isolation level repeatable read read only');
-    const owned = await client.query<{ shard: number }>('select shard from shard_owner');
-    const { rows } = await client.query<ScannedRow>({
-      name: 'room-scan-on-air',
-      rowMode: 'array',
-      text: `select room_id, version, epoch, started_at_ms, state = 'hold', visibility = 'public', edge_id, title
-             from room where state in ('live', 'hold') and shard in (select shard from shard_owner)`,
-    });
-    await client.query('commit');
-    isBroken = false;
-    await visitRows(rows, visit);
-    return owned.rows.map(({ shard }) => shard);
-  } finally {
-    client.release(isBroken);
-  }
+export async function scanOnAir(database: Database, visit: (row: OngoingRow) => void): Promise<number[]> {
+  const { parts, shards } = await copyBinary(database, { selects, columns });
+  const isOwned = new Uint8Array(shardCount);
+  for (const shard of shards) isOwned[shard] = 1;
+  for (const part of parts) await visitRows(part, isOwned, visit);
+  return [...shards];
 }
 
-async function visitRows(rows: readonly ScannedRow[], visit: (row: OngoingRow) => void): Promise<void> {
-  for (let index = 0; index < rows.length; index++) {
-    const [roomId, version, epoch, startedAtMs, isHeld, isPublic, edgeId, title] = rows[index];
-    const bytes = Buffer.from(title);
-    visit({ roomId, version, epoch, startedAtMs, isHeld, isPublic, edgeId, title: bytes });
+async function visitRows(
+  { rows, columns: of }: CopiedTable<typeof columns>,
+  isOwned: Uint8Array,
+  visit: (row: OngoingRow) => void,
+): Promise<void> {
+  const row: OngoingRow = {
+    roomId: 0,
+    version: 0,
+    epoch: 0,
+    startedAtMs: 0,
+    isHeld: false,
+    isPublic: false,
+    edgeId: '',
+    title: Buffer.alloc(0),
+  };
+  for (let index = 0; index < rows; index++) {
     if (index % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
+    row.roomId = of.roomId[index];
+    if (isOwned[shardOfRoom(row.roomId)] === 0) continue;
+    row.version = of.version[index];
+    row.epoch = of.epoch[index];
+    row.startedAtMs = of.startedAtMs[index];
+    row.isHeld = of.isHeld[index] === 1;
+    row.isPublic = of.isPublic[index] === 1;
+    row.edgeId = of.edgeId.bytes.toString('utf8', of.edgeId.offsets[index], of.edgeId.offsets[index + 1]);
+    row.title = of.title.bytes.subarray(of.title.offsets[index], of.title.offsets[index + 1]);
+    visit(row);
   }
 }
 
