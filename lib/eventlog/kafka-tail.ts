@@ -211,11 +211,12 @@ export class KafkaTail implements Disposable {
   }
 
   #failTrimmed(response: FetchResponse): void {
-    for (const { partition, offset, fail } of this.#waiters) {
+    for (const waiter of this.#waiters) {
+      const { partition, offset } = waiter;
       if (!isOutOfRange(response, partition)) continue;
       const edge = this.#edges.get(partition);
       if (edge?.offset === offset) edge.signals.clear();
-      fail(trimmed({ partition, offset }));
+      waiter.fail(trimmed({ partition, offset }));
     }
   }
 
