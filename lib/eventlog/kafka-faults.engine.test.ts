@@ -2,9 +2,9 @@ import { afterEach, expect, test, vi } from 'vitest';
 import { describeWithEngines } from '../../test/engines.ts';
 import { startKafka, type KafkaCluster } from '../../test/harness/engines/kafka.ts';
 import { openTestLog } from '../../test/harness/log-fixture.ts';
+import { LoadedLog, type Outcome } from '../../test/harness/loaded-log.ts';
 import { startTestPostgres } from '../sql/testing/index.ts';
 import { coordMigrations } from '../coord/index.ts';
-import { LoadedLog, type Outcome } from './contract-load.ts';
 import { openKafkaLog } from './kafka.ts';
 
 /** From the broker's answering again to what is written then having been read. */

@@ -1,8 +1,7 @@
-import { vi } from 'vitest';
-import { hasCode } from '../error/index.ts';
-import { waitUntil } from '../timing/index.ts';
-import { partitionOf } from './limits.ts';
-import type { EventLog, Topic } from './types.ts';
+import { hasCode } from '../../lib/error/index.ts';
+import type { EventLog, Topic } from '../../lib/eventlog/index.ts';
+import { partitionOf } from '../../lib/eventlog/limits.ts';
+import { waitUntil } from '../../lib/timing/index.ts';
 
 /** What was seen of a log that was written to and read all the time. */
 export interface Outcome {
@@ -78,14 +77,8 @@ export class LoadedLog implements AsyncDisposable {
         const seen = new Set(read.get(key));
         return sum + this.#acknowledged.get(key)!.filter((number) => !seen.has(number)).length;
       }, 0);
-    await vi
-      .waitFor(
-        () => {
-          if (missing(this.#followed) + missing(this.#grouped) > 0) throw new Error('not all is read');
-        },
-        { timeout: 20_000, interval: 50 },
-      )
-      .catch(() => undefined);
+    const isComplete = (): boolean => missing(this.#followed) + missing(this.#grouped) === 0;
+    await waitUntil(isComplete, { timeoutMs: 20_000 }).catch(() => undefined);
     const followed = keys.map((key) => this.#followed.get(key)!);
     return {
       acknowledged: [...this.#acknowledged.values()].flat().length,
