@@ -171,7 +171,7 @@ export class TwemproxyAgent implements AsyncDisposable {
       logger.error({ proxy: proxy.name }, 'a proxy does not start');
       return false;
     }
-    logger.info({ proxy: proxy.name, pid: proxy.pid }, 'a proxy runs with the present masters');
+    logger.info({ proxy: proxy.name, proxyPid: proxy.pid }, 'a proxy runs with the present masters');
     if (wasAlive) await sleep(settleMs);
     return true;
   }

@@ -74,6 +74,7 @@ export class ProxyProcess {
     for (let attempt = 0; attempt < startsMax; attempt++) {
       await this.#spawn();
       if (await this.#begins()) return true;
+      if (this.isAlive) return false;
     }
     return false;
   }

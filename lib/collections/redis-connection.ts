@@ -90,6 +90,7 @@ export class RedisConnection implements AsyncDisposable {
   #onReady(): void {
     if (this.#connects++ > 0) this.#options.telemetry.counters.reconnects++;
     this.#doubtSinceMs = undefined;
+    this.#lastError = 'the connection was lost';
     this.#onChange();
   }
 
