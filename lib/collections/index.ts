@@ -5,6 +5,7 @@ export { collectionsErrors } from './errors.ts';
 export type { Hashes, Lists, Ranked, Ranks, Sets } from './group-types.ts';
 export { Masters } from './masters.ts';
 export { openCollections, type OpenOptions } from './open.ts';
+export { collectionsProbes } from './probe.ts';
 export type {
   Capabilities,
   Collections,

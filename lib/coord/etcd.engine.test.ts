@@ -44,7 +44,7 @@ describeWithEngines('etcd', ['etcd'], () => {
       },
       stopEngine: () => member.kill(),
       startEngine: async () => {
-        member.start();
+        await member.start();
         await cluster.ready();
       },
       [Symbol.asyncDispose]: async () => {
@@ -80,7 +80,7 @@ describeWithEngines('etcd', ['etcd'], () => {
       const view = await coord.watch<number>('record');
       expect(await coord.cas('record', 0, 1)).toEqual({ value: 1, version: 1 });
       await member.kill();
-      member.start();
+      await member.start();
       await cluster.ready();
       await vi.waitFor(async () => expect(await coord.cas('record', 1, 2)).toBeDefined(), { timeout: 5000 });
       await vi.waitFor(() => expect(view.current()).toEqual({ value: 2, version: 2 }), { timeout: 5000 });
@@ -89,7 +89,8 @@ describeWithEngines('etcd', ['etcd'], () => {
   );
 });
 
-const noDatabase = undefined as unknown as Database;
+/** Of an installation that never said which engine it uses. */
+const noDatabase = { pool: { query: async () => ({ rows: [] }) } } as unknown as Database;
 
 /** The first user, and from then on nobody gets in without one. */
 async function createRoot(url: string, caPath: string): Promise<void> {
