@@ -3,6 +3,7 @@ import { watchDisk, type DiskWatch } from '@gala/lib/disk';
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { RoomService } from '@gala/protocol/room';
 import { Admission } from './admission.ts';
+import { Archiver } from './archive/archiver.ts';
 import { readConfig, readDiskConfig } from './config.ts';
 import { RoomEvents } from './events.ts';
 import { HeartBeats } from './heart-beats.ts';
@@ -39,6 +40,7 @@ export const role: Role = {
       }),
     );
     started.use(keepOngoing(context, parts));
+    started.use(new Archiver({ ...parts, logger: context.logger }));
     started.use(new Sweeper(parts, await context.coord.members('edge')));
     started.use(await context.rpc.serve(RoomService, createHandlers(routedParts(parts))));
     return started.move();
@@ -52,12 +54,12 @@ function openDisk({ dataFolder: folder, settings, logger, metrics }: Context): P
 }
 
 function partsOf(context: Context, disk: DiskWatch) {
-  const { sql, coord, clock, metrics, logger, settings, tracer, rpc } = context;
+  const { sql, coord, caches, clock, metrics, logger, settings, tracer, rpc } = context;
   const config = readConfig(settings);
   const events = new RoomEvents({ logger, metrics });
   const ongoing = new OngoingRooms({ sql, clock, config, metrics });
   const source = new ReaderClient({ rpc, sql });
-  const reads = new Reads({ sql, source, ongoing, clock, config, metrics });
+  const reads = new Reads({ sql, source, ongoing, caches, clock, config, metrics });
   return { sql, coord, clock, metrics, config, events, reads, ongoing, disk, tracer };
 }
 

@@ -1,8 +1,14 @@
-import { LoadingCache, loadingCacheCounterNames, type LoadingCacheOptions } from '@gala/lib/cache';
+import {
+  LoadingCache,
+  loadingCacheCounterNames,
+  type Caches,
+  type LoadingCacheOptions,
+} from '@gala/lib/cache';
 import type { Clock } from '@gala/lib/clock';
 import type { Metrics } from '@gala/lib/metrics';
 import type { Sql } from '@gala/lib/sql';
-import { shardOfRoom, shardOfUser } from '@gala/protocol/ids';
+import { composeRoomId, shardOfRoom, shardOfUser } from '@gala/protocol/ids';
+import { RoomFinder } from './archive/room-finder.ts';
 import type { RoomConfig } from './config.ts';
 import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
 import type { RowSource } from './reader/db-reader.ts';
@@ -16,6 +22,7 @@ export interface ReadParts {
   /** Rows by id. */
   readonly source: RowSource;
   readonly ongoing: OngoingRooms;
+  readonly caches: Caches;
   readonly clock: Clock;
   readonly config: RoomConfig;
   readonly metrics: Metrics;
@@ -27,6 +34,7 @@ const versionsMax = 4096;
 /** Rooms and hosts as viewers ask for them: a moment old, and answered on while a database is down. */
 export class Reads {
   readonly #parts: ReadParts;
+  readonly #finder: RoomFinder;
   readonly #rooms: LoadingCache<number, Room | undefined>;
   readonly #presentRooms: LoadingCache<number, Room | undefined>;
   readonly #hosts: LoadingCache<number, HostProfile | undefined>;
@@ -36,6 +44,7 @@ export class Reads {
 
   constructor(parts: ReadParts) {
     this.#parts = parts;
+    this.#finder = new RoomFinder(parts);
     const { clock, config, metrics } = parts;
     const options = <Value>(name: string): LoadingCacheOptions<Value | undefined> => ({
       clock,
@@ -52,12 +61,19 @@ export class Reads {
   }
 
   room(roomId: number): Promise<Room | undefined> {
-    return this.#rooms.get(roomId, () => this.#parts.source.room(roomId, this.#roomVersions.of(roomId)));
+    return this.#rooms.get(roomId, () => this.#finder.find(roomId, this.#roomVersions.of(roomId)));
   }
 
   presentRoom(hostId: number): Promise<Room | undefined> {
-    const load = () => findPresentRoom(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId);
-    return this.#presentRooms.get(hostId, load);
+    return this.#presentRooms.get(hostId, () => this.#findPresent(hostId));
+  }
+
+  /** The last room of a host who has not been on air for a while is in the archive alone; its id is known. */
+  async #findPresent(hostId: number): Promise<Room | undefined> {
+    const room = await findPresentRoom(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId);
+    if (room) return room;
+    const sessions = (await this.host(hostId))?.sessionCount ?? 0;
+    return sessions > 0 ? this.room(composeRoomId(hostId, sessions)) : undefined;
   }
 
   host(hostId: number): Promise<HostProfile | undefined> {

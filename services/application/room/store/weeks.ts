@@ -1,5 +1,5 @@
 import type { Room } from '../room.ts';
-import type { Connection, Transaction } from './connection.ts';
+import type { Connection } from './connection.ts';
 import { roomColumns, roomOf, roomTables, type RoomRow } from './rooms.ts';
 
 const weekMs = 7 * 86_400_000;
@@ -26,7 +26,7 @@ export async function listWeeks(db: Connection): Promise<number[]> {
 }
 
 /** Attaching holds up nobody; making a partition in place would lock the whole table. */
-export async function makeWeek(client: Transaction, week: number): Promise<void> {
+export async function makeWeek(client: Connection, week: number): Promise<void> {
   const name = nameOf(week);
   await client.query(`create table ${name} (like room including defaults including constraints,
     constraint has_ended check (state = 'ended'), constraint is_week check (archived_week = ${week}));
@@ -52,7 +52,7 @@ export async function listOfWeek(
  * Takes a week away with all its rows. Answers false, with nothing done, when a shard is arriving, which may bring
  * rows of that week, or the week has more rooms than `rooms`. Errors: 55P03 when it is in use.
  */
-export async function dropWeek(client: Transaction, week: number, rooms: number): Promise<boolean> {
+export async function dropWeek(client: Connection, week: number, rooms: number): Promise<boolean> {
   const name = nameOf(week);
   await client.query(`set local lock_timeout = ${lockMsMax}; lock table shard_arrival in share mode`);
   const { rows: arrivals } = await client.query('select from shard_arrival limit 1');
