@@ -62,7 +62,7 @@ export class Recordings {
     const limit = Math.min(Math.max(1, page.limit), roomsMax);
     const { sql, reads } = this.#parts;
     const found = await listHostRecordings(sql.shard(shardOfUser(hostId)).pool, hostId, { ...page, limit });
-    const rooms = await Promise.all(found.map(({ room, roomId }) => room ?? reads.room(roomId)));
+    const rooms = await Promise.all(found.map(async ({ room, roomId }) => room ?? reads.room(roomId)));
     return found.flatMap(({ recordings }, index) => {
       const room = rooms[index];
       return room ? [{ room, recordings }] : [];

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { Breakers } from '@gala/lib/breaker';
+import { Caches } from '@gala/lib/cache';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
@@ -36,7 +37,18 @@ beforeAll(async () => {
   tracer = new Tracer(base);
   const breakers = new Breakers(base);
   const eventlog = cleanUp.use(openPostgresLog({ ...base, database: sql.core(), coord }));
-  const context = { ...base, sql, coord, eventlog, rpc, settings, tracer, breakers } as unknown as Context;
+  const caches = new Caches(base);
+  const context = {
+    ...base,
+    sql,
+    coord,
+    caches,
+    eventlog,
+    rpc,
+    settings,
+    tracer,
+    breakers,
+  } as unknown as Context;
   cleanUp.use(await readerRole.start(context));
   cleanUp.use(await role.start(context));
   rooms = rpc.client(RoomService);
