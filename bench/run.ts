@@ -13,6 +13,10 @@ const benches: Record<string, Bench> = {
       '(about 80 minutes; --quick: 6)',
     load: () => import('./flv.ts'),
   },
+  jobs: {
+    about: '100,000 rooms visited once a second by a sharded job (about 4 minutes; --quick: 1)',
+    load: () => import('./jobs.ts'),
+  },
   'loop-delay': {
     about: 'realtime latency while slow work runs beside it (about 3 minutes)',
     load: () => import('./loop-delay.ts'),

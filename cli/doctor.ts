@@ -4,9 +4,11 @@ import { arch, platform, release } from 'node:os';
 import { Client } from 'pg';
 import { embeddedUrl } from '@gala/lib/sql';
 import type { Settings } from '@gala/lib/config';
+import { probeAll } from '@gala/lib/probe';
 import { rtmpSection } from '@gala/services/access/edge';
 import { dataFolderPath, readSupervisorRecord } from './data-folder.ts';
 import { externalUrl } from './database.ts';
+import { engineProbes } from './engines.ts';
 import { adminSection, httpSection, liveSection, readSettings } from './settings.ts';
 
 /** What one look found: fine, worth a change, or in the way. */
@@ -33,6 +35,7 @@ export async function doctor(): Promise<void> {
     await checkDescriptors(),
     await checkDisk(dataFolder),
     await checkDatabase(settings, dataFolder),
+    ...(await checkEngines(settings)),
   ];
   for (const { level, text } of findings) console.log(`${level.padEnd(4)}  ${text}`);
   if (findings.some(({ level }) => level === 'fail')) process.exitCode = 1;
@@ -107,6 +110,18 @@ async function checkDatabase(settings: Settings, dataFolder: string): Promise<Fi
   } finally {
     await client.end().catch(() => undefined);
   }
+}
+
+/** What an installation goes on without is worth a change, and not in the way; coordination is in the way when none answers. */
+async function checkEngines(settings: Settings): Promise<Finding[]> {
+  const results = await probeAll(engineProbes(settings));
+  const isVital = (engine: string): boolean =>
+    engine === 'etcd' && !results.some((each) => each.engine === engine && each.up);
+  return results.map(({ engine, feature, address, up, says, answerMs }) => {
+    const name = `${engine} at ${address} (${feature})`;
+    if (up) return { level: 'ok', text: `${name}: ${says}, answers in ${Math.round(answerMs)} ms` };
+    return { level: isVital(engine) ? 'fail' : 'warn', text: `${name} is not up: ${says}` };
+  });
 }
 
 function judgeClock(ms: number, version: string): Finding {

@@ -38,6 +38,10 @@ const commands: Record<
     help: 'demo                                        publish the demo broadcast into a running Gala',
     load: async () => (await import('./demo.ts')).demo,
   },
+  twemproxy: {
+    help: 'twemproxy                                   run the proxies of this host before the shards of shared data',
+    load: async () => (await import('./twemproxy.ts')).twemproxy,
+  },
   settings: {
     help: 'settings                                    print a sample gala.yaml with all settings and defaults',
     load: async () => (await import('./sample.ts')).sample,

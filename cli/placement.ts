@@ -11,13 +11,14 @@ export interface ProcessPlan {
 }
 
 /** In the order in which a process starts them: a role may call those before it. */
-export const roleNames = ['account', 'reader', 'room', 'edge', 'gateway'] as const;
+export const roleNames = ['account', 'reader', 'room', 'edge', 'gateway', 'scheduler'] as const;
 export type RoleName = (typeof roleNames)[number];
 
 const placements = {
   default: [
     { name: 'front', roles: ['account', 'reader', 'room', 'gateway'] },
     { name: 'media', roles: ['edge'] },
+    { name: 'back', roles: ['scheduler'], nice: 5 },
   ],
   one: [{ name: 'one', roles: [...roleNames] }],
   split: roleNames.map((role) => ({ name: role, roles: [role] })),

@@ -5,6 +5,7 @@ import { collectionsSection, openCollections } from '@gala/lib/collections';
 import type { Settings } from '@gala/lib/config';
 import { openCoord } from '@gala/lib/coord';
 import { openPostgresLog } from '@gala/lib/eventlog';
+import { JobRunner } from '@gala/lib/jobs';
 import { hostPort, listen, type HttpListener } from '@gala/lib/http';
 import type { Context, ListenerName } from '@gala/lib/lifecycle';
 import { createLogger, type Logger } from '@gala/lib/logger';
@@ -14,9 +15,10 @@ import { openSql } from '@gala/lib/sql';
 import { Tracer } from '@gala/lib/trace';
 import { edgeSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
-import { readTraceConfig, watchProcess } from '@gala/services/foundation/monitor';
+import { readTraceConfig, serveReadiness, watchProcess } from '@gala/services/foundation/monitor';
 import { openCaches } from './caches.ts';
 import type { StartMessage } from './entry/messages.ts';
+import { engineProbes } from './engines.ts';
 import { spawnNativeChild } from './native-child.ts';
 import { roleNames } from './placement.ts';
 import { roles } from './roles.ts';
@@ -57,6 +59,13 @@ export async function startProcess(options: ProcessOptions): Promise<RunningProc
     stack.use(started);
     Object.assign(addresses, started.addresses);
   }
+  serveReadiness({
+    listener: await context.listener('admin'),
+    clock: context.clock,
+    // An edge goes on with what it has; who answers requests needs the database.
+    isReady: () => options.roles.every((role) => role === 'edge') || context.sql.healthy(),
+    probes: engineProbes(settings),
+  });
   Object.assign(addresses, listeners.addresses());
   const owned = stack.move();
   return { addresses, metrics, logger, [Symbol.asyncDispose]: () => owned.disposeAsync() };
@@ -94,6 +103,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   const coord = stack.use(
     await openCoord({ settings, database: sql.core(), processId, logger, metrics, clock }),
   );
+  const jobs = stack.use(new JobRunner({ database: sql.core(), coord, processId, logger, metrics, clock }));
   const collections = stack.use(
     await openCollections({ config: settings.get(collectionsSection), logger, metrics, clock }),
   );
@@ -129,6 +139,7 @@ async function makeContext(parts: ContextParts): Promise<Context> {
     rpc,
     sql,
     coord,
+    jobs,
     collections,
     caches,
     eventlog,

@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
 import { cacheSection } from '@gala/lib/cache';
-import { collectionsSection } from '@gala/lib/collections';
+import { collectionsSection, twemproxySection } from '@gala/lib/collections';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
 import { coordSection } from '@gala/lib/coord';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
@@ -93,6 +93,7 @@ export const sections: readonly Section[] = [
   databaseSection,
   coordSection,
   collectionsSection,
+  twemproxySection,
   cacheSection,
   logSection,
   traceSection,

@@ -13,8 +13,10 @@ import {
   type CacheBounds,
   type CacheOptions,
   type TieredCacheCounters,
+  type TieredCacheParts,
 } from './tiered-cache.ts';
 import type { ValueStore } from './types.ts';
+import { WriterBeats } from './writer-beats.ts';
 
 export interface CachesOptions {
   /** With all defaults unless told. */
@@ -41,12 +43,23 @@ export class Caches implements AsyncDisposable {
   readonly #open = new Map<string, TieredCache<unknown>>();
   readonly #exchange: HotKeyExchange;
   readonly #bounds: CacheBounds;
+  readonly #shared: TieredCacheParts<unknown>['shared'];
 
   constructor(options: CachesOptions) {
     const { processId, collections } = options;
     this.#options = options;
     this.#bounds = boundsOf(options.config ?? cacheSection.schema.parse({}));
     this.#exchange = new HotKeyExchange({ processId, bus: collections?.bus });
+    this.#shared = collections && {
+      bus: collections.bus,
+      leases: collectionLeases(collections),
+      writers: new WriterBeats({
+        bus: collections.bus,
+        processId,
+        clock: options.clock,
+        isSettled: () => [...this.#open.values()].every((cache) => !cache.isUnsettled),
+      }),
+    };
   }
 
   /**
@@ -60,15 +73,14 @@ export class Caches implements AsyncDisposable {
     // A process without caches shows no metrics of them.
     if (this.#open.size === 0) showMetrics(this.#options.metrics, this.#open);
     const bounds = { ...this.#bounds, ...options.bounds };
-    const { clock, processId, store, collections } = this.#options;
+    const { clock, processId, store } = this.#options;
     const cache = new TieredCache<Value>({
       clock,
       processId,
       store,
-      bus: collections?.bus,
+      shared: this.#shared,
       counters: newCounters(),
       options: { ...options, codec, bounds },
-      leases: collections && collectionLeases(collections),
       onActivity: () => this.#exchange.wake(),
     });
     this.#exchange.add(name, cache.hot);
@@ -85,6 +97,7 @@ export class Caches implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await this.#exchange[Symbol.asyncDispose]();
+    await this.#shared?.writers[Symbol.asyncDispose]();
     await Promise.all([...this.#open.values()].map((cache) => cache[Symbol.asyncDispose]()));
   }
 }

@@ -9,6 +9,7 @@ export {
   type LoadingCacheOptions,
 } from './loading-cache.ts';
 export { MemoryValueStore } from './memory.ts';
+export { cacheProbes } from './probe.ts';
 export type { Codec } from './shared-level.ts';
 export type { CacheBounds, CacheOptions, Sourced, TieredCache } from './tiered-cache.ts';
 export type * from './types.ts';

@@ -1,6 +1,7 @@
 import type { Bus, Subscription } from '../collections/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { tombstoneMs } from './limits.ts';
+import type { WriterBeats } from './writer-beats.ts';
 
 export const feedCounterNames = [
   'invalidations',
@@ -16,6 +17,7 @@ export interface FeedOptions {
   /** Of this process: its own messages are not heeded. */
   readonly processId: string;
   readonly clock: Clock;
+  readonly writers: WriterBeats;
   readonly counters: Record<(typeof feedCounterNames)[number], number>;
   /** Of another process. */
   readonly onInvalid: (key: string, version: number) => void;
@@ -51,6 +53,7 @@ export class InvalidationFeed implements AsyncDisposable {
   #retry: NodeJS.Timeout | undefined;
   /** Published within the last `tombstoneMs`, oldest first. */
   readonly #recent = new Map<string, { version: number; atMs: number }>();
+  #isFailing = false;
   #isClosed = false;
 
   constructor(options: FeedOptions) {
@@ -60,19 +63,25 @@ export class InvalidationFeed implements AsyncDisposable {
 
   /** False while changes of other processes may not be heard of. */
   get isFlowing(): boolean {
-    return this.#opened?.isFlowing ?? false;
+    return this.#opened !== undefined && this.#opened.isFlowing && this.#options.writers.areHeard;
+  }
+
+  /** True while there is something to tell that the bus did not take at first. */
+  get isUnsettled(): boolean {
+    return this.#isFailing;
   }
 
   /** Changes when changes of others may have been missed. */
   get epoch(): number {
-    return this.#opened?.epoch ?? -1;
+    return this.#opened ? this.#opened.epoch + this.#options.writers.epoch : -1;
   }
 
   /** Resolves when the bus has taken it, or is to be tried again. */
   publish(key: string, version: number): Promise<void> {
     this.#options.counters.invalidations++;
+    this.#options.writers.announce();
     this.#add(key, version);
-    if (this.isFlowing) return this.#flush();
+    if (this.#opened?.isFlowing) return this.#flush();
     // Nobody waits for a bus that is away.
     this.#retryLater();
     return Promise.resolve();
@@ -109,6 +118,8 @@ export class InvalidationFeed implements AsyncDisposable {
   #onGap(): void {
     this.#options.counters.gaps++;
     this.#options.onGap();
+    // Until all of it is told again, others are not to think that they heard it.
+    this.#isFailing = this.#recent.size > 0 || this.#isFailing;
     const sinceMs = this.#options.clock.monotonicMs() - tombstoneMs;
     for (const [key, { version, atMs }] of this.#recent) if (atMs >= sinceMs) this.#add(key, version);
     void this.#flush();
@@ -138,9 +149,11 @@ export class InvalidationFeed implements AsyncDisposable {
     const messages = packMessages(this.#options.processId, changes, all);
     const sent = await Promise.all(messages.map((message) => this.#publish(message)));
     if (!sent.every(Boolean)) this.#retryLater();
+    else if (this.#retry === undefined) this.#isFailing = false;
   }
 
   #retryLater(): void {
+    this.#isFailing = true;
     if (this.#isClosed) return;
     this.#retry ??= setTimeout(() => void this.#flush(), retryMs).unref();
   }

@@ -16,6 +16,7 @@ import {
 } from './loading-cache.ts';
 import { SharedLevel, sharedCounterNames, type Codec } from './shared-level.ts';
 import type { ValueStore } from './types.ts';
+import type { WriterBeats } from './writer-beats.ts';
 
 export const tieredCacheCounterNames = [
   ...loadingCacheCounterNames,
@@ -80,9 +81,10 @@ export interface TieredCacheParts<Value> {
   readonly processId: string;
   /** Without one there is no level between the process and the source. */
   readonly store: ValueStore | undefined;
-  /** Without one changes of other processes are not heard of. */
-  readonly bus: Bus | undefined;
-  readonly leases: FillLeases | undefined;
+  /** Without it changes of other processes are not heard of. */
+  readonly shared:
+    | { readonly bus: Bus; readonly writers: WriterBeats; readonly leases: FillLeases }
+    | undefined;
   readonly counters: TieredCacheCounters;
   readonly onActivity: () => void;
 }
@@ -112,7 +114,7 @@ export class TieredCache<Value> implements AsyncDisposable {
   #isHeard = false;
 
   constructor(parts: TieredCacheParts<Value>) {
-    const { options, counters, clock, bus, processId } = parts;
+    const { options, counters, clock, shared } = parts;
     this.#parts = parts;
     this.name = options.name;
     this.counters = counters;
@@ -128,7 +130,7 @@ export class TieredCache<Value> implements AsyncDisposable {
     this.#own.limitAge(options.bounds.unheardTtlMs);
     this.#shared = this.#sharedLevel();
     this.#source = new KeyBatch({ ask: (keys) => this.#load(keys), keysMax });
-    this.#feed = bus && this.#openFeed(bus, processId);
+    this.#feed = shared && this.#openFeed(shared);
   }
 
   /** Entries of this process. */
@@ -143,6 +145,11 @@ export class TieredCache<Value> implements AsyncDisposable {
   /** True while changes of other processes are heard of. */
   get isHeard(): boolean {
     return this.#feed?.isFlowing ?? false;
+  }
+
+  /** True while other processes have not been told of all changes of this one. */
+  get isUnsettled(): boolean {
+    return this.#feed?.isUnsettled ?? false;
   }
 
   /** Undefined: the source has none. A hit allocates nothing. */
@@ -171,7 +178,7 @@ export class TieredCache<Value> implements AsyncDisposable {
     this.#own.deleteOlder(key, version);
     await this.#shared?.invalidate(key, version);
     // Who reads the source for all began before the change: nobody waits for that any more.
-    this.#parts.leases?.give(`${this.name}:${key}`);
+    this.#parts.shared?.leases.give(`${this.name}:${key}`);
     await this.#feed?.publish(key, version);
   }
 
@@ -218,10 +225,11 @@ export class TieredCache<Value> implements AsyncDisposable {
     );
   }
 
-  #openFeed(bus: Bus, processId: string): InvalidationFeed {
-    const { clock, counters } = this.#parts;
+  #openFeed({ bus, writers }: { bus: Bus; writers: WriterBeats }): InvalidationFeed {
+    const { clock, counters, processId } = this.#parts;
     return new InvalidationFeed({
       bus,
+      writers,
       processId,
       clock,
       counters,
@@ -256,7 +264,8 @@ export class TieredCache<Value> implements AsyncDisposable {
 
   /** One process reads the source, the others wait until it has filled the shared level, or too long. */
   async #fillShared(shared: SharedLevel<Value>, key: string): Promise<Loaded<Value | undefined>> {
-    const { leases, options, clock } = this.#parts;
+    const { options, clock } = this.#parts;
+    const leases = this.#parts.shared?.leases;
     const leaseKey = `${this.name}:${key}`;
     const found = leases && (await this.#leaseOrValue(shared, key, leases));
     if (found) return found;
@@ -297,7 +306,7 @@ export class TieredCache<Value> implements AsyncDisposable {
 
   /** A lease that is over may be another's by now. */
   #giveBack(leaseKey: string, untilMs: number): void {
-    if (this.#parts.clock.monotonicMs() < untilMs) this.#parts.leases?.give(leaseKey);
+    if (this.#parts.clock.monotonicMs() < untilMs) this.#parts.shared?.leases.give(leaseKey);
   }
 
   async #read(key: string): Promise<Loaded<Value | undefined>> {

@@ -72,4 +72,26 @@ export const collectionsSection = section(
     ),
 );
 
+/** The proxies of this host, for `gala twemproxy`; shards and sentinels are those of `collections`. */
+export const twemproxySection = section(
+  'twemproxy',
+  z.object({
+    listen: z
+      .array(address)
+      .min(1)
+      .max(16)
+      .default(['127.0.0.1:22121', '127.0.0.1:22122'])
+      .describe(
+        '`gala twemproxy`: host:port of each proxy of this host; two or more, since they restart in turn',
+      ),
+    program: z.string().default('nutcracker').describe('path or name of the program'),
+    shardTimeoutMs: z
+      .int()
+      .min(10)
+      .max(10_000)
+      .default(300)
+      .describe('after which a proxy gives up a silent shard; below `collections.timeoutMs`'),
+  }),
+);
+
 export type CollectionsConfig = ReturnType<typeof collectionsSection.schema.parse>;

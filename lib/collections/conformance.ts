@@ -36,7 +36,7 @@ function operationsOn(random: Random, prefix: string): [string, Operation][] {
   const number = below(random, 9) - 4;
   const score = number + below(random, 4) / 4;
   const value = Buffer.from([below(random, 256), below(random, 256)]);
-  const count = below(random, 5);
+  const [count, from] = [below(random, 5), below(random, 3)];
   return [
     ['get', (c) => c.get(key)],
     ['getMany', (c) => c.getMany([key, `${prefix}:0`, `${prefix}:none`])],
@@ -54,15 +54,7 @@ function operationsOn(random: Random, prefix: string): [string, Operation][] {
     ['hashes.size', (c) => c.hashes.size(key)],
     ['ranks.set', (c) => c.ranks.set(key, { [name]: score, [second]: number })],
     ['ranks.increment', (c) => c.ranks.increment(key, name, score)],
-    [
-      'ranks.top',
-      (c) =>
-        c.ranks.top(
-          key,
-          count,
-          below(() => score / 4 - Math.floor(score / 4), 3),
-        ),
-    ],
+    ['ranks.top', (c) => c.ranks.top(key, count, from)],
     ['ranks.rankOf', (c) => c.ranks.rankOf(key, name)],
     ['ranks.scoreOf', (c) => c.ranks.scoreOf(key, name)],
     ['ranks.size', (c) => c.ranks.size(key)],

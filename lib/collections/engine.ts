@@ -1,3 +1,4 @@
+import { invariant } from '../error/index.ts';
 import type { Script, ScriptCall } from './types.ts';
 
 interface Traits {
@@ -50,6 +51,12 @@ export const commands = {
 } as const satisfies Record<string, Traits>;
 
 export type CommandName = keyof typeof commands;
+
+/** Types end where a caller casts; what is not listed is a bug and is not sent. */
+export function traitsOf(command: CommandName): Traits {
+  invariant(Object.hasOwn(commands, command), `${command} is a listed command`);
+  return commands[command];
+}
 
 export type Argument = string | number | Uint8Array;
 

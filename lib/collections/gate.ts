@@ -1,6 +1,6 @@
 import type { Clock } from '../clock/index.ts';
 import { CodedError, codeOf } from '../error/index.ts';
-import { commands, type Argument, type CommandName, type Engine, type Reply } from './engine.ts';
+import { traitsOf, type Argument, type CommandName, type Engine, type Reply } from './engine.ts';
 import { collectionsErrors } from './errors.ts';
 import { assertKey } from './limits.ts';
 import type { Telemetry } from './telemetry.ts';
@@ -27,7 +27,7 @@ export class Gate {
     return this.#measure(() => {
       const [key] = args;
       assertKey(key);
-      if (commands[command].writes) this.#take(key);
+      if (traitsOf(command).writes) this.#take(key);
       return this.#options.engine.run(command, args);
     });
   }

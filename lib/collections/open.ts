@@ -4,6 +4,7 @@ import type { Clock } from '../clock/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import { collectionsSection, type CollectionsConfig } from './config.ts';
+import { endpointOf } from './endpoint.ts';
 import { EngineCollections, type CollectionsBounds } from './engine-collections.ts';
 import { MemoryBus } from './memory-bus.ts';
 import { MemoryEngine } from './memory-engine.ts';
@@ -103,11 +104,6 @@ function directOptions(config: CollectionsConfig, master: string | undefined): R
     // Leaves a master that hangs, or was cut off with us, as soon as the sentinels say that it is none any more.
     failoverDetector: true,
   };
-}
-
-export function endpointOf(address: string): { host: string; port: number } {
-  const colon = address.lastIndexOf(':');
-  return { host: address.slice(0, colon).replace(/^\[|\]$/g, ''), port: Number(address.slice(colon + 1)) };
 }
 
 async function firstAnswer(clock: Clock, isThere: () => boolean): Promise<void> {

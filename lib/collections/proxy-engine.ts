@@ -1,5 +1,5 @@
 import { CodedError } from '../error/index.ts';
-import { commands, type Argument, type CommandName, type Engine, type Reply } from './engine.ts';
+import { traitsOf, type Argument, type CommandName, type Engine, type Reply } from './engine.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { isReplyError, toCollectionsError, unavailableError } from './redis-errors.ts';
 import { runScript } from './redis-script.ts';
@@ -31,11 +31,9 @@ export class ProxyEngine implements Engine {
   }
 
   async run(command: CommandName, args: readonly Argument[]): Promise<Reply> {
+    const way = { key: String(args[0]), isRepeatable: traitsOf(command).repeatable };
     try {
-      return await this.#send(command, args, {
-        key: String(args[0]),
-        isRepeatable: commands[command].repeatable,
-      });
+      return await this.#send(command, args, way);
     } catch (error) {
       throw toCollectionsError(error, command, false);
     }

@@ -3,7 +3,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 import type { Clock } from '../clock/index.ts';
 import type { Bus, BusListener, Subscription } from './bus-types.ts';
 import { assertMessage, BusListeners } from './memory-bus.ts';
-import { openRedis, type RedisConnection } from './redis-connection.ts';
+import { closeRedis, openRedis, type RedisConnection } from './redis-connection.ts';
 import { toCollectionsError } from './redis-errors.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -87,8 +87,7 @@ export class RedisBus implements Bus, AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#timer);
-    this.#subscriber.removeAllListeners('close');
-    this.#subscriber.disconnect();
+    closeRedis(this.#subscriber);
   }
 
   async #leave(channel: string, listener: BusListener): Promise<void> {
@@ -135,7 +134,7 @@ export class RedisBus implements Bus, AsyncDisposable {
   #reconnect(reason: string): void {
     this.#lose(reason);
     this.#heardAtMs = this.#options.clock.monotonicMs();
-    this.#subscriber.disconnect(true);
+    if (this.#subscriber.status === 'ready') this.#subscriber.disconnect(true);
   }
 
   /** From here until the next beat messages may be missed. */

@@ -24,7 +24,7 @@ const pingEveryMs = 1000;
 const doubtPingEveryMs = 100;
 /** In doubt for this long it is connected anew. */
 const doubtMsMax = 2000;
-const reconnectMs = { step: 50, max: 500 };
+const reconnectMs = { step: 50, max: 250 };
 
 /**
  * One connection that knows whether it may be used. Nothing waits for a connection: a command that cannot be sent
@@ -84,13 +84,13 @@ export class RedisConnection implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     clearInterval(this.#pinger);
-    this.#redis.removeAllListeners('close');
-    this.#redis.disconnect();
+    closeRedis(this.#redis);
   }
 
   #onReady(): void {
     if (this.#connects++ > 0) this.#options.telemetry.counters.reconnects++;
     this.#doubtSinceMs = undefined;
+    this.#lastError = 'the connection was lost';
     this.#onChange();
   }
 
@@ -143,7 +143,7 @@ export class RedisConnection implements AsyncDisposable {
 
 /** The options without which ioredis keeps, repeats or waits for what nobody wants any more. */
 export function openRedis({ redis, timeoutMs }: Pick<ConnectionOptions, 'redis' | 'timeoutMs'>): Redis {
-  return new Redis({
+  const client = new Redis({
     protocol: 2,
     disableClientInfo: true,
     enableOfflineQueue: false,
@@ -161,6 +161,20 @@ export function openRedis({ redis, timeoutMs }: Pick<ConnectionOptions, 'redis' 
     reconnectOnError: (error) => error.message.startsWith('READONLY'),
     ...redis,
   });
+  // A close that comes while it still asks the sentinels for the address ends ioredis for good; it must never end.
+  client.on('end', () => {
+    setTimeout(() => {
+      if (client.status === 'end' && client.listenerCount('end') > 0) client.connect().catch(() => undefined);
+    }, reconnectMs.max).unref();
+  });
+  return client;
+}
+
+/** Ends it for good. */
+export function closeRedis(client: Redis): void {
+  client.removeAllListeners('end');
+  client.removeAllListeners('close');
+  client.disconnect();
 }
 
 const lateMessage = 'no answer in time';

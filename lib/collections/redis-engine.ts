@@ -1,4 +1,4 @@
-import type { Argument, CommandName, Engine, Reply } from './engine.ts';
+import { traitsOf, type Argument, type CommandName, type Engine, type Reply } from './engine.ts';
 import type { RedisConnection } from './redis-connection.ts';
 import { toCollectionsError } from './redis-errors.ts';
 import { runScript } from './redis-script.ts';
@@ -17,6 +17,7 @@ export class RedisEngine implements Engine {
   }
 
   async run(command: CommandName, args: readonly Argument[]): Promise<Reply> {
+    traitsOf(command);
     try {
       return await this.#connection.send(command, args);
     } catch (error) {

@@ -94,6 +94,7 @@ export class Coordinator implements OpenCoord {
     this.#engine = engine;
     this.#leases = new LeaseTable(parts.clock);
     this.#counters = parts.metrics.counters('coord', ['beats', 'failures', 'leasesLost', 'hints']);
+    parts.metrics.gauge('gala_coord_up', '1 while coordination answers', () => Number(this.#reachable));
   }
 
   async start(): Promise<this> {

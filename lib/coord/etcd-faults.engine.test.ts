@@ -54,7 +54,7 @@ describeWithEngines('etcd of three members', ['etcd'], () => {
     const seen = await load.during('follower kill -9', async () => {
       await member.kill();
       await elapse(1500);
-      member.start();
+      await member.start();
       await cluster.ready();
     });
     expect(note(seen, 'nothing lost')).toMatchObject({ leasesLost: 0, membersMissed: 0 });
@@ -66,7 +66,7 @@ describeWithEngines('etcd of three members', ['etcd'], () => {
     const seen = await load.during('leader kill -9', async () => {
       await leader.kill();
       await elapse(3000);
-      leader.start();
+      await leader.start();
       await cluster.ready();
     });
     expect(note(seen, 'nothing lost')).toMatchObject({ leasesLost: 0, membersMissed: 0 });
@@ -118,8 +118,7 @@ describeWithEngines('etcd of three members', ['etcd'], () => {
     const seen = await load.during('two of three down', async () => {
       await Promise.all([first.kill(), second.kill()]);
       await elapse(4000);
-      first.start();
-      second.start();
+      await Promise.all([first.start(), second.start()]);
       await cluster.ready();
       await load.whenAllHeld();
     });

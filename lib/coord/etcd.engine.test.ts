@@ -44,7 +44,7 @@ describeWithEngines('etcd', ['etcd'], () => {
       },
       stopEngine: () => member.kill(),
       startEngine: async () => {
-        member.start();
+        await member.start();
         await cluster.ready();
       },
       [Symbol.asyncDispose]: async () => {
@@ -80,7 +80,7 @@ describeWithEngines('etcd', ['etcd'], () => {
       const view = await coord.watch<number>('record');
       expect(await coord.cas('record', 0, 1)).toEqual({ value: 1, version: 1 });
       await member.kill();
-      member.start();
+      await member.start();
       await cluster.ready();
       await vi.waitFor(async () => expect(await coord.cas('record', 1, 2)).toBeDefined(), { timeout: 5000 });
       await vi.waitFor(() => expect(view.current()).toEqual({ value: 2, version: 2 }), { timeout: 5000 });

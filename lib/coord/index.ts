@@ -4,4 +4,5 @@ export { coordErrors, type CoordErrorCode } from './errors.ts';
 export { coordMigrations } from './migrations.ts';
 export { openCoord } from './open.ts';
 export { openPostgresCoord } from './postgres.ts';
+export { coordProbes } from './probe.ts';
 export type * from './types.ts';

@@ -9,6 +9,9 @@ export const jobErrors = {
   JOB_LOST: entry(409, 10, "the job is no longer this process's"),
   JOB_CANCELLED: entry(409, 10, 'an operator cancelled the job'),
   TICK_DONE: entry(409, 6, 'the tick has had its effect already'),
+  PLAN_UNKNOWN: entry(404, 5, 'there is no such plan'),
+  PLAN_BUSY: entry(409, 9, 'as many runs of the plan are open as may be'),
+  JOB_UNKNOWN: entry(404, 5, 'there is no such sharded job'),
   SCHEDULE_INVALID: entry(400, 3, 'the schedule or time zone cannot be read, or never comes'),
 } as const;
 

@@ -39,7 +39,7 @@ beforeEach(() => {
 afterEach(async () => {
   await Promise.all(opened.map((each) => each[Symbol.asyncDispose]()));
   opened = [];
-  await postgres.sql.core().pool.query('truncate job, effect');
+  await postgres.sql.core().pool.query('truncate job, job_log, effect');
 });
 
 const soon = { timeout: 4000, interval: 10 };

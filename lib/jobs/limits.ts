@@ -18,6 +18,13 @@ export const partitionsMax = 1024;
 export const reconcileEveryMs = 1000;
 /** A worker that is planned for but not yet seen by the one who plans: its view may be older than the plan. */
 export const strangerMsMax = 2000;
+/** Runs of a plan that could not be begun for so long were missed, unless the plan says otherwise. */
+export const misfireMsDefault = 10_000;
+/** How long the planner looks at nothing, and at least between two looks. */
+export const planIdleMs = 1000;
+export const planSpacingMs = 50;
+export const planRetryMs = 500;
+export const pauseTries = 20;
 /** Workers that may die with a job before it is taken to be the reason. */
 export const lossesMax = 5;
 export const waitingMaxDefault = 10_000;
@@ -27,6 +34,11 @@ export const trimEveryMs = 60_000;
 export const trimmedAtOnceMax = 500;
 export const pageMax = 1000;
 export const noteCharsMax = 256;
+/** Lines that one attempt may log; more are counted in one last line. */
+export const linesMax = 200;
+
+/** Names of plans and sharded jobs, which stand in URLs. */
+export const jobNamePattern = /^[a-z0-9][a-z0-9.-]{0,63}$/;
 
 const jsonBytesMax = 64 * 1024;
 

@@ -70,5 +70,43 @@ export const jobMigrations: MigrationSet = {
         )`.execute(db);
       },
     },
+    '0003_plans': {
+      up: async (db: Kysely<unknown>) => {
+        await sql`alter table job
+          add column plan text,
+          add column due_at timestamptz,
+          add column asked_by text,
+          add column retries_max int,
+          add column time_limit_ms bigint,
+          add column cancelled_by text`.execute(db);
+        await sql`create index job_of_plan on job(plan, id) where plan is not null`.execute(db);
+        await sql`create table job_log (
+          job_id bigint references job(id) on delete cascade,
+          line int,
+          at timestamptz not null,
+          text text not null,
+          primary key (job_id, line)
+        )`.execute(db);
+        await sql`create table job_plan (
+          name text primary key,
+          kind text not null,
+          schedule jsonb not null,
+          policies jsonb not null,
+          payload jsonb not null,
+          retries_max int,
+          time_limit_ms bigint,
+          is_paused boolean not null default false,
+          next_at timestamptz,
+          queued_at timestamptz,
+          last_at timestamptz,
+          runs bigint not null default 0,
+          skipped bigint not null default 0,
+          missed bigint not null default 0,
+          changed_by text not null,
+          changed_at timestamptz not null default clock_timestamp()
+        )`.execute(db);
+        await sql`create index job_plan_due on job_plan(next_at) where not is_paused`.execute(db);
+      },
+    },
   },
 };

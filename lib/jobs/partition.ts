@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock/index.ts';
 import type { Coord, Lease } from '../coord/index.ts';
 import { CodedError, codeOf, hasCode } from '../error/index.ts';
-import { Backoff } from '../lifecycle/index.ts';
+import { Backoff } from '../timing/index.ts';
 import { jobErrors } from './errors.ts';
 import { drainMsMax, note } from './limits.ts';
 import { TickRun } from './tick-run.ts';

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Clock } from '../clock/index.ts';
 import type { Coord } from '../coord/index.ts';
 import { CodedError, hasCode, invariant, codeOf } from '../error/index.ts';
-import { Backoff, Ticker } from '../lifecycle/index.ts';
+import { Backoff, Ticker } from '../timing/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import { outageCodes, type Database } from '../sql/index.ts';
@@ -24,14 +24,17 @@ import {
 import { RunningJob, type Outcome } from './running-job.ts';
 import * as statements from './statements.ts';
 import type { ClaimedJob, FencedJob } from './statements.ts';
+import { Plans } from './plans.ts';
 import { Shards } from './shards.ts';
 import type {
   HandleOptions,
   JobHandler,
+  JobLine,
   JobRecord,
   JobRequest,
   Jobs,
   ListJobs,
+  PlanDefinition,
   ShardOptions,
   ShardedWork,
   TickHandler,
@@ -143,6 +146,10 @@ export class JobRunner implements Jobs {
     };
   }
 
+  plan(definition: PlanDefinition): Promise<void> {
+    return new Plans(this.#options.database).put(definition, this.#options.processId);
+  }
+
   shard(options: ShardOptions, handler: TickHandler): Promise<ShardedWork> {
     if (this.#isClosed) throw new CodedError(jobErrors, 'JOBS_CLOSED');
     return this.#shards.start(options, handler);
@@ -154,6 +161,18 @@ export class JobRunner implements Jobs {
 
   list(options: ListJobs = {}): Promise<JobRecord[]> {
     return statements.listJobs(this.#pool, options);
+  }
+
+  read(id: number): Promise<JobRecord | undefined> {
+    return statements.readJob(this.#pool, id);
+  }
+
+  lines(id: number): Promise<JobLine[]> {
+    return statements.readLines(this.#pool, id);
+  }
+
+  cancel(id: number, by: string): Promise<boolean> {
+    return statements.cancelJob(this.#pool, id, by);
   }
 
   /** Running handlers are told, and what they leave is given to others at once; renewals go on until then. */
@@ -243,13 +262,19 @@ export class JobRunner implements Jobs {
       void this.#claimSoon();
     };
     const outcome = await this.#outcome(job, handling, ended);
+    await job.flushLines(true).catch((error: unknown) => this.#note(error));
     await this.#settle(job, handling.options, outcome).catch((error: unknown) => this.#note(error));
     job.letGo();
   }
 
   async #outcome(job: RunningJob, { options, handler }: Handling, ended: () => void): Promise<Outcome> {
     const losses = job.attempt - 1 - job.failures;
-    if (losses <= lossesMax) return job.run(handler, options.timeLimitMs ?? 600_000, ended);
+    if (job.isCancelled) {
+      ended();
+      return { kind: 'failed', error: new CodedError(jobErrors, 'JOB_CANCELLED') };
+    }
+    const timeLimitMs = job.timeLimitMs ?? options.timeLimitMs ?? 600_000;
+    if (losses <= lossesMax) return job.run(handler, timeLimitMs, ended);
     ended();
     const detail = `${losses} workers ended while it ran`;
     return { kind: 'failed', error: new CodedError(jobErrors, 'JOB_LOST', { detail }) };
@@ -269,15 +294,16 @@ export class JobRunner implements Jobs {
       await this.#record('done', job, (pool, fenced) => statements.finishJob(pool, fenced, json));
     } catch (error) {
       // A result that the database does not take would not be taken the next time.
-      await this.#fail(job, { ...options, retries: 0 }, error);
+      await this.#fail(job, { ...options, isRetryable: () => false }, error);
     }
   }
 
   async #fail(job: RunningJob, options: HandleOptions, error: unknown): Promise<void> {
-    const { retries = 3, retryMs = { initial: 1000, max: 300_000 }, isRetryable } = options;
+    const { retryMs = { initial: 1000, max: 300_000 }, isRetryable } = options;
+    const retries = job.retriesMax ?? options.retries ?? 3;
     const code = codeOf(error);
     const message = note(error instanceof Error ? error.message : String(error));
-    const isLast = job.failures >= retries || code === 'JOB_LOST' || isRetryable?.(error) === false;
+    const isLast = job.failures >= retries || isFinal(code) || isRetryable?.(error) === false;
     const backoff = new Backoff({ initialMs: retryMs.initial, maxMs: retryMs.max });
     backoff.attempts = job.failures;
     const retryInMs = isLast ? undefined : backoff.nextMs();
@@ -318,8 +344,11 @@ export class JobRunner implements Jobs {
       this.#heard();
       const sinceSentMs = this.#options.clock.monotonicMs() - sentMs;
       for (const job of held) {
-        if (kept.has(job.id)) job.renewed(sinceSentMs);
+        const row = kept.get(job.id);
+        if (row?.isCancelled) job.abort('JOB_CANCELLED');
+        else if (row) job.renewed(sinceSentMs);
         else if (job.isHeld) job.abort('JOB_LOST');
+        await job.flushLines(false);
       }
     });
   }
@@ -354,4 +383,9 @@ export class JobRunner implements Jobs {
     this.#counters.engineFailures++;
     this.#options.logger.warn({ error }, 'job engine failed');
   }
+}
+
+/** Codes after which another attempt makes no sense. */
+function isFinal(code: string): boolean {
+  return code === 'JOB_LOST' || code === 'JOB_CANCELLED';
 }

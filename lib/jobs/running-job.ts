@@ -1,8 +1,8 @@
 import type { Pool, PoolClient } from 'pg';
 import { CodedError, hasCode } from '../error/index.ts';
 import { jobErrors, type JobErrorCode } from './errors.ts';
-import { abortMsMax, encodeJson, leaseMarginMs, note, ttlMs } from './limits.ts';
-import { finishJob, type ClaimedJob, type HeldJob } from './statements.ts';
+import { abortMsMax, encodeJson, leaseMarginMs, linesMax, note, ttlMs } from './limits.ts';
+import { addLines, finishJob, type ClaimedJob, type HeldJob } from './statements.ts';
 import type { Job, JobHandler } from './types.ts';
 
 /** The locks of a worker that is stopped in its transaction would keep its job from all others for good. */
@@ -31,6 +31,14 @@ export class RunningJob implements Job, HeldJob {
   isHeld = true;
   readonly #pool: Pool;
   readonly #controller = new AbortController();
+  /** Before it began here. */
+  readonly isCancelled: boolean;
+  readonly retriesMax: number | undefined;
+  readonly timeLimitMs: number | undefined;
+  /** Log lines that are not in the database yet, and how many were said. */
+  #lines: { atMs: number; text: string }[] = [];
+  #lineCount = 0;
+  #linesKept = 0;
   #isCommitted = false;
   #leaseTimer: NodeJS.Timeout | undefined;
 
@@ -42,6 +50,9 @@ export class RunningJob implements Job, HeldJob {
     this.attempt = row.attempts;
     this.failures = row.failures;
     this.fence = row.fence;
+    this.isCancelled = row.isCancelled;
+    this.retriesMax = row.retriesMax ?? undefined;
+    this.timeLimitMs = row.timeLimitMs ?? undefined;
     this.#pool = pool;
   }
 
@@ -52,6 +63,23 @@ export class RunningJob implements Job, HeldJob {
   progress(share: number, text = ''): void {
     this.share = Number.isFinite(share) ? Math.min(1, Math.max(0, share)) : 0;
     this.text = note(text);
+  }
+
+  log(text: string): void {
+    this.#lineCount++;
+    if (this.#lineCount <= linesMax) this.#lines.push({ atMs: Date.now(), text: note(text) });
+  }
+
+  /** Brings the lines into the database that were said since the last time; those that cannot be are dropped. */
+  async flushLines(isLast: boolean): Promise<void> {
+    const lines = this.#lines;
+    this.#lines = [];
+    const over = this.#lineCount - linesMax;
+    if (isLast && over > 0) lines.push({ atMs: Date.now(), text: `${over} more lines were not kept` });
+    if (lines.length === 0) return;
+    const line = this.attempt * (linesMax + 1) + this.#linesKept;
+    this.#linesKept += lines.length;
+    await addLines(this.#pool, { id: this.id, fence: this.fence, line, lines });
   }
 
   async commit<Result>(work: (client: PoolClient) => Promise<Result>): Promise<Result> {

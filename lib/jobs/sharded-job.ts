@@ -1,6 +1,6 @@
 import type { CoordRecord, MemberView, RecordView } from '../coord/index.ts';
 import { hasCode } from '../error/index.ts';
-import { Ticker } from '../lifecycle/index.ts';
+import { Ticker } from '../timing/index.ts';
 import type { Logger } from '../logger/index.ts';
 import { rebalance } from './balance.ts';
 import { strangerMsMax, reconcileEveryMs } from './limits.ts';

@@ -4,7 +4,7 @@ import { invariant } from '../error/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Database } from '../sql/index.ts';
-import { partitionsDefault, partitionsMax } from './limits.ts';
+import { jobNamePattern, partitionsDefault, partitionsMax } from './limits.ts';
 import { ShardEvents } from './shard-events.ts';
 import { ShardedJob } from './sharded-job.ts';
 import { putShard } from './tick-statements.ts';
@@ -42,7 +42,7 @@ export class Shards implements AsyncDisposable {
     const { job, intervalMs, partitions = partitionsDefault } = options;
     invariant(coord, 'sharded jobs need coord');
     invariant(!this.#jobs.has(job), `${job} has one handler a process`);
-    invariant(job.length <= 64 && intervalMs >= 10, `${job} has a short name and an interval`);
+    invariant(jobNamePattern.test(job) && intervalMs >= 10, `${job} has a simple name and an interval`);
     invariant(partitions >= 1 && partitions <= partitionsMax, `${job} has 1 to ${partitionsMax} partitions`);
     const known = { ...options, partitions };
     await putShard(database.pool, { job, partitions, options: known });

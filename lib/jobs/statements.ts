@@ -1,6 +1,6 @@
 import type { ClientBase, Pool } from 'pg';
-import { pageMax, trimmedAtOnceMax, ttlMs } from './limits.ts';
-import type { JobRecord, JobRequest, ListJobs } from './types.ts';
+import { linesMax, pageMax, trimmedAtOnceMax, ttlMs } from './limits.ts';
+import type { JobLine, JobRecord, JobRequest, ListJobs } from './types.ts';
 
 /** All reading of clocks is the database's: processes never compare their own. */
 type Connection = Pick<ClientBase | Pool, 'query'>;
@@ -13,7 +13,8 @@ const msOf = (column: string, name: string): string =>
 const record = `id, kind, key, payload, state, attempts, failures, ${msOf('not_before', 'notBeforeMs')},
   progress, progress_text as "progressText", fence, owner, result, error_code as "errorCode",
   error_message as "errorMessage", ${msOf('created_at', 'createdMs')}, ${msOf('started_at', 'startedMs')},
-  ${msOf('finished_at', 'finishedMs')}`;
+  ${msOf('finished_at', 'finishedMs')}, plan, ${msOf('due_at', 'dueMs')}, asked_by as "askedBy",
+  cancelled_by as "cancelledBy"`;
 
 export interface EnqueueAnswer {
   readonly id: number | null;
@@ -56,6 +57,10 @@ export interface ClaimedJob {
   readonly attempts: number;
   readonly failures: number;
   readonly fence: number;
+  /** Of this run, where it is not the handler's. */
+  readonly retriesMax: number | null;
+  readonly timeLimitMs: number | null;
+  readonly isCancelled: boolean;
 }
 
 /** What is due, and with `$4` what the dead have left; nobody waits for a row that another is taking. */
@@ -72,7 +77,8 @@ with wanted as (
 update job set state = 'running', owner = $1, until = clock_timestamp() + ${ttl}, fence = nextval('job_fence'),
   attempts = attempts + 1, started_at = clock_timestamp(), progress = 0, progress_text = ''
 from wanted where job.id = wanted.id
-returning job.id, kind, key, payload, attempts, failures, fence`;
+returning job.id, kind, key, payload, attempts, failures, fence, retries_max as "retriesMax",
+  time_limit_ms as "timeLimitMs", cancelled_by is not null as "isCancelled"`;
 
 export interface Claim {
   readonly owner: string;
@@ -96,14 +102,15 @@ export interface HeldJob {
 const beatText = `
 update job set until = clock_timestamp() + ${ttl}, progress = held.share, progress_text = held.note
 from unnest($2::bigint[], $3::bigint[], $4::real[], $5::text[]) held(id, fence, share, note)
-where job.id = held.id and job.fence = held.fence and job.owner = $1 and job.state = 'running' returning job.id`;
+where job.id = held.id and job.fence = held.fence and job.owner = $1 and job.state = 'running'
+returning job.id, job.cancelled_by is not null as "isCancelled"`;
 
 /** Renews all jobs of a process and shows their progress, in one statement; ids that are missing are lost. */
 export async function beatJobs(
   connection: Connection,
   owner: string,
   held: readonly HeldJob[],
-): Promise<Set<number>> {
+): Promise<Map<number, { readonly isCancelled: boolean }>> {
   const values = [
     owner,
     held.map(({ id }) => id),
@@ -111,8 +118,12 @@ export async function beatJobs(
     held.map(({ share }) => share),
     held.map(({ text }) => text),
   ];
-  const { rows } = await connection.query<{ id: number }>({ name: 'job_beat', text: beatText, values });
-  return new Set(rows.map(({ id }) => id));
+  const { rows } = await connection.query<{ id: number; isCancelled: boolean }>({
+    name: 'job_beat',
+    text: beatText,
+    values,
+  });
+  return new Map(rows.map((row) => [row.id, row]));
 }
 
 export interface FencedJob {
@@ -187,10 +198,48 @@ export async function findJob(
 }
 
 export async function listJobs(connection: Connection, options: ListJobs): Promise<JobRecord[]> {
-  const { kind = null, state = null, before = null, limit = 100 } = options;
-  const text = `select ${record} from job where ($1::text is null or kind = $1)
+  const { kind = null, plan = null, state = null, before = null, limit = 100 } = options;
+  const text = `select ${record} from job where ($1::text is null or kind = $1) and ($5::text is null or plan = $5)
     and ($2::text is null or state = $2) and ($3::bigint is null or id < $3) order by id desc limit $4`;
   const countMax = Math.min(Math.max(1, limit), pageMax);
-  const { rows } = await connection.query<JobRecord>(text, [kind, state, before, countMax]);
+  const { rows } = await connection.query<JobRecord>(text, [kind, state, before, countMax, plan]);
+  return rows;
+}
+
+export async function readJob(connection: Connection, id: number): Promise<JobRecord | undefined> {
+  const { rows } = await connection.query<JobRecord>(`select ${record} from job where id = $1`, [id]);
+  return rows[0];
+}
+
+/** A waiting job ends at once, a running one when its worker is next heard; false when it had ended. */
+export async function cancelJob(connection: Connection, id: number, by: string): Promise<boolean> {
+  const text = `update job set cancelled_by = $2,
+      state = case state when 'waiting' then 'failed' else state end,
+      error_code = case state when 'waiting' then 'JOB_CANCELLED' else error_code end,
+      finished_at = case state when 'waiting' then clock_timestamp() end
+    where id = $1 and ${isOpen}`;
+  const { rowCount } = await connection.query(text, [id, by]);
+  return rowCount === 1;
+}
+
+export interface JobLines extends FencedJob {
+  readonly line: number;
+  readonly lines: readonly JobLine[];
+}
+
+/** Adds lines to the log of a run; not any more when it is another worker's. */
+export async function addLines(connection: Connection, { id, fence, line, lines }: JobLines): Promise<void> {
+  const text = `insert into job_log(job_id, line, at, text)
+    select $1, $3 + place - 1, to_timestamp(at_ms / 1000), said
+    from unnest($4::float8[], $5::text[]) with ordinality given(at_ms, said, place)
+    where exists (select 1 from job where id = $1 and fence = $2)
+    on conflict do nothing`;
+  const values = [id, fence, line, lines.map(({ atMs }) => atMs), lines.map((each) => each.text)];
+  await connection.query(text, values);
+}
+
+export async function readLines(connection: Connection, id: number): Promise<JobLine[]> {
+  const text = `select ${msOf('at', 'atMs')}, text from job_log where job_id = $1 order by line limit ${linesMax * 2}`;
+  const { rows } = await connection.query<JobLine>(text, [id]);
   return rows;
 }

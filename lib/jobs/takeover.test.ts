@@ -24,7 +24,7 @@ afterEach(async () => {
   workers = [];
   await Promise.all(runners.map((each) => each[Symbol.asyncDispose]()));
   runners = [];
-  await postgres.sql.core().pool.query('truncate job, effect');
+  await postgres.sql.core().pool.query('truncate job, job_log, effect');
 });
 
 function open(): JobRunner {

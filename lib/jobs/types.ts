@@ -1,4 +1,6 @@
 import type { PoolClient } from 'pg';
+import type { OverlapPolicy, PlanPolicies } from './planning.ts';
+import type { Schedule } from './schedule.ts';
 import type { MisfirePolicy, OverrunPolicy } from './ticks.ts';
 
 export type JobState = 'waiting' | 'running' | 'done' | 'failed';
@@ -39,6 +41,17 @@ export interface JobRecord {
   readonly createdMs: number;
   readonly startedMs: number | null;
   readonly finishedMs: number | null;
+  /** Plan that it is a run of, when that was due, and who asked for it out of turn. */
+  readonly plan: string | null;
+  readonly dueMs: number | null;
+  readonly askedBy: string | null;
+  readonly cancelledBy: string | null;
+}
+
+/** A line of the log of a run. */
+export interface JobLine {
+  readonly atMs: number;
+  readonly text: string;
 }
 
 /** A job in the hands of its handler. */
@@ -54,10 +67,12 @@ export interface Job<Payload = unknown> {
    * ones, has every effect from the newest worker only.
    */
   readonly fence: number;
-  /** Aborted with JOB_TIMED_OUT, JOB_LOST or JOBS_CLOSED: no new effects from then on. */
+  /** Aborted with JOB_TIMED_OUT, JOB_LOST, JOB_CANCELLED or JOBS_CLOSED: no new effects from then on. */
   readonly signal: AbortSignal;
   /** How far it is, 0..1; others see it within a second. */
   progress(share: number, text?: string): void;
+  /** A line of the log of this run, at most 256 characters; 200 lines an attempt are kept, within a second. */
+  log(text: string): void;
   /**
    * Ends the job in one transaction of the core database with its effect: both happen, once, or neither. What
    * `work` answers is the result. It may pause for at most 3 s between two statements. Errors: JOB_LOST, JOB_TOO_LARGE, those of `work`; the transaction is undone.
@@ -83,6 +98,7 @@ export interface HandleOptions {
 
 export interface ListJobs {
   readonly kind?: string;
+  readonly plan?: string;
   readonly state?: JobState;
   /** Only jobs with a smaller id, for the next page. */
   readonly before?: number;
@@ -91,7 +107,7 @@ export interface ListJobs {
 }
 
 export interface ShardOptions {
-  /** Name of the job: at most 64 characters. */
+  /** Name of the job: at most 64 lower-case letters, digits, dots and dashes. */
   readonly job: string;
   /** Fixed for good once the job has run: 64 unless told, at most 1024. */
   readonly partitions?: number;
@@ -147,10 +163,92 @@ export interface ShardPlan {
   readonly isPaused: boolean;
 }
 
+/** A sharded job as others see it; times in ms since 1970. */
+export interface ShardedJobRecord {
+  readonly name: string;
+  readonly partitions: number;
+  readonly options: ShardOptions;
+  readonly isPaused: boolean;
+  /** Processes that are to have partitions, with how many. */
+  readonly workers: readonly { readonly process: string; readonly partitions: number }[];
+  readonly ticks: number;
+  readonly skipped: number;
+  readonly failures: number;
+  /** Of the last ticks of all partitions. */
+  readonly lateMsMax: number;
+  readonly oldestTickMs: number | null;
+}
+
+/** A partition of a sharded job as others see it. */
+export interface PartitionRecord {
+  readonly partition: number;
+  /** Process that took it last. */
+  readonly owner: string;
+  readonly fence: number;
+  readonly tick: number;
+  readonly tickedMs: number | null;
+  readonly lateMs: number;
+  readonly durationMs: number;
+  readonly ticks: number;
+  readonly skipped: number;
+  readonly failures: number;
+  /** Of its last failure. */
+  readonly failedMs: number | null;
+  readonly errorCode: string;
+  readonly errorMessage: string;
+}
+
 /** This process's part in a sharded job. */
 export interface ShardedWork extends AsyncDisposable {
   /** Partitions that it holds now. */
   held(): number[];
+}
+
+/** What is to be run when: each run is a job of its kind. */
+export interface PlanDefinition {
+  /** At most 64 lower-case letters, digits, dots and dashes. */
+  readonly name: string;
+  /** Of its jobs; processes that handle the kind run them. */
+  readonly kind: string;
+  readonly schedule: Schedule;
+  /** At most 64 KiB of JSON. */
+  readonly payload?: unknown;
+  /** `skip` unless told. */
+  readonly onOverlap?: OverlapPolicy;
+  /** Open runs at once with `concurrent`; 1 unless told. */
+  readonly concurrencyMax?: number;
+  /** `once` unless told. */
+  readonly onMisfire?: MisfirePolicy;
+  /** A run that could not be begun for this long was missed; 10 s unless told. */
+  readonly misfireMs?: number;
+  /** Of each run, where they are others than the handler's. */
+  readonly retries?: number;
+  readonly timeLimitMs?: number;
+}
+
+/** A plan as others see it; times in ms since 1970. */
+export interface PlanRecord {
+  readonly name: string;
+  readonly kind: string;
+  readonly schedule: Schedule;
+  readonly policies: PlanPolicies;
+  readonly payload: unknown;
+  readonly retries: number | null;
+  readonly timeLimitMs: number | null;
+  readonly isPaused: boolean;
+  readonly nextMs: number | null;
+  /** The run that waits for an earlier one to end, by the time it was due. */
+  readonly queuedMs: number | null;
+  /** When the last run was due. */
+  readonly lastMs: number | null;
+  readonly runs: number;
+  /** Runs that the overlap policy, and the misfire policy, left out. */
+  readonly skipped: number;
+  readonly missed: number;
+  /** Runs that wait or run now. */
+  readonly open: number;
+  readonly changedBy: string;
+  readonly changedMs: number;
 }
 
 /** Work that must be done once, by whichever process has a handler for it, and outlives each of them. */
@@ -163,6 +261,11 @@ export interface Jobs extends AsyncDisposable {
   /** Takes jobs of a kind until it is disposed, which gives those under way back to others. */
   handle<Payload>(kind: string, options: HandleOptions, handler: JobHandler<Payload>): AsyncDisposable;
   /**
+   * Makes a plan or changes it to this; whoever runs the role `scheduler` begins its runs. Errors: SCHEDULE_INVALID,
+   * JOB_TOO_LARGE, those of lib/sql.
+   */
+  plan(definition: PlanDefinition): Promise<void>;
+  /**
    * Takes part in a sharded job until disposed: about partitions ÷ workers of them are this process's. Errors: those
    * of lib/coord and lib/sql.
    */
@@ -171,4 +274,9 @@ export interface Jobs extends AsyncDisposable {
   find(kind: string, key: string): Promise<JobRecord | undefined>;
   /** Newest first. */
   list(options?: ListJobs): Promise<JobRecord[]>;
+  read(id: number): Promise<JobRecord | undefined>;
+  /** What a run has logged. */
+  lines(id: number): Promise<JobLine[]>;
+  /** Ends an open job: one that waits at once, one that runs when its worker is next heard; false when it has ended. */
+  cancel(id: number, by: string): Promise<boolean>;
 }

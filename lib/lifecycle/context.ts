@@ -6,6 +6,7 @@ import type { Settings } from '../config/index.ts';
 import type { Coord } from '../coord/index.ts';
 import type { EventLog } from '../eventlog/types.ts';
 import type { HttpListener } from '../http/index.ts';
+import type { Jobs } from '../jobs/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Rpc } from '../rpc/index.ts';
@@ -36,6 +37,8 @@ export interface Context {
   readonly rpc: Rpc;
   readonly sql: Sql;
   readonly coord: Coord;
+  /** Work that outlives a process; this one takes what its roles have handlers for. */
+  readonly jobs: Jobs;
   /** Shared data that may be lost, and messages between processes; of this process alone with the engine `memory`. */
   readonly collections: Collections;
   /** Opens a cache on the levels of this installation. */

@@ -91,7 +91,20 @@ export const edgeErrors = {
   STREAM_FULL: entry(503, resourceExhausted, 'the stream has as many viewers as it may'),
 } as const;
 
-export const protocolErrors = { ...commonErrors, ...accountErrors, ...roomErrors, ...edgeErrors } as const;
+export const schedulerErrors = {
+  PLAN_UNKNOWN: entry(404, notFound, 'there is no such plan'),
+  PLAN_BUSY: entry(409, failedPrecondition, 'as many runs of the plan are open as may be'),
+  RUN_UNKNOWN: entry(404, notFound, 'there is no such run, or not any more'),
+  JOB_UNKNOWN: entry(404, notFound, 'there is no such sharded job'),
+} as const;
+
+export const protocolErrors = {
+  ...commonErrors,
+  ...accountErrors,
+  ...roomErrors,
+  ...edgeErrors,
+  ...schedulerErrors,
+} as const;
 
 export type CommonErrorCode = keyof typeof commonErrors;
 export type ProtocolErrorCode = keyof typeof protocolErrors;

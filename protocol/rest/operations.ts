@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { roomIdMax } from '../ids/index.ts';
 import * as shape from './schemas.ts';
+import { jobOperations } from './job-operations.ts';
 import { streamOperations } from './stream-operations.ts';
 
 /** Every operation of `/v1`: the gateway serves this table, the OpenAPI document and the SDK's types come from it. */
@@ -258,6 +259,7 @@ export const operations = {
     response: z.object({ issuers: z.array(shape.issuer) }),
   },
   ...streamOperations,
+  ...jobOperations,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof operations;

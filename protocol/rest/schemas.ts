@@ -175,6 +175,8 @@ export const scope = z.enum([
   'tokens:write',
   'streams:read',
   'streams:write',
+  'jobs:read',
+  'jobs:write',
 ]);
 export const issuer = z
   .object({
@@ -208,6 +210,18 @@ export const pathParameters = {
     .string()
     .regex(/^[A-Za-z0-9_+-]{1,128}\.[0-9]{1,16}$/)
     .describe('a viewer, as `GET /v1/streams/{roomId}` names it'),
+  planName: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{0,63}$/)
+    .describe('a plan, as `GET /v1/jobs/plans` names it'),
+  jobName: z
+    .string()
+    .regex(/^[a-z0-9][a-z0-9.-]{0,63}$/)
+    .describe('a sharded job, as `GET /v1/jobs/sharded` names it'),
+  runId: z
+    .string()
+    .regex(/^[1-9][0-9]{0,15}$/)
+    .describe('a run, as `GET /v1/jobs/runs` names it'),
   traceId: z
     .string()
     .regex(/^[0-9a-f]{32}$/)

@@ -136,7 +136,7 @@ test('a planned drain: players move before the publisher does, and see no gap', 
 
 test('several edges on one port: whichever a viewer reaches has the stream, and one that is killed disturbs nobody else', async () => {
   await using gala = await Gala.start({ env: { GALA_EDGE_PROCESSES: '2' } });
-  expect((await gala.processes()).map(({ name }) => name)).toEqual(['front', 'media', 'media-2']);
+  expect((await gala.processes()).map(({ name }) => name)).toEqual(['front', 'media', 'media-2', 'back']);
   await using show = await Show.start(gala, 'twin');
   const url = `${gala.liveUrl}/live/@twin.flv?latency=realtime`;
   const joined = await Promise.all(Array.from({ length: 40 }, () => FlvViewer.open(url)));

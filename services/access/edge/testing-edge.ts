@@ -213,6 +213,7 @@ export async function startTestEdge(options: TestEdgeOptions = {}): Promise<Test
     rpc,
     // The edge keeps nothing in a database.
     sql: undefined as never,
+    jobs: undefined as never,
     coord,
     collections,
     caches: stack.use(new Caches({ processId: edgeId, clock: systemClock, metrics })),

@@ -5,6 +5,7 @@ import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as account from '../../application/account/index.ts';
 import * as room from '../../application/room/index.ts';
+import * as scheduler from '../../foundation/scheduler/index.ts';
 import { gatewaySection, role } from './index.ts';
 import { startTestHouse, type TestHouse } from './testing-context.ts';
 import { createTestHost, send, TestClient } from './testing.ts';
@@ -15,7 +16,7 @@ let operator: TestClient;
 
 beforeAll(async () => {
   house = await startTestHouse({
-    roles: [account.role, room.role, role],
+    roles: [account.role, room.readerRole, room.role, role, scheduler.role],
     sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
     migrations: [...account.migrations, ...room.migrations],
     env: { GALA_GATEWAY_LIMITS_CHANGE_PER_USER_BURST: '100000' },

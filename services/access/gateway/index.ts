@@ -3,6 +3,7 @@ import { AccountService } from '@gala/protocol/account';
 import { EdgeService } from '@gala/protocol/edge';
 import { operations, type OperationName } from '@gala/protocol/rest';
 import { RoomService } from '@gala/protocol/room';
+import { SchedulerService } from '@gala/protocol/scheduler';
 import { TraceService } from '@gala/protocol/trace';
 import { Api } from './api.ts';
 import { readConfig } from './config.ts';
@@ -27,6 +28,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
   const parts: Parts = {
     account: context.rpc.client(AccountService),
     room: context.rpc.client(RoomService),
+    scheduler: context.rpc.client(SchedulerService),
     edges: new Spread(context.rpc, EdgeService),
     traces: new Spread(context.rpc, TraceService),
     config,

@@ -4,6 +4,7 @@ import type { Tracer } from '@gala/lib/trace';
 import type { AccountService } from '@gala/protocol/account';
 import type { EdgeService } from '@gala/protocol/edge';
 import type { RoomService } from '@gala/protocol/room';
+import type { SchedulerService } from '@gala/protocol/scheduler';
 import type { TraceService } from '@gala/protocol/trace';
 import type { GatewayConfig } from './config.ts';
 import type { Events } from './events.ts';
@@ -13,6 +14,7 @@ import type { Spread } from './spread.ts';
 export interface Parts {
   readonly account: Client<typeof AccountService>;
   readonly room: Client<typeof RoomService>;
+  readonly scheduler: Client<typeof SchedulerService>;
   readonly edges: Spread<typeof EdgeService>;
   /** Every process. */
   readonly traces: Spread<typeof TraceService>;

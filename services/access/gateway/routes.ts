@@ -9,6 +9,7 @@ import { restApiToken, restHost, restIssuer, restRoom, rpcVisibility } from './c
 import { enterRoom, hostIdOf, roomIdOf } from './enter.ts';
 import { hostMediaHandlers } from './host-media.ts';
 import { createHost } from './host.ts';
+import { jobHandlers } from './jobs.ts';
 import { recordingHandlers } from './recordings.ts';
 import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
@@ -31,6 +32,7 @@ export function createHandlers(parts: Parts): Handlers {
     ...issuerHandlers(parts),
     ...streamHandlers(parts),
     ...traceHandlers(parts),
+    ...jobHandlers(parts),
   };
 }
 

@@ -25,7 +25,7 @@ let kicks: string[] = [];
 beforeAll(async () => {
   house = cleanUp.use(
     await startTestHouse({
-      roles: [account.role, room.role, role],
+      roles: [account.role, room.readerRole, room.role, role],
       sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection, traceSection],
       migrations: [...account.migrations, ...room.migrations],
     }),

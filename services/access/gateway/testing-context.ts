@@ -6,6 +6,7 @@ import { openCollections } from '@gala/lib/collections';
 import { loadSettings, type Section } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
 import { eventlogMigrations, openPostgresLog } from '@gala/lib/eventlog';
+import { JobRunner, jobMigrations } from '@gala/lib/jobs';
 import { listen, type HttpListener } from '@gala/lib/http';
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { createLogger } from '@gala/lib/logger';
@@ -40,12 +41,16 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
   const logger = createLogger({ name: 'test', destination: { write: (line) => void logLines.push(line) } });
   const metrics = createMetrics('test');
   const postgres = stack.use(
-    await startTestPostgres({ sets: [coordMigrations, eventlogMigrations, ...options.migrations], logger }),
+    await startTestPostgres({
+      sets: [coordMigrations, eventlogMigrations, jobMigrations, ...options.migrations],
+      logger,
+    }),
   );
   const database = postgres.sql.core();
   const coordOptions = { database, processId: 'test-1', clock: systemClock, logger, metrics };
   const coord = stack.use(await openPostgresCoord(coordOptions));
   const collections = stack.use(await openCollections({ clock: systemClock, logger, metrics }));
+  const jobs = stack.use(new JobRunner({ ...coordOptions, coord }));
   const address = { host: '127.0.0.1', port: 0, portSetting: 'none', name: 'web' };
   const listener = stack.use(await listen({ ...address, logger, metrics, trustedProxies: ['127.0.0.1'] }));
   const admin = stack.use(await listen({ ...address, name: 'admin', logger, metrics }));
@@ -69,6 +74,7 @@ export async function startTestHouse(options: TestHouseOptions): Promise<TestHou
     rpc,
     sql: postgres.sql,
     coord,
+    jobs,
     collections,
     caches: stack.use(new Caches({ processId: 'test-1', clock: systemClock, metrics })),
     eventlog,

@@ -3,7 +3,7 @@ import { AccountService } from '@gala/protocol/account';
 import { readConfig } from './config.ts';
 import { createParts } from './parts.ts';
 import { createHandlers } from './routes.ts';
-import { Upkeep } from './upkeep.ts';
+import { startUpkeep } from './upkeep.ts';
 
 export { accountSection } from './config.ts';
 export { migrations } from './store/schema.ts';
@@ -14,7 +14,7 @@ export const role: Role = {
   async start(context) {
     const parts = partsOf(context);
     await using started = new AsyncDisposableStack();
-    started.use(new Upkeep({ ...parts, coord: context.coord }));
+    started.use(await startUpkeep({ ...parts, jobs: context.jobs }));
     started.use(await context.rpc.serve(AccountService, createHandlers(parts)));
     return started.move();
   },

@@ -1,6 +1,7 @@
 import { ManualClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations } from '@gala/lib/coord';
+import { jobMigrations } from '@gala/lib/jobs';
 import { createMetrics } from '@gala/lib/metrics';
 import { startTestPostgres } from '@gala/lib/sql/testing';
 import { accountSection, readConfig, type AccountConfig } from './config.ts';
@@ -14,7 +15,7 @@ export const password = 'correct horse battery';
 
 /** The domain of the account role on a real PostgreSQL, with a clock that tests move. */
 export async function startTestAccounts(changes: Partial<AccountConfig> = {}) {
-  const postgres = await startTestPostgres({ sets: [coordMigrations, ...migrations] });
+  const postgres = await startTestPostgres({ sets: [coordMigrations, jobMigrations, ...migrations] });
   const { sql, logger } = postgres;
   const clock = new ManualClock();
   const config = { ...readConfig(loadSettings([accountSection], { env: {} })), ...changes };

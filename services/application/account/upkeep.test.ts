@@ -1,10 +1,11 @@
 import { systemClock } from '@gala/lib/clock';
 import { openPostgresCoord } from '@gala/lib/coord';
+import { JobRunner } from '@gala/lib/jobs';
 import { createMetrics } from '@gala/lib/metrics';
 import { shardOfUser } from '@gala/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { makeUser, password, startTestAccounts, type TestAccounts } from './testing.ts';
-import { Upkeep } from './upkeep.ts';
+import { startUpkeep } from './upkeep.ts';
 
 const cleanUp = new AsyncDisposableStack();
 let world: TestAccounts;
@@ -13,11 +14,12 @@ beforeAll(async () => {
 });
 afterAll(() => cleanUp.disposeAsync());
 
-async function openCoord(processId: string) {
+async function openJobs(processId: string): Promise<JobRunner> {
   const { sql, logger } = world.postgres;
   const metrics = createMetrics(processId);
   const options = { database: sql.core(), processId, clock: systemClock, logger, metrics };
-  return cleanUp.use(await openPostgresCoord(options));
+  const coord = cleanUp.use(await openPostgresCoord(options));
+  return cleanUp.use(new JobRunner({ ...options, coord }));
 }
 
 test('expired sessions go and the signing key is replaced, once however many processes there are', async () => {
@@ -28,7 +30,7 @@ test('expired sessions go and the signing key is replaced, once however many pro
   world.clock.advance(31 * 86_400_000);
   const { token } = await signIn();
   for (const processId of ['front-1', 'front-2', 'front-3']) {
-    cleanUp.use(new Upkeep({ ...world, coord: await openCoord(processId) }));
+    cleanUp.use(await startUpkeep({ ...world, jobs: await openJobs(processId) }, 500));
   }
   const { pool } = world.sql.shard(shardOfUser(user.userId));
   const sessions = async () => (await pool.query(`select 1 from account_session`)).rowCount;

@@ -4,6 +4,7 @@ import { SpanExport } from './span-export.ts';
 import { serveTraces } from './traces.ts';
 
 export { readTraceConfig, traceSection } from './config.ts';
+export { serveReadiness } from './readiness.ts';
 
 /**
  * What every process does, whatever its roles, so that it can be watched: it answers for the spans it keeps, and

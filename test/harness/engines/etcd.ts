@@ -1,4 +1,3 @@
-import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { request, type IncomingMessage } from 'node:http';
@@ -9,6 +8,7 @@ import { text } from 'node:stream/consumers';
 import { enginePath } from '../../engines.ts';
 import { freePort } from '../gala.ts';
 import { waitFor } from '../wait.ts';
+import { EngineProcess } from './engine-process.ts';
 
 /** Half of etcd's default: with it an election fits into what remains of a lease. */
 const timing = ['--heartbeat-interval=100', '--election-timeout=500'];
@@ -23,67 +23,29 @@ export interface EtcdOptions {
 }
 
 /** One etcd process; what it has written stays between its starts. */
-export class EtcdMember {
+export class EtcdMember extends EngineProcess {
+  readonly url: string;
+
+  constructor({ place, folder, args }: { place: Place; folder: string; args: readonly string[] }) {
+    const { name, url, port, peerUrl } = place;
+    const own = [
+      `--name=${name}`,
+      `--data-dir=${join(folder, name)}`,
+      `--listen-client-urls=${url.replace('localhost', '127.0.0.1')}`,
+      `--advertise-client-urls=${url}`,
+      `--listen-peer-urls=${peerUrl}`,
+      `--initial-advertise-peer-urls=${peerUrl}`,
+    ];
+    super({ program: enginePath('etcd'), args: [...own, ...args], cwd: folder, port });
+    this.url = url;
+  }
+}
+
+interface Place {
   readonly name: string;
   readonly url: string;
+  readonly port: number;
   readonly peerUrl: string;
-  readonly #folder: string;
-  readonly #args: readonly string[];
-  #process: ChildProcess | undefined;
-
-  constructor(options: {
-    name: string;
-    url: string;
-    peerUrl: string;
-    folder: string;
-    args: readonly string[];
-  }) {
-    this.name = options.name;
-    this.url = options.url;
-    this.peerUrl = options.peerUrl;
-    this.#folder = options.folder;
-    this.#args = options.args;
-  }
-
-  get pid(): number | undefined {
-    return this.#process?.pid;
-  }
-
-  /** Starts it, on what it has written before; it is of use when `EtcdCluster.ready` says so. */
-  start(): void {
-    const urls = [
-      `--listen-client-urls=${this.url.replace('localhost', '127.0.0.1')}`,
-      `--advertise-client-urls=${this.url}`,
-      `--listen-peer-urls=${this.peerUrl}`,
-      `--initial-advertise-peer-urls=${this.peerUrl}`,
-    ];
-    const args = [
-      `--name=${this.name}`,
-      `--data-dir=${join(this.#folder, this.name)}`,
-      ...urls,
-      ...this.#args,
-    ];
-    this.#process = spawn(enginePath('etcd'), args, { stdio: 'ignore' });
-  }
-
-  /** SIGKILL; resolves when it has ended. */
-  async kill(): Promise<void> {
-    const child = this.#process;
-    this.#process = undefined;
-    if (!child || child.exitCode !== null || child.signalCode !== null) return;
-    const ended = once(child, 'exit');
-    child.kill('SIGKILL');
-    await ended;
-  }
-
-  /** SIGSTOP: its connections stay open and nothing answers. */
-  pause(): void {
-    this.#process?.kill('SIGSTOP');
-  }
-
-  resume(): void {
-    this.#process?.kill('SIGCONT');
-  }
 }
 
 /** A cluster of its own on free ports, in a temporary folder; ends with its test. */
@@ -101,11 +63,11 @@ export class EtcdCluster implements AsyncDisposable {
   static async start(options: EtcdOptions = {}): Promise<EtcdCluster> {
     const { members: count = 1, args = [], tls } = options;
     const folder = await mkdtemp(join(tmpdir(), 'gala-etcd-'));
-    const places = [];
+    const places: Place[] = [];
     for (let index = 1; index <= count; index++) {
       const [port, peerPort] = [await freePort(), await freePort()];
       const url = tls ? `https://localhost:${port}` : `http://127.0.0.1:${port}`;
-      places.push({ name: `etcd-${index}`, url, peerUrl: `http://127.0.0.1:${peerPort}` });
+      places.push({ name: `etcd-${index}`, url, port, peerUrl: `http://127.0.0.1:${peerPort}` });
     }
     const initial = `--initial-cluster=${places.map(({ name, peerUrl }) => `${name}=${peerUrl}`).join(',')}`;
     const all = [
@@ -117,12 +79,12 @@ export class EtcdCluster implements AsyncDisposable {
       ...(await tlsArgs(folder, tls)),
     ];
     const cluster = new EtcdCluster(
-      places.map((place) => new EtcdMember({ ...place, folder, args: all })),
+      places.map((place) => new EtcdMember({ place, folder, args: all })),
       folder,
       tls?.cert,
     );
     try {
-      for (const member of cluster.members) member.start();
+      await Promise.all(cluster.members.map((member) => member.start()));
       await cluster.ready();
       return cluster;
     } catch (error) {
@@ -156,7 +118,8 @@ export class EtcdCluster implements AsyncDisposable {
   async leader(): Promise<EtcdMember> {
     return waitFor(
       async () => {
-        for (const member of this.members) if (member.pid && (await this.#isLeader(member))) return member;
+        for (const member of this.members)
+          if (member.isRunning && (await this.#isLeader(member))) return member;
         return undefined;
       },
       { what: 'a leader of etcd' },
@@ -164,7 +127,7 @@ export class EtcdCluster implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.members.map((member) => member.kill()));
+    await Promise.all(this.members.map((member) => member[Symbol.asyncDispose]()));
     await rm(this.#folder, { recursive: true, force: true, maxRetries: 5 });
   }
 

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { enginePath } from '../../engines.ts';
 import { freePort } from '../gala.ts';
 import { EngineProcess } from './engine-process.ts';
+import { askRedis, type RespReply } from './resp.ts';
 
 export interface RedisOptions {
   /** Port of the master that it copies. */
@@ -17,18 +18,26 @@ export interface RedisOptions {
 export class RedisServer extends EngineProcess {
   readonly address: string;
   readonly #folder: string;
+  readonly #password: string | undefined;
 
-  private constructor(port: number, folder: string, args: readonly string[]) {
+  private constructor(port: number, folder: string, options: RedisOptions) {
+    const args = argumentsOf(port, options);
     super({ program: enginePath('redis-server'), args, cwd: folder, port });
     this.#folder = folder;
+    this.#password = options.password;
     this.address = `127.0.0.1:${port}`;
   }
 
   static async start(options: RedisOptions = {}): Promise<RedisServer> {
     const [port, folder] = [await freePort(), await mkdtemp(join(tmpdir(), 'gala-redis-'))];
-    const server = new RedisServer(port, folder, argumentsOf(port, options));
+    const server = new RedisServer(port, folder, options);
     await server.start();
     return server;
+  }
+
+  /** `ask('INFO', 'memory')`. */
+  ask(...words: readonly string[]): Promise<RespReply> {
+    return askRedis(this.port, words, this.#password);
   }
 
   override async [Symbol.asyncDispose](): Promise<void> {

@@ -1,22 +1,24 @@
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { askSentinel } from '../../../lib/collections/sentinels.ts';
 import { enginePath } from '../../engines.ts';
 import { freePort } from '../gala.ts';
 import { waitFor } from '../wait.ts';
 import { EngineProcess } from './engine-process.ts';
 import { RedisServer } from './redis.ts';
+import { askRedis, type RespReply } from './resp.ts';
 
 export interface SentinelOptions {
-  /** Names of masters, each with one replica. */
+  /** Names of masters. */
   readonly masters: readonly string[];
+  /** Of each master; one unless told. */
+  readonly replicas?: number;
   readonly password?: string;
   /** How long a master is silent before it is thought dead. */
   readonly downAfterMs?: number;
 }
 
-/** Three sentinels that watch masters with a replica each. */
+/** Three sentinels that watch masters with replicas. */
 export class SentinelGroup implements AsyncDisposable {
   readonly sentinels: readonly EngineProcess[];
   /** `host:port` of each sentinel. */
@@ -42,12 +44,7 @@ export class SentinelGroup implements AsyncDisposable {
     const sentinels: EngineProcess[] = [];
     const group = new SentinelGroup(sentinels, servers, folder);
     try {
-      for (const name of options.masters) {
-        const { password } = options;
-        const master = await RedisServer.start({ password });
-        servers.set(name, [master]);
-        servers.set(name, [master, await RedisServer.start({ password, replicaOf: master.port })]);
-      }
+      for (const name of options.masters) await startServers(name, options, servers);
       for (let index = 0; index < 3; index++) sentinels.push(await group.#startSentinel(options));
     } catch (error) {
       await group[Symbol.asyncDispose]();
@@ -105,16 +102,36 @@ export class SentinelGroup implements AsyncDisposable {
       await waitFor(
         async () => {
           const sentinels = (await this.#ask(index, 'sentinels', name)) as unknown[];
-          const replicas = (await this.#ask(index, 'replicas', name)) as string[][];
-          return sentinels.length === 2 && replicas.some((fields) => fields.includes('ok'));
+          return sentinels.length === 2 && (await this.#hasReplica(index, name));
         },
         { what: `sentinel ${index} to know all of ${name}`, timeoutMs: 30_000 },
       );
     }
   }
 
-  #ask(index: number, ...args: [string, ...string[]]): Promise<unknown> {
-    const { port } = this.sentinels[index];
-    return askSentinel({ host: '127.0.0.1', port, timeoutMs: 5000 }, ...args);
+  async #hasReplica(index: number, name: string): Promise<boolean> {
+    const replicas = (await this.#ask(index, 'replicas', name)) as string[][];
+    return replicas.some((fields) => fields.includes('slave') && fields.includes('ok'));
   }
+
+  #ask(index: number, ...words: readonly string[]): Promise<RespReply> {
+    return askRedis(this.sentinels[index].port, ['SENTINEL', ...words]);
+  }
+}
+
+/** A master and its replicas, which are in step: sentinels look for new ones every ten seconds only. */
+async function startServers(
+  name: string,
+  { password, replicas = 1 }: SentinelOptions,
+  servers: Map<string, readonly RedisServer[]>,
+): Promise<void> {
+  const master = await RedisServer.start({ password });
+  servers.set(name, [master]);
+  for (let index = 0; index < replicas; index++) {
+    const replica = await RedisServer.start({ password, replicaOf: master.port });
+    servers.set(name, [...servers.get(name)!, replica]);
+  }
+  const isInStep = async (): Promise<boolean> =>
+    String(await master.ask('INFO', 'replication')).split('state=online').length > replicas;
+  await waitFor(isInStep, { what: `the replicas of ${name}` });
 }

@@ -1,0 +1,1 @@
+export * from '../generated/gala/scheduler/v1/scheduler_pb.js';
