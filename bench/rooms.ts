@@ -27,7 +27,8 @@ export interface RoomsOptions {
   readonly replicasPerProcess: number;
 }
 
-const full: RoomsOptions = {
+/** The size that is promised. */
+export const fullOptions: RoomsOptions = {
   rooms: 2_000_000,
   live: 100_000,
   perSecond: 333,
@@ -36,7 +37,7 @@ const full: RoomsOptions = {
   replicasPerProcess: 2,
 };
 const quick: RoomsOptions = {
-  ...full,
+  ...fullOptions,
   rooms: 100_000,
   live: 5000,
   perSecond: 100,
@@ -56,7 +57,7 @@ export interface RoomsResult {
 /** Answers 0 when the promises are kept, 1 otherwise. */
 export async function main(args: readonly string[]): Promise<number> {
   const { values } = parseArgs({ args: [...args], options: { quick: { type: 'boolean' } } });
-  const options = values.quick ? quick : full;
+  const options = values.quick ? quick : fullOptions;
   const result = await measureRooms(options, (line) => console.log(line));
   return report(result, options);
 }
@@ -134,8 +135,8 @@ async function settledStates(postgres: TestPostgres, replicas: readonly RunningR
 
 async function digestOfSql(sql: Sql): Promise<string> {
   const parts = await Promise.all(
-    sql.shards().map(async ({ openClient }) => {
-      const client = await openClient(60_000);
+    sql.shards().map(async (database) => {
+      const client = await database.openClient(60_000);
       try {
         const { rows } = await client.query<{ roomId: number; version: number }>(
           `select room_id as "roomId", version from room where state in ('live', 'hold')`,

@@ -132,7 +132,9 @@ export class Tail implements Disposable {
 
   /** True when there was something for somebody. */
   async #look(): Promise<boolean> {
+    const waiting = [...this.#waiters];
     for (const state of await this.#options.readPartitions()) this.#note(state);
+    this.#failBeyond(waiting);
     const behind = [...this.#waiters].filter(({ partition, offset }) => {
       const state = this.#states.get(partition);
       return state !== undefined && (offset < state.head || offset < state.start);
@@ -146,10 +148,22 @@ export class Tail implements Disposable {
 
   /** What the log has dropped is dropped here, so that all readers are told the same. */
   #note(state: PartitionState): void {
-    this.#states.set(state.partition, state);
-    const recent = this.#recent.get(state.partition);
-    if (recent && recent.records.length > 0 && recent.records[0].offset < state.start)
-      this.#recent.delete(state.partition);
+    const { partition, head, start } = state;
+    this.#states.set(partition, state);
+    const records = this.#recent.get(partition)?.records ?? [];
+    const isWrong = records.length > 0 && (records[0].offset < start || records.at(-1)!.offset >= head);
+    if (isWrong) this.#recent.delete(partition);
+  }
+
+  /** Who stands beyond the end has read what is not in the log any more: it was set back to an older state. */
+  #failBeyond(waiters: readonly Waiter[]): void {
+    for (const waiter of waiters) {
+      const { partition, offset } = waiter;
+      const head = this.#states.get(partition)?.head ?? Infinity;
+      if (offset <= head) continue;
+      const detail = `partition ${partition} ends at ${head}, before ${offset}`;
+      waiter.fail(new CodedError(eventLogErrors, 'LOG_TRIMMED', { detail }));
+    }
   }
 
   /** Where reading for all goes on: after what is kept, unless the foremost of those who wait is beyond it. */

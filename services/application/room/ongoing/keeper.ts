@@ -136,15 +136,20 @@ export class OngoingKeeper implements AsyncDisposable {
     over.abort();
   }
 
-  /** A log whose end lies before what was read of it is not the log that was read. */
+  /**
+   * A log whose end lies before what was read of it is not the log that was read, and one that was away may be another
+   * when it is back.
+   */
   async #check(watch: LogWatch, over: AbortController, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await delay(checkEveryMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       this.#parts.events.missed(this.#parts.rooms.countMissed());
-      if ((await watch.look()) !== 'older') continue;
+      const state = await watch.look();
+      if (state === 'sound' || signal.aborted) continue;
+      if (state === 'older') this.#parts.events.feedRestarted();
+      else this.#parts.events.feedLost(watch.failure, this.#isFed);
       this.#setFed(false);
-      this.#parts.events.feedRestarted();
       over.abort();
     }
   }

@@ -7,6 +7,8 @@ export class LogWatch implements Pick<EventLog, 'end' | 'follow'> {
   readonly #next = new Map<number, number>();
   /** It has been looked at, and was the log that was read. */
   wasSound = false;
+  /** Why it did not answer. */
+  failure: unknown;
 
   constructor(log: Pick<EventLog, 'end' | 'follow'>, topic: Topic) {
     this.#log = log;
@@ -29,11 +31,15 @@ export class LogWatch implements Pick<EventLog, 'end' | 'follow'> {
   /** `older`: the log ends before what was read of it. `away`: it does not answer. */
   async look(): Promise<'sound' | 'older' | 'away'> {
     const read = new Map(this.#next);
-    const ends = await this.#log.end(this.#topic).catch(() => undefined);
+    const ends = await this.#log.end(this.#topic).catch((error: unknown) => this.#fail(error));
     if (!ends) return 'away';
     const isOlder = ends.some(({ partition, offset }) => offset < (read.get(partition) ?? 0));
     if (isOlder) return 'older';
     this.wasSound = true;
     return 'sound';
+  }
+
+  #fail(error: unknown): undefined {
+    this.failure = error;
   }
 }

@@ -15,6 +15,8 @@ export interface SimulationOptions {
   readonly seed: number;
   readonly changes: number;
   readonly replicas: number;
+  /** Batches of 25 changes. */
+  readonly roundsBetweenFaults: number;
   /** Starts the reader of changes as a process of its own; `kill` is kill -9. */
   readonly startReader: () => Promise<{ kill(): Promise<void> }>;
 }
@@ -23,6 +25,8 @@ export interface Simulated {
   readonly changes: number;
   /** How often each fault was made. */
   readonly faults: Readonly<Record<Fault, number>>;
+  /** Longest time from the end of changes until all replicas were equal. */
+  readonly healMsMax: number;
   /** Rooms that some replica has other than the databases at the end, some of them. */
   readonly differences: readonly string[];
   readonly replicas: readonly { refreshes: number; gaps: number; restarts: number; mismatches: number }[];
@@ -32,7 +36,6 @@ const faults = ['readerKilled', 'feedCut', 'slotLost', 'logCut', 'logRestored'] 
 type Fault = (typeof faults)[number];
 
 const batchSize = 25;
-const roundsBetweenFaults = 12;
 /** No periodic refresh comes to the help of the feed. */
 const ongoingRefreshMs = 3_600_000;
 
@@ -49,32 +52,54 @@ export async function simulate(options: SimulationOptions): Promise<Simulated> {
   const chance = randomOf(seed + 1);
   let reader = await options.startReader();
   const counts = Object.fromEntries(faults.map((fault) => [fault, 0])) as Record<Fault, number>;
+  let order: Fault[] = [];
+  let healMsMax = 0;
   try {
     while (random.changes < changes) {
-      for (let round = 0; round < roundsBetweenFaults; round++)
+      for (let round = 0; round < options.roundsBetweenFaults; round++) {
         await patiently(() => random.batch(batchSize));
-      const fault = faults[Math.floor(chance() * faults.length)];
+      }
+      if (order.length === 0) order = shuffled(faults, chance);
+      const fault = order.pop()!;
       counts[fault]++;
       const isReaderless = fault === 'readerKilled' || fault === 'slotLost' || fault === 'logRestored';
       if (isReaderless) await reader.kill();
-      await make(fault, options, replicas);
+      await make(fault, options);
       await patiently(() => random.batch(batchSize));
       if (isReaderless) reader = await options.startReader();
+      // Else the next fault comes while this one is being mended.
+      if (chance() < 0.5) healMsMax = Math.max(healMsMax, await heal(postgres, replicas));
     }
-    const found = async (): Promise<string[]> =>
-      (await Promise.all(replicas.map(({ rooms }) => differences(postgres.sql, rooms)))).flat();
-    await waitUntil(async () => (await found()).length === 0, { timeoutMs: 30_000, intervalMs: 250 }).catch(
-      () => undefined,
-    );
+    healMsMax = Math.max(healMsMax, await heal(postgres, replicas));
     return {
       changes: random.changes,
       faults: counts,
-      differences: (await found()).slice(0, 10),
+      healMsMax: Math.round(healMsMax),
+      differences: (await differencesOf(postgres, replicas)).slice(0, 10),
       replicas: await Promise.all(replicas.map(summaryOf)),
     };
   } finally {
     await reader.kill();
   }
+}
+
+async function differencesOf({ sql }: TestPostgres, replicas: readonly Replica[]): Promise<string[]> {
+  return (await Promise.all(replicas.map(({ rooms }) => differences(sql, rooms)))).flat();
+}
+
+/** How long it takes until all replicas are equal to the databases, nothing changing meanwhile; 30 s at most. */
+async function heal(postgres: TestPostgres, replicas: readonly Replica[]): Promise<number> {
+  const startMs = performance.now();
+  const isEqual = async (): Promise<boolean> => (await differencesOf(postgres, replicas)).length === 0;
+  await waitUntil(isEqual, { timeoutMs: 30_000, intervalMs: 100 }).catch(() => undefined);
+  return performance.now() - startMs;
+}
+
+function shuffled<Each>(all: readonly Each[], chance: () => number): Each[] {
+  return all
+    .map((each) => [chance(), each] as const)
+    .sort(([a], [b]) => a - b)
+    .map(([, each]) => each);
 }
 
 async function openReplicas(
@@ -91,17 +116,13 @@ async function openReplicas(
   );
 }
 
-async function make(
-  fault: Fault,
-  { postgres }: SimulationOptions,
-  replicas: readonly Replica[],
-): Promise<void> {
+async function make(fault: Fault, { postgres }: SimulationOptions): Promise<void> {
   const { sql } = postgres;
   if (fault === 'feedCut')
     for (const database of sql.shards()) await endSessions(database, `backend_type = 'walsender'`);
   if (fault === 'logCut') await endSessions(sql.core(), `query ilike '%eventlog%'`);
   if (fault === 'slotLost') for (const database of sql.shards()) await dropSlots(database);
-  if (fault === 'logRestored') await restoreLog(sql.core(), replicas);
+  if (fault === 'logRestored') await restoreLog(sql.core(), sql.shards()[0]);
 }
 
 async function endSessions({ pool }: Database, which: string): Promise<void> {
@@ -128,32 +149,37 @@ async function dropSlots({ pool }: Database): Promise<void> {
   );
 }
 
-/** Takes the last appends of each partition away, as a log that comes from a backup; replicas notice within seconds. */
-async function restoreLog({ pool }: Database, replicas: readonly Replica[]): Promise<void> {
-  const { rows } = await pool.query<{ id: number }>('select id from eventlog_topic where name = $1', [
-    roomTopic.name,
-  ]);
-  const [topic] = rows;
-  if (!topic) return;
-  const restarts = async (): Promise<number> =>
-    (await Promise.all(replicas.map((replica) => counterOf(replica, 'feeds_restarted')))).reduce(
-      (a, b) => a + b,
-      0,
+/** Longer than replicas need to see that the log is away. */
+const restoreMs = 3000;
+
+/** The core database goes away and comes back as it was before the last appends, as from a backup. */
+async function restoreLog(core: Database, { pool: other }: Database): Promise<void> {
+  const client = await core.openClient(60_000);
+  try {
+    const { rows } = await client.query<{ id: number; name: string }>(
+      'select id, current_database() as name from eventlog_topic where eventlog_topic.name = $1',
+      [roomTopic.name],
     );
-  const before = await restarts();
-  const records = `eventlog_${topic.id}`;
-  await pool.query(`
-    begin;
-    delete from ${records} where (partition, last_offset) in (
-      select partition, last_offset from (
-        select partition, last_offset, row_number() over (partition by partition order by last_offset desc) as place
-        from ${records}) placed where place <= 2);
-    update eventlog_partition set head = greatest(start,
-        coalesce((select max(last_offset) + 1 from ${records} kept where kept.partition = eventlog_partition.partition), 0))
-      where topic = ${topic.id};
-    commit`);
-  const noticed = async (): Promise<boolean> => (await restarts()) >= before + replicas.length;
-  await waitUntil(noticed, { timeoutMs: 15_000, what: 'the replicas to notice the older log' });
+    if (rows.length === 0) return;
+    const [{ id, name }] = rows;
+    await other.query(`alter database ${name} allow_connections false`);
+    await client.query(`select pg_terminate_backend(pid) from pg_stat_activity
+      where datname = current_database() and pid <> pg_backend_pid()`);
+    await client.query(`
+      begin;
+      delete from eventlog_${id} where (partition, last_offset) in (
+        select partition, last_offset from (
+          select partition, last_offset, row_number() over (partition by partition order by last_offset desc) as place
+          from eventlog_${id}) placed where place <= 2);
+      update eventlog_partition known set head = greatest(start, coalesce((
+          select max(last_offset) + 1 from eventlog_${id} kept where kept.partition = known.partition), 0))
+        where topic = ${id};
+      commit`);
+    await delay(restoreMs);
+    await other.query(`alter database ${name} allow_connections true`);
+  } finally {
+    await client.end();
+  }
 }
 
 /** A connection that was cut under a statement is no fault of the statement. */
