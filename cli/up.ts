@@ -1,5 +1,6 @@
 import { parseArgs } from 'node:util';
 import type { Settings } from '@gala/lib/config';
+import { coordSection, declareCoordEngine } from '@gala/lib/coord';
 import { CodedError } from '@gala/lib/error';
 import { onSignals } from '@gala/lib/lifecycle';
 import { shardDatabaseNames } from '@gala/lib/sql';
@@ -69,6 +70,8 @@ async function startInstallation(options: InstallationOptions): Promise<Installa
   const ofRooms = plans.filter(({ roles }) => roles.includes('room')).length * 4 * shardDatabaseNames.length;
   const connections = plans.length * (perProcess + 2) + ofRooms;
   const database = stack.use(await DatabaseKeeper.open({ settings, dataFolder, connections, logger }));
+  const before = await declareCoordEngine(database.urls.core, settings.get(coordSection));
+  if (before) logger.warn({ before }, 'coordination engine changed');
   const supervisor = stack.use(
     await startSupervisor({ placement, plans, settings, secrets, dataFolder, database, logger, isPublic }),
   );

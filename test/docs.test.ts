@@ -7,6 +7,7 @@ import { coordErrors } from '@gala/lib/coord';
 import { eventLogErrors } from '@gala/lib/eventlog';
 import type { ErrorTable } from '@gala/lib/error';
 import { httpErrors } from '@gala/lib/http';
+import { shardErrors } from '@gala/lib/shards';
 import { sqlErrors } from '@gala/lib/sql';
 import { protocolErrors } from '@gala/protocol/errors';
 import { operations, type Operation } from '@gala/protocol/rest';
@@ -35,6 +36,7 @@ describe('docs/errors.md', () => {
     ...configErrors,
     ...sqlErrors,
     ...changeErrors,
+    ...shardErrors,
     ...coordErrors,
     ...collectionsErrors,
     ...eventLogErrors,

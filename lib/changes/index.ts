@@ -6,4 +6,4 @@ export type { Message, Relation, Row, Value } from './pgoutput.ts';
 export { startChangeReaders, type ChangeReaderOptions } from './reader.ts';
 export { formatLsn, parseLsn, type Replication } from './replication.ts';
 export type { Feed } from './session.ts';
-export { ensurePublication, markMove, type PublishedTable } from './slot.ts';
+export { dropPublication, ensurePublication, feedPosition, markMove, type PublishedTable } from './slot.ts';

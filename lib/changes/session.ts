@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import { CodedError } from '../error/index.ts';
 import type { EventLog, Topic } from '../eventlog/types.ts';
-import type { Database } from '../sql/index.ts';
+import { movePrefix, type Database } from '../sql/index.ts';
 import { changeBytesMax, encodeChange, namedRow, type Change } from './change.ts';
 import { changeErrors } from './errors.ts';
 import type { ChangeEvents } from './events.ts';
@@ -12,7 +12,6 @@ import {
   dropSlot,
   ensurePublication,
   makeSlot,
-  movePrefix,
   readSlot,
   slotName,
   type PublishedTable,

@@ -1,5 +1,7 @@
 import { createHash } from 'node:crypto';
-import { escapeIdentifier, escapeLiteral, type Client } from 'pg';
+import { escapeIdentifier, escapeLiteral, type Client, type Pool } from 'pg';
+import { movePrefix } from '../sql/index.ts';
+import { parseLsn } from './replication.ts';
 
 /** A table of the feed; `columns` (the key among them) when not all may leave the database. */
 export interface PublishedTable {
@@ -30,6 +32,10 @@ export async function ensurePublication(
     ? `alter publication ${quoted} set table ${listed}`
     : `create publication ${quoted} for table ${listed} with (publish_via_partition_root = true)`;
   await client.query(`begin; ${change}; comment on publication ${quoted} is '${digest}'; commit`);
+}
+
+export async function dropPublication(client: Connection, name: string): Promise<void> {
+  await client.query(`drop publication if exists ${escapeIdentifier(name)}`);
 }
 
 function tableClause({ name, columns, where }: PublishedTable): string {
@@ -79,6 +85,23 @@ export async function readSlot(client: Connection, slot: string): Promise<SlotSt
   };
 }
 
+export interface FeedPosition {
+  /** A reader is connected. */
+  readonly isActive: boolean;
+  /** What of the database's WAL is in the event log. */
+  readonly takenLsn: number;
+}
+
+/** How far the feed of a database has come. */
+export async function feedPosition(client: Pick<Client | Pool, 'query'>): Promise<FeedPosition> {
+  const { rows } = await client.query<{ taken: string | null; active: boolean }>(
+    `select confirmed_flush_lsn::text as taken, active from pg_replication_slots
+     where slot_name like 'gala\\_changes\\_%' and database = current_database() and not temporary`,
+  );
+  const [row] = rows;
+  return { isActive: row?.active ?? false, takenLsn: row?.taken ? parseLsn(row.taken) : 0 };
+}
+
 /**
  * Makes a permanent slot; `announce` is called when changes from here on are kept, and until it is done the slot
  * is not there: whoever dies meanwhile leaves nothing that would hide that changes are missing.
@@ -116,9 +139,7 @@ export async function slotName(client: Connection, purpose: string): Promise<str
   return `gala_${purpose}_${rows[0].name.toLowerCase().replaceAll(/[^a-z0-9_]/g, '_')}`.slice(0, 58);
 }
 
-/** Rows of a move are no changes: its transactions begin with this message. */
-export const movePrefix = 'gala.move';
-
+/** Rows of a move are no changes: its transactions begin with this. */
 export function markMove(client: Connection, content: string): Promise<unknown> {
   return client.query(`select pg_logical_emit_message(true, '${movePrefix}', ${escapeLiteral(content)})`);
 }

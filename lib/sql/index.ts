@@ -14,6 +14,8 @@ export { embeddedUrl, startEmbedded, type EmbeddedOptions, type EmbeddedPostgres
 export { outageCodes, sqlErrors, type SqlErrorCode } from './errors.ts';
 export { migrate, type DatabaseKind, type MigrateOptions, type MigrationSet } from './migrate.ts';
 export { toSqlError } from './pool.ts';
-export { prepareDatabases, shardMapKey } from './shard-map.ts';
+export { prepareDatabases, readShardMap, shardMapKey, type ShardMap } from './shard-map.ts';
+export { findDeparture, finishMove } from './shard-moves.ts';
+export { arrivalSchema, movePrefix, shardLockClass } from './shard-schema.ts';
 export { connectionPlan, openSql, type OpenSql, type SqlOptions } from './sql.ts';
 export * from './types.ts';

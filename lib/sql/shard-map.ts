@@ -1,10 +1,10 @@
-import { sql, type Kysely } from 'kysely';
 import { Client, type Pool } from 'pg';
 import { CodedError, invariant } from '../error/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { DatabaseUrls } from './databases.ts';
 import { sqlErrors } from './errors.ts';
 import { migrate, type MigrationSet } from './migrate.ts';
+import { sqlMigrations } from './shard-schema.ts';
 import { logicalShardCount } from './types.ts';
 
 /** Key of the watched record (lib/coord) that maps logical shards to databases. */
@@ -20,60 +20,6 @@ export interface ShardMap {
 interface StoredShardMap {
   readonly ranges: readonly (readonly [database: number, first: number, last: number])[];
 }
-
-/**
- * Records are the business of lib/coord, but the shard map is one of them and is needed before anything
- * else opens, so their table is made here.
- */
-const coreMigrations: MigrationSet = {
-  name: 'sql',
-  kind: 'core',
-  migrations: {
-    '0001_records': {
-      up: async (db: Kysely<unknown>) => {
-        await sql`create table coord_record (
-          key text primary key,
-          version bigint not null,
-          value json not null
-        )`.execute(db);
-      },
-    },
-  },
-};
-
-/**
- * `shard_enter` is called inside each transaction: it waits for a move of that shard to end (the mover
- * holds the lock exclusively while it switches) and only then looks, since every statement of a volatile
- * function has a snapshot of its own. 0 means "not mine". The lock is in memory: no row is written.
- */
-const shardMigrations: MigrationSet = {
-  name: 'sql',
-  kind: 'shard',
-  migrations: {
-    '0001_shard_owner': {
-      up: async (db: Kysely<unknown>) => {
-        await sql`create table shard_owner (shard smallint primary key, map_version bigint not null)`.execute(
-          db,
-        );
-        await sql`create table shard_database (id boolean primary key default true check (id), database int not null)`.execute(
-          db,
-        );
-        await sql`create function shard_enter(wanted int) returns bigint language plpgsql volatile as $$
-          declare found_version bigint;
-          begin
-            perform pg_advisory_xact_lock_shared(${sql.lit(shardLockClass)}, wanted);
-            select map_version into found_version from shard_owner where shard = wanted;
-            return coalesce(found_version, 0);
-          end $$`.execute(db);
-      },
-    },
-  },
-};
-
-/** First key of the two-key advisory locks on logical shards. */
-export const shardLockClass = 1_936_220_772;
-
-export const sqlMigrations: readonly MigrationSet[] = [coreMigrations, shardMigrations];
 
 /**
  * Brings all databases of an installation to the newest schema and, on the first start, spreads the
@@ -96,7 +42,10 @@ export async function prepareDatabases(options: {
 }
 
 /** Reads the map, which must name no database that the settings lack. Errors: WRONG_SHARD. */
-export async function readShardMap(client: Client | Pool, databaseCount: number): Promise<ShardMap> {
+export async function readShardMap(
+  client: Pick<Client | Pool, 'query'>,
+  databaseCount: number,
+): Promise<ShardMap> {
   const text = 'select version, value from coord_record where key = $1';
   const { rows } = await client.query<{ version: number | string; value: StoredShardMap }>(text, [
     shardMapKey,
@@ -123,6 +72,17 @@ export function evenRanges(databaseCount: number): StoredShardMap['ranges'] {
     { length: databaseCount },
     (_, index) => [index, start(index), start(index + 1) - 1] as const,
   );
+}
+
+/** The shortest form that is read back as these owners. */
+export function storedRanges(owners: Uint16Array): StoredShardMap['ranges'] {
+  const ranges: [number, number, number][] = [];
+  for (const [shard, database] of owners.entries()) {
+    const last = ranges.at(-1);
+    if (last?.[0] === database) last[2] = shard;
+    else ranges.push([database, shard, shard]);
+  }
+  return ranges;
 }
 
 async function seedShardMap(client: Client, databaseCount: number): Promise<ShardMap> {

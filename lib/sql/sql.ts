@@ -7,6 +7,7 @@ import type { DatabaseUrls } from './databases.ts';
 import { sqlErrors, type SqlErrorCode } from './errors.ts';
 import { openDatabase, toSqlError } from './pool.ts';
 import { readShardMap, type ShardMap } from './shard-map.ts';
+import { finishMove, listOwned } from './shard-moves.ts';
 import { logicalShardCount, type Database, type Sql } from './types.ts';
 
 export interface SqlOptions {
@@ -24,6 +25,8 @@ export interface SqlOptions {
 export type OpenSql = Sql & AsyncDisposable;
 
 const statementTimeoutMs = 5000;
+/** The first, and one for each of as many moves that one call may run into. */
+const attemptsMax = 4;
 const pingEveryMs = 2000;
 const pingWhileDownMs = 300;
 
@@ -97,19 +100,39 @@ class Pools implements OpenSql {
   }
 
   async tx<Result>(shard: number, work: (client: PoolClient) => Promise<Result>): Promise<Result> {
-    try {
-      return await this.#attempt(shard, work);
-    } catch (error) {
-      if (!(error instanceof NotOwned)) throw error;
+    for (let attempt = 0; attempt < attemptsMax; attempt++) {
+      if (attempt > 0) await this.#locate(shard);
+      try {
+        return await this.#attempt(shard, work);
+      } catch (error) {
+        if (!(error instanceof NotOwned)) throw error;
+      }
+      this.#counters.wrongShard++;
     }
-    this.#counters.wrongShard++;
-    await this.refreshMap();
-    try {
-      return await this.#attempt(shard, work);
-    } catch (error) {
-      if (!(error instanceof NotOwned)) throw error;
-      throw new CodedError(sqlErrors, 'WRONG_SHARD', { detail: `shard ${shard}`, cause: error });
+    throw wrongShard([shard]);
+  }
+
+  async read<Result>(shard: number, work: (client: PoolClient) => Promise<Result>): Promise<Result> {
+    const [result] = await this.readEach([shard], work);
+    return result;
+  }
+
+  async readEach<Result>(
+    shards: readonly number[],
+    work: (client: PoolClient, shards: readonly number[]) => Promise<Result>,
+  ): Promise<Result[]> {
+    const results: Result[] = [];
+    let open = [...new Set(shards)];
+    for (let attempt = 0; open.length > 0 && attempt < attemptsMax; attempt++) {
+      if (attempt > 0) await this.#locate(open[0]);
+      const map = this.#map!;
+      const groups = [...Map.groupBy(open, (shard) => map.owners[shard]).values()];
+      const answers = await Promise.all(groups.map((group) => this.#readOwned(group, map.version, work)));
+      for (const answer of answers) if (answer) results.push(answer.result);
+      open = groups.filter((_, i) => !answers[i]).flat();
     }
+    if (open.length > 0) throw wrongShard(open);
+    return results;
   }
 
   healthy(): boolean {
@@ -126,6 +149,35 @@ class Pools implements OpenSql {
     this.#closed = true;
     clearTimeout(this.#ping);
     await Promise.all([this.#core, ...this.#shards].map((database) => database[Symbol.asyncDispose]()));
+  }
+
+  /** A shard that is not where the map has it: its move is finished if it was left half done, and the map read. */
+  async #locate(shard: number): Promise<void> {
+    const shards = this.#shards.map(({ pool }) => pool);
+    const map = await finishMove({ core: this.#core.pool, shards, shard });
+    if (map.version >= (this.#map?.version ?? 0)) this.#map = map;
+  }
+
+  /** Undefined when the database does not own all of them: what was read may be a part. */
+  async #readOwned<Result>(
+    shards: readonly number[],
+    mapVersion: number,
+    work: (client: PoolClient, shards: readonly number[]) => Promise<Result>,
+  ): Promise<{ result: Result } | undefined> {
+    const client = await this.shard(shards[0]).pool.connect();
+    let broken = false;
+    try {
+      const result = await work(client, shards);
+      const owned = await listOwned(client, shards, mapVersion);
+      if (shards.every((shard) => owned.has(shard))) return { result };
+      this.#counters.wrongShard++;
+      return undefined;
+    } catch (error) {
+      broken = error instanceof CodedError;
+      throw this.#noteError(error, shards[0]);
+    } finally {
+      client.release(broken);
+    }
   }
 
   async #readMap(): Promise<void> {
@@ -206,6 +258,10 @@ class Pools implements OpenSql {
         ]),
     });
   }
+}
+
+function wrongShard(shards: readonly number[]): CodedError {
+  return new CodedError(sqlErrors, 'WRONG_SHARD', { detail: `shard ${shards.slice(0, 5).join(', ')}` });
 }
 
 /** Inside only: the database answered that the shard is not its own. */

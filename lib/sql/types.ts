@@ -21,13 +21,27 @@ export interface Sql {
   core<Tables>(): Database<Tables>;
   /** Physical shard databases in the order of the map, for bounded scatters. */
   shards<Tables>(): readonly Database<Tables>[];
-  /** The database that holds a logical shard (0..1023). */
+  /**
+   * The database that holds a logical shard (0..1023), as far as this process knows: a hint, since shards move.
+   * Statements on the rows of a shard go through `tx`, `read` or `readEach`.
+   */
   shard<Tables>(shard: number): Database<Tables>;
   /**
    * Runs `work` in one transaction on the database of a logical shard, after checking there that the
-   * database owns the shard; a stale map is refreshed and retried once (WRONG_SHARD after that).
+   * database owns the shard, which it then does until the end of the transaction. While a shard moves its
+   * transactions wait (under a second) and run where it went. Errors: WRONG_SHARD when it is nowhere.
    */
   tx<Result>(shard: number, work: (client: PoolClient) => Promise<Result>): Promise<Result>;
+  /**
+   * Runs `work`, which only reads, on the database of a logical shard, and again elsewhere if that database turns out
+   * not to own the shard: one more round trip than the statement alone, no transaction. Errors: WRONG_SHARD.
+   */
+  read<Result>(shard: number, work: (client: PoolClient) => Promise<Result>): Promise<Result>;
+  /** `read` for many shards: `work` runs once for each database with those of its shards that are asked for. */
+  readEach<Result>(
+    shards: readonly number[],
+    work: (client: PoolClient, shards: readonly number[]) => Promise<Result>,
+  ): Promise<Result[]>;
   /** True while the core database answers. */
   healthy(): boolean;
 }

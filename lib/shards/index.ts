@@ -1,0 +1,2 @@
+export { shardErrors } from './errors.ts';
+export { moveShard, type MoveReport, type MoveStep } from './move.ts';
