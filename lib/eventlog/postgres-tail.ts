@@ -4,7 +4,7 @@ import type { PartitionState } from './postgres-statements.ts';
 import { RecentRecords } from './recent-records.ts';
 import { Slots } from './slots.ts';
 import type { LogRecord, Position } from './types.ts';
-import { Waiters } from './waiters.ts';
+import { Waiters, type Waiter } from './waiters.ts';
 
 export interface PostgresTailOptions {
   readonly readPartitions: () => Promise<PartitionState[]>;
