@@ -5,12 +5,11 @@ import { eventlogMigrations, openPostgresLog, type EventLog, type Topic } from '
 import { createLogger } from '@gala/lib/logger';
 import { createMetrics, type Metrics } from '@gala/lib/metrics';
 import {
-  coreDatabaseName,
+  databaseNames,
   databaseUrls,
   ensureDatabases,
   openSql,
   prepareDatabases,
-  shardDatabaseNames,
   startEmbedded,
   type OpenSql,
 } from '@gala/lib/sql';
@@ -41,7 +40,9 @@ export async function main(): Promise<number> {
     make: (parts: { coord: Coord; metrics: Metrics; processId: string }) => EventLog,
   ): Promise<EventLog> => {
     const metrics = createMetrics(processId);
-    const coord = stack.use(await openPostgresCoord({ database, processId, clock: systemClock, logger, metrics }));
+    const coord = stack.use(
+      await openPostgresCoord({ database, processId, clock: systemClock, logger, metrics }),
+    );
     return stack.use(make({ coord, metrics, processId }));
   };
   const rows = [
@@ -66,7 +67,7 @@ async function openDatabases(stack: AsyncDisposableStack): Promise<OpenSql> {
   const server = await startEmbedded({ dataFolder, logger });
   stack.defer(() => server.stop());
   const urls = databaseUrls((name) => server.url(name));
-  await ensureDatabases(server.url('postgres'), [coreDatabaseName, ...shardDatabaseNames]);
+  await ensureDatabases(server.url('postgres'), databaseNames());
   await prepareDatabases({ urls, sets: [coordMigrations, eventlogMigrations], logger });
   const options = { urls, connectionsMax: 30, processName: 'bench', clock: systemClock };
   return stack.use(await openSql({ ...options, logger, metrics: createMetrics('bench') }));
