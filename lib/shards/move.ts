@@ -176,10 +176,10 @@ class ShardMove implements AsyncDisposable {
 
   /** From now on no earlier mover can decide: it would have to find its own token. */
   async #claim(): Promise<void> {
-    const { rowCount } = await this.#source.pool.query(
-      'update shard_owner set token = $2 where shard = $1 and left_to is null',
-      [this.#options.shard, this.#token],
-    );
+    const { rowCount } = await this.#source.pool.query('update shard_owner set token = $2 where shard = $1', [
+      this.#options.shard,
+      this.#token,
+    ]);
     if (rowCount !== 1) throw misfit('the database that the map names does not own it');
   }
 
@@ -196,7 +196,7 @@ class ShardMove implements AsyncDisposable {
   /** Waits for a decision that is under way; true when there will be none. */
   async #disclaim(client: Client): Promise<boolean> {
     const { rowCount } = await client.query(
-      `update shard_owner set token = '' where shard = $1 and left_to is null and token = $2`,
+      `update shard_owner set token = '' where shard = $1 and token = $2`,
       [this.#options.shard, this.#token],
     );
     return rowCount === 1;
