@@ -171,11 +171,11 @@ test('preparing again changes nothing, and swapped URLs are found out', async ()
   const before = await readShardMap(sql.core().pool, 2);
   await prepareDatabases({ urls, sets: [], logger });
   expect(await readShardMap(sql.core().pool, 2)).toEqual(before);
-  const swapped = { core: urls.core, shards: urls.shards.toReversed() };
+  const swapped = { ...urls, shards: urls.shards.toReversed() };
   await expect(prepareDatabases({ urls: swapped, sets: [], logger })).rejects.toMatchObject({
     code: 'WRONG_SHARD',
   });
-  const fewer = { core: urls.core, shards: urls.shards.slice(0, 1) };
+  const fewer = { ...urls, shards: urls.shards.slice(0, 1) };
   await expect(prepareDatabases({ urls: fewer, sets: [], logger })).rejects.toMatchObject({
     code: 'WRONG_SHARD',
   });
@@ -188,13 +188,14 @@ test('every logical shard is in exactly one range, and the budget is never excee
     expect(shards.at(-1)).toBe(1023);
     for (let at = 2; at < shards.length; at += 2) expect(shards[at]).toBe(shards[at - 1] + 1);
   }
-  expect(connectionPlan(10, 2)).toEqual({ core: 4, shard: 3 });
-  for (const [budget, shards] of [
-    [10, 2],
-    [12, 3],
-    [50, 8],
+  expect(connectionPlan(10, 2, 1)).toEqual({ core: 3, shard: 3, archive: 1 });
+  for (const [budget, shards, archives] of [
+    [10, 2, 1],
+    [12, 3, 2],
+    [50, 8, 3],
+    [100, 2, 1],
   ]) {
-    const plan = connectionPlan(budget, shards);
-    expect(plan.core + plan.shard * shards).toBe(budget);
+    const plan = connectionPlan(budget, shards, archives);
+    expect(plan.core + plan.shard * shards + plan.archive * archives).toBe(budget);
   }
 });
