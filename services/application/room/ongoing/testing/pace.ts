@@ -25,9 +25,13 @@ export async function pace(sql: Sql, { hostIds, perSecond, seconds, sessions }: 
   const counts = { begins: 0, ends: 0, failures: 0 };
   const startMs = performance.now();
   const under = new Set<Promise<void>>();
-  const track = (work: Promise<void>): void => {
-    under.add(work);
-    void work.finally(() => under.delete(work));
+  const count = (kind: 'begins' | 'ends', work: Promise<unknown>): void => {
+    const done = work.then(
+      () => void counts[kind]++,
+      () => void counts.failures++,
+    );
+    under.add(done);
+    void done.finally(() => under.delete(done));
   };
   /** A second's worth of rooms is on air before the first of them ends. */
   const lead = perSecond;
@@ -35,8 +39,8 @@ export async function pace(sql: Sql, { hostIds, perSecond, seconds, sessions }: 
   for (let started = 0; started < total + lead;) {
     const due = Math.min(total + lead, Math.floor(((performance.now() - startMs) / 1000) * perSecond));
     for (; started < due; started++) {
-      if (started < total) track(begin(sql, hostIds[started], sessions + 1, counts));
-      if (started >= lead) track(end(sql, hostIds[started - lead], sessions + 1, counts));
+      if (started < total) count('begins', begin(sql, hostIds[started], sessions + 1));
+      if (started >= lead) count('ends', end(sql, hostIds[started - lead], sessions + 1));
     }
     await delay(roundMs);
   }
@@ -44,38 +48,24 @@ export async function pace(sql: Sql, { hostIds, perSecond, seconds, sessions }: 
   return { ...counts, seconds: (performance.now() - startMs) / 1000 };
 }
 
-type Counts = { begins: number; ends: number; failures: number };
-
-async function begin(sql: Sql, hostId: number, session: number, counts: Counts): Promise<void> {
-  const roomId = composeRoomId(hostId, session);
-  try {
-    await sql.tx(shardOfUser(hostId), (client) =>
-      client.query({
-        name: 'pace-begin',
-        text: `insert into room (shard, room_id, host_id, title, visibility, state, epoch, edge_id, created_at_ms,
-                 started_at_ms, key_frame_at_ms, held_at_ms, ended_at_ms, changed_at_ms, end_reason, report_sequence)
-               values ($1, $2, $3, 'a new show', 'public', 'live', 1, 'media-1', $4, $4, 0, 0, 0, $4, '', -1)`,
-        values: [shardOfUser(hostId), roomId, hostId, Date.now()],
-      }),
-    );
-    counts.begins++;
-  } catch {
-    counts.failures++;
-  }
+function begin(sql: Sql, hostId: number, session: number): Promise<unknown> {
+  return sql.tx(shardOfUser(hostId), (client) =>
+    client.query({
+      name: 'pace-begin',
+      text: `insert into room (shard, room_id, host_id, title, visibility, state, epoch, edge_id, created_at_ms,
+               started_at_ms, key_frame_at_ms, held_at_ms, ended_at_ms, changed_at_ms, end_reason, report_sequence)
+             values ($1, $2, $3, 'a new show', 'public', 'live', 1, 'media-1', $4, $4, 0, 0, 0, $4, '', -1)`,
+      values: [shardOfUser(hostId), composeRoomId(hostId, session), hostId, Date.now()],
+    }),
+  );
 }
 
-async function end(sql: Sql, hostId: number, session: number, counts: Counts): Promise<void> {
-  const roomId = composeRoomId(hostId, session);
-  try {
-    await sql.tx(shardOfUser(hostId), (client) =>
-      client.query({
-        name: 'pace-end',
-        text: `update room set state = 'ended', ended_at_ms = $3, edge_id = '' where shard = $1 and room_id = $2`,
-        values: [shardOfUser(hostId), roomId, Date.now()],
-      }),
-    );
-    counts.ends++;
-  } catch {
-    counts.failures++;
-  }
+function end(sql: Sql, hostId: number, session: number): Promise<unknown> {
+  return sql.tx(shardOfUser(hostId), (client) =>
+    client.query({
+      name: 'pace-end',
+      text: `update room set state = 'ended', ended_at_ms = $3, edge_id = '' where shard = $1 and room_id = $2`,
+      values: [shardOfUser(hostId), composeRoomId(hostId, session), Date.now()],
+    }),
+  );
 }
