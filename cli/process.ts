@@ -4,7 +4,7 @@ import { systemClock } from '@gala/lib/clock';
 import { collectionsSection, openCollections } from '@gala/lib/collections';
 import type { Settings } from '@gala/lib/config';
 import { openCoord } from '@gala/lib/coord';
-import { openPostgresLog } from '@gala/lib/eventlog';
+import { openEventLog } from '@gala/lib/eventlog';
 import { JobRunner } from '@gala/lib/jobs';
 import { hostPort, listen, type HttpListener } from '@gala/lib/http';
 import type { Context, ListenerName } from '@gala/lib/lifecycle';
@@ -110,7 +110,9 @@ async function makeContext(parts: ContextParts): Promise<Context> {
   const breakers = new Breakers({ clock, logger, metrics });
   const shared = { settings, processId, clock, logger, metrics, breakers, collections };
   const caches = await openCaches({ ...shared, stack });
-  const eventlog = stack.use(openPostgresLog({ database: sql.core(), coord, processId, logger, metrics }));
+  const eventlog = stack.use(
+    await openEventLog({ settings, database: sql.core(), coord, processId, logger, metrics }),
+  );
   const { host, port: firstPort, advertiseHost = host } = settings.get(rpcSection);
   // Every process of the installation answers calls, each at a port of its own.
   const port = firstPort === 0 ? 0 : firstPort + options.ordinal;

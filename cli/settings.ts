@@ -3,6 +3,7 @@ import { cacheSection } from '@gala/lib/cache';
 import { collectionsSection, twemproxySection } from '@gala/lib/collections';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
 import { coordSection } from '@gala/lib/coord';
+import { eventlogSection } from '@gala/lib/eventlog';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
@@ -93,6 +94,7 @@ export const sections: readonly Section[] = [
   databaseSection,
   coordSection,
   collectionsSection,
+  eventlogSection,
   twemproxySection,
   cacheSection,
   logSection,

@@ -3,12 +3,15 @@ import { openPostgresCoord } from '../coord/index.ts';
 import { createLogger } from '../logger/index.ts';
 import { createMetrics } from '../metrics/index.ts';
 import { openDatabase } from '../sql/pool.ts';
+import { openKafkaLog } from './kafka.ts';
 import { openPostgresLog } from './postgres.ts';
 import type { EventLog, Topic } from './types.ts';
 
 /** What a process of the contract does until it is killed. */
 export interface ContractProcess {
   readonly url: string;
+  /** Those of Kafka, when the log is there; coordination is in the database all the same. */
+  readonly brokers?: readonly string[];
   readonly processId: string;
   readonly topic: Topic;
   /** Writes numbers under each of the keys, and prints `key number` when it is acknowledged. */
@@ -36,6 +39,15 @@ async function open(): Promise<EventLog> {
     onFailure: () => undefined,
   });
   const coord = await openPostgresCoord({ database, processId, clock: systemClock, logger, metrics });
+  const { brokers } = options;
+  if (brokers)
+    return openKafkaLog({
+      access: { brokers, prefix: 'test-', replication: 1 },
+      coord,
+      processId,
+      logger,
+      metrics,
+    });
   return openPostgresLog({ database, coord, processId, logger, metrics });
 }
 

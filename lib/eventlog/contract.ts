@@ -11,7 +11,7 @@ export interface LogFixture extends AsyncDisposable {
     topic: Topic;
     keys?: readonly string[];
     group?: string;
-  }): Promise<LogProcess>;
+  }): LogProcess;
   stopEngine(): Promise<void>;
   startEngine(): Promise<void>;
 }
@@ -31,6 +31,8 @@ interface Tools {
 }
 
 const soon = { timeout: 10_000, interval: 20 };
+/** After an outage. */
+const later = { timeout: 30_000, interval: 20 };
 
 /** Goal: the same promises from every engine. Method: several processes' logs over one real engine. */
 export function logContract(name: string, start: () => Promise<LogFixture>): void {
@@ -79,13 +81,20 @@ const startOf = ({ partitions }: Topic): Position[] =>
 /** Everything that comes, in the order of its coming. */
 function gather(batches: AsyncIterable<Batch>, each?: (batch: Batch) => Promise<void>): LogRecord[] {
   const records: LogRecord[] = [];
-  void (async () => {
+  const reading = async (): Promise<void> => {
     for await (const batch of batches) {
       records.push(...batch.records);
       await each?.(batch);
     }
-  })();
+  };
+  // What a test expects it waits for; the last commit may come after the engine is gone.
+  reading().catch(() => undefined);
   return records;
+}
+
+/** As a caller does that must not lose what it writes. */
+async function insist(append: () => Promise<void>): Promise<void> {
+  await vi.waitFor(append, later);
 }
 
 const commit = (batch: Batch): Promise<void> => batch.commit();
@@ -143,7 +152,7 @@ function orderTests({ open, topic, signal, fixture }: Tools): void {
   test('keeps what was acknowledged to a writer that is killed', async () => {
     const shared = topic();
     const keys = ['one', 'two', 'three'];
-    const writer = await fixture().startProcess({ processId: 'writer', topic: shared, keys });
+    const writer = fixture().startProcess({ processId: 'writer', topic: shared, keys });
     await vi.waitFor(() => expect(writer.lines().length).toBeGreaterThan(200), soon);
     await writer.kill();
     const log = await open();
@@ -194,7 +203,7 @@ function groupTests({ open, topic, signal, fixture }: Tools): void {
   test('takes over from a member that is killed', { timeout: 30_000 }, async () => {
     const shared = topic({ partitions: 2 });
     const log = await open();
-    const member = await fixture().startProcess({ processId: 'member', topic: shared, group: 'group' });
+    const member = fixture().startProcess({ processId: 'member', topic: shared, group: 'group' });
     await log.append(shared, 'key', numbers(1, 1));
     await vi.waitFor(() => expect(member.lines()).toHaveLength(1), soon);
     await member.kill();
@@ -279,60 +288,41 @@ function boundTests({ open, topic, signal }: Tools): void {
 function outageTests({ open, topic, signal, fixture }: Tools): void {
   test(
     'says that the engine is away, delivers again what was not committed, and goes on',
-    { timeout: 60_000 },
+    { timeout: 120_000 },
     async () => {
       const shared = topic({ partitions: 1 });
       const log = await open();
       const followed = gather(log.follow(shared, startOf(shared), signal()));
-      const held = Promise.withResolvers<Batch>();
-      const commits: string[] = [];
+      const inHand = Promise.withResolvers<void>();
+      const stopped = Promise.withResolvers<void>();
+      const codes: string[] = [];
       const consumed = gather(log.consume(shared, 'group', signal()), async (batch) => {
-        held.resolve(batch);
-        await batch.commit().then(
-          () => commits.push('done'),
-          (error: { code: string }) => commits.push(error.code),
-        );
+        if (batch.records.some((record) => textOf(record) === '2')) {
+          inHand.resolve();
+          await stopped.promise;
+        }
+        await batch.commit().catch(({ code }: { code: string }) => codes.push(code));
       });
+      const texts = (records: readonly LogRecord[]): string[] => records.map(textOf);
       await log.append(shared, 'key', numbers(1, 1));
-      await vi.waitFor(() => expect(commits).toEqual(['done']), soon);
-
+      await vi.waitFor(() => expect(texts(consumed)).toEqual(['1']), soon);
+      await log.append(shared, 'key', numbers(2, 1));
+      await inHand.promise;
       await fixture().stopEngine();
-      await expect(log.append(shared, 'key', numbers(2, 1))).rejects.toMatchObject({
-        code: 'LOG_UNAVAILABLE',
-      });
-      await expect(log.end(shared)).rejects.toMatchObject({ code: 'LOG_UNAVAILABLE' });
-      const waiting = log.append(shared, 'key', numbers(3, 1));
+      stopped.resolve();
+      const away = { code: 'LOG_UNAVAILABLE' };
+      await expect(log.append(shared, 'key', numbers(3, 1))).rejects.toMatchObject(away);
+      await expect(log.end(shared)).rejects.toMatchObject(away);
+      await vi.waitFor(() => expect(['LOG_UNAVAILABLE', 'LOG_NOT_OWNER']).toContain(codes[0]), later);
+
       await fixture().startEngine();
-      await waiting.catch(() => log.append(shared, 'key', numbers(3, 1)));
-      const later = { timeout: 20_000, interval: 20 };
-      await vi.waitFor(() => expect(followed.map(textOf)).toContain('3'), later);
-      await vi.waitFor(() => expect(consumed.map(textOf)).toContain('3'), later);
-      expect(followed.map(textOf).filter((text) => text === '1')).toHaveLength(1);
+      await insist(() => log.append(shared, 'key', numbers(4, 1)));
+      await vi.waitFor(() => expect(texts(followed)).toContain('4'), later);
+      await vi.waitFor(() => expect(texts(consumed)).toContain('4'), later);
+      expect(texts(consumed).filter((text) => text === '2').length).toBeGreaterThan(1);
+      // What was refused may be there all the same, but nothing twice and nothing out of order.
+      expect(texts(followed)).toEqual([...new Set(texts(followed))].toSorted());
+      expect(texts(followed)).toEqual(expect.arrayContaining(['1', '2', '4']));
     },
   );
-
-  test('delivers again after a commit that failed', { timeout: 60_000 }, async () => {
-    const shared = topic({ partitions: 1 });
-    const log = await open();
-    const got: string[] = [];
-    const codes: string[] = [];
-    let isAway = false;
-    gather(log.consume(shared, 'group', signal()), async (batch) => {
-      got.push(...batch.records.map(textOf));
-      if (!isAway && got.includes('2')) {
-        isAway = true;
-        await fixture().stopEngine();
-      }
-      await batch.commit().catch(({ code }: { code: string }) => codes.push(code));
-    });
-    await log.append(shared, 'key', numbers(1, 1));
-    await vi.waitFor(() => expect(got).toEqual(['1']), soon);
-    await log.append(shared, 'key', numbers(2, 1));
-    await vi.waitFor(() => expect(codes.length).toBeGreaterThan(0), { timeout: 20_000 });
-    expect(['LOG_UNAVAILABLE', 'LOG_NOT_OWNER']).toContain(codes[0]);
-    await fixture().startEngine();
-    await vi.waitFor(() => expect(got.filter((text) => text === '2').length).toBeGreaterThan(1), {
-      timeout: 20_000,
-    });
-  });
 }

@@ -1,4 +1,6 @@
+export { eventlogSection } from './config.ts';
 export { eventLogErrors, type EventLogErrorCode } from './errors.ts';
 export { eventlogMigrations } from './migrations.ts';
+export { openEventLog, type EventLogOptions } from './open.ts';
 export { openPostgresLog, type PostgresLogOptions } from './postgres.ts';
 export type * from './types.ts';

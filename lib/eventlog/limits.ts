@@ -26,6 +26,10 @@ export const settleMsMax = 2000;
 /** Producers of one partition whose last sequence a consumer remembers; the longest silent is forgotten first. */
 export const producersMax = 4096;
 
+/** A topic is cut into about this many segments, and kept for its time to within one of them. */
+const segmentsPerRetention = 8;
+const segmentMsMin = 1000;
+const segmentMsMax = 86_400_000;
 const keyBytesMax = 512;
 /** A record's share of a flush beyond its key and value. */
 const frameBytes = 8;
@@ -38,6 +42,11 @@ export function assertTopic({ name, partitions, retentionMs }: Topic): void {
     'partitions in bounds',
   );
   invariant(retentionMs >= 1000, 'a topic is kept for a second at least');
+}
+
+/** What a segment of the topic spans; whole segments are dropped. */
+export function segmentMsOf({ retentionMs }: Topic): number {
+  return Math.min(segmentMsMax, Math.max(segmentMsMin, Math.ceil(retentionMs / segmentsPerRetention)));
 }
 
 /** The same on every adapter, so that a topic may move from one to another. */

@@ -1,12 +1,9 @@
 import type { Pool, PoolClient } from 'pg';
 import { CodedError } from '../error/index.ts';
 import { eventLogErrors } from './errors.ts';
+import { segmentMsOf } from './limits.ts';
 import type { Topic } from './types.ts';
 
-/** A topic has about this many segments; retention is kept to one of them. */
-const segmentsPerRetention = 8;
-const segmentMsMin = 1000;
-const segmentMsMax = 86_400_000;
 /** Producers that are silent for so long write none of their appends again. */
 const producerKept = `interval '1 hour'`;
 const lockWithin = '1s';
@@ -17,10 +14,6 @@ interface Segment {
   readonly name: string;
   readonly fromMs: number;
   readonly untilMs: number;
-}
-
-export function segmentMsOf({ retentionMs }: Topic): number {
-  return Math.min(segmentMsMax, Math.max(segmentMsMin, Math.ceil(retentionMs / segmentsPerRetention)));
 }
 
 /** The topic's number, after its rows, its table and the segments of now are there. Errors: LOG_TOPIC_DIFFERS. */

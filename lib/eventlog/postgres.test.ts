@@ -1,36 +1,20 @@
-import { systemClock } from '../clock/index.ts';
-import { coordMigrations, openPostgresCoord } from '../coord/index.ts';
-import { createMetrics } from '../metrics/index.ts';
+import { openTestLog } from '../../test/harness/log-fixture.ts';
+import { startLogProcess } from '../../test/harness/log-process.ts';
+import { coordMigrations } from '../coord/index.ts';
 import { startTestPostgres } from '../sql/testing/index.ts';
 import { logContract, type LogFixture } from './contract.ts';
 import { eventlogMigrations } from './migrations.ts';
 import { openPostgresLog } from './postgres.ts';
-import { startLogProcess } from '../../test/harness/log-process.ts';
-import type { EventLog } from './types.ts';
 
 logContract('PostgreSQL', async (): Promise<LogFixture> => {
+  const processes = new AsyncDisposableStack();
   const postgres = await startTestPostgres({ sets: [coordMigrations, eventlogMigrations] });
   const { logger, urls } = postgres;
-  const processes = new AsyncDisposableStack();
   const database = postgres.sql.core();
   return {
-    open: async (processId): Promise<EventLog> => {
-      const metrics = createMetrics(processId);
-      const coord = await openPostgresCoord({ database, processId, clock: systemClock, logger, metrics });
-      const log = openPostgresLog({ database, coord, processId, logger, metrics });
-      const close = async (): Promise<void> => {
-        await log[Symbol.asyncDispose]();
-        await coord[Symbol.asyncDispose]();
-      };
-      return {
-        append: (...append) => log.append(...append),
-        end: (topic) => log.end(topic),
-        consume: (...consume) => log.consume(...consume),
-        follow: (...follow) => log.follow(...follow),
-        [Symbol.asyncDispose]: close,
-      };
-    },
-    startProcess: async (options) => {
+    open: (processId) =>
+      openTestLog(postgres, processId, (parts) => openPostgresLog({ ...parts, database, processId, logger })),
+    startProcess: (options) => {
       const started = startLogProcess({ ...options, url: urls.core });
       processes.defer(() => started.kill());
       return started;

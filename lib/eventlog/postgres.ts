@@ -5,11 +5,12 @@ import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Database } from '../sql/index.ts';
 import type { GroupClaim, LogEngine, PartitionWrite, TopicEngine } from './engine.ts';
+import { segmentMsOf } from './limits.ts';
 import { openLog } from './log.ts';
 import { Hints } from './postgres-hints.ts';
-import { ensureTopic, maintain, segmentMsOf } from './postgres-segments.ts';
+import { ensureTopic, maintain } from './postgres-segments.ts';
 import * as statements from './postgres-statements.ts';
-import { Tail } from './tail.ts';
+import { PostgresTail } from './postgres-tail.ts';
 import type { EventLog, LogRecord, Position, Topic } from './types.ts';
 
 export interface PostgresLogOptions {
@@ -39,7 +40,7 @@ class PostgresEngine implements LogEngine {
   readonly lookBackRecords = 0;
   readonly #options: PostgresLogOptions;
   readonly #hints: Hints;
-  readonly #tails = new Map<number, Tail>();
+  readonly #tails = new Map<number, PostgresTail>();
 
   constructor(options: PostgresLogOptions) {
     this.#options = options;
@@ -51,7 +52,7 @@ class PostgresEngine implements LogEngine {
   async openTopic(topic: Topic): Promise<TopicEngine> {
     const { database, logger } = this.#options;
     const id = await ensureTopic(database.pool, topic);
-    const tail = new Tail({
+    const tail = new PostgresTail({
       readPartitions: () => statements.readPartitions(database.pool, id),
       readRecords: (positions) => statements.readRecords(database, id, positions),
       idleMs: () => this.#hints.idleMs(),
@@ -78,7 +79,7 @@ interface PostgresTopicOptions {
   readonly id: number;
   readonly database: Database;
   readonly producer: string;
-  readonly tail: Tail;
+  readonly tail: PostgresTail;
   readonly hints: Hints;
   readonly logger: Logger;
 }

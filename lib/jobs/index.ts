@@ -1,4 +1,5 @@
 export { jobErrors, type JobErrorCode } from './errors.ts';
+export { forgetOld } from './forgetting.ts';
 export { jobMigrations } from './migrations.ts';
 export { Planner, type PlannerOptions } from './planner.ts';
 export { Plans } from './plans.ts';

@@ -4,7 +4,7 @@ import { systemClock } from '../clock/index.ts';
 import { coordMigrations, openPostgresCoord } from '../coord/index.ts';
 import { createMetrics } from '../metrics/index.ts';
 import { startTestPostgres, type TestPostgres } from '../sql/testing/index.ts';
-import { JobRunner, jobMigrations, Planner, Plans, type PlanDefinition } from './index.ts';
+import { forgetOld, JobRunner, jobMigrations, Planner, Plans, type PlanDefinition } from './index.ts';
 
 let postgres: TestPostgres;
 let stack = new AsyncDisposableStack();
@@ -19,7 +19,7 @@ afterAll(() => postgres[Symbol.asyncDispose]());
 afterEach(async () => {
   await stack.disposeAsync();
   stack = new AsyncDisposableStack();
-  await postgres.sql.core().pool.query('truncate job, job_log, job_plan');
+  await postgres.sql.core().pool.query('truncate job, job_log, job_plan, job_shard, job_tick');
 });
 
 /** A process with a runner, and a planner of its own. */
@@ -166,6 +166,32 @@ test('a run can be asked for out of turn, watched by its log, and cancelled', as
   expect(await runner.cancel(id, 'operator-8'), 'it has ended').toBe(false);
   await expect(plans.runNow('unknown', 'operator-7')).rejects.toMatchObject({ code: 'PLAN_UNKNOWN' });
 }, 20_000);
+
+test('what nobody trims is forgotten: old runs of any kind, and sharded jobs of long ago', async () => {
+  const { pool } = postgres.sql.core();
+  const runner = await open();
+  const ids = [];
+  for (const key of ['old', 'new']) {
+    const { id } = await runner.enqueue({ kind: 'gone', key, payload: null });
+    await runner.cancel(id, 'test');
+    ids.push(id);
+  }
+  await pool.query(`update job set finished_at = finished_at - interval '8 days' where key = 'old'`);
+  await pool.query(`insert into job_shard values ('past', 1, '{}', now() - interval '31 days'),
+    ('busy', 1, '{}', now() - interval '31 days'), ('fresh', 1, '{}', now())`);
+  await pool.query(`insert into job_tick(job, partition, tick, fence, owner, ticked_at) values
+    ('past', 0, 1, 1, 'x', now() - interval '40 days'), ('busy', 0, 1, 1, 'x', now())`);
+  const said: string[] = [];
+  const job = {
+    signal: new AbortController().signal,
+    log: (text: string) => void said.push(text),
+    progress: () => undefined,
+  };
+  expect(await forgetOld(pool, job)).toEqual({ runs: 1, shardedJobs: 1 });
+  expect(said).toEqual(['forgot 1 runs', 'forgot past']);
+  expect([await runner.read(ids[0]), (await runner.read(ids[1]))?.key]).toEqual([undefined, 'new']);
+  expect((await pool.query('select job from job_tick')).rows).toEqual([{ job: 'busy' }]);
+});
 
 test('a job that waits is cancelled at once', async () => {
   const runner = await open();

@@ -1,6 +1,8 @@
-import { useEffect, useState } from 'react';
+import { lazy, useEffect, useState } from 'react';
 import { ApiError, createRoomClient, type RoomClient } from '@gala/sdk/room';
 import { client } from '../shell/client.ts';
+import { Link } from '../shell/link.tsx';
+import type { ConsolePart } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
 import { StreamDetail } from './stream-detail.tsx';
@@ -8,6 +10,8 @@ import { StreamList } from './stream-list.tsx';
 import { TokenForm } from './token-form.tsx';
 import { forgetToken, readToken } from './token.ts';
 import { ConsoleWords, useConsoleWords, type ConsoleWord } from './words.tsx';
+
+const JobsPage = lazy(() => import('./jobs-page.tsx'));
 
 type Access =
   | { readonly kind: 'asking' }
@@ -17,6 +21,7 @@ type Access =
 interface ConsolePageProps {
   /** The stream that is looked at; undefined is the list of all. */
   readonly roomId: number | undefined;
+  readonly part: ConsolePart;
 }
 
 /** For operators: by the session of an account with that role, or by a token that this tab keeps. */
@@ -28,7 +33,7 @@ export default function ConsolePage(props: ConsolePageProps) {
   );
 }
 
-function Console({ roomId }: ConsolePageProps) {
+function Console({ roomId, part }: ConsolePageProps) {
   const say = useConsoleWords();
   const { explain } = useWords();
   useTitle(say('title'));
@@ -58,7 +63,10 @@ function Console({ roomId }: ConsolePageProps) {
   };
   return (
     <div className="console" data-testid="console">
-      {roomId === undefined ? (
+      <ConsoleParts part={part} />
+      {part === 'jobs' ? (
+        <JobsPage client={access.client} explain={explain} />
+      ) : roomId === undefined ? (
         <StreamList client={access.client} explain={explain} />
       ) : (
         <StreamDetail key={roomId} client={access.client} roomId={roomId} explain={explain} />
@@ -69,6 +77,21 @@ function Console({ roomId }: ConsolePageProps) {
         </button>
       )}
     </div>
+  );
+}
+
+function ConsoleParts({ part }: Pick<ConsolePageProps, 'part'>) {
+  const say = useConsoleWords();
+  const current = (own: ConsolePart) => (own === part ? { 'aria-current': 'page' as const } : {});
+  return (
+    <nav className="console-parts" aria-label={say('parts')}>
+      <Link to="/console" {...current('streams')}>
+        {say('streams')}
+      </Link>
+      <Link to="/console/jobs" {...current('jobs')}>
+        {say('jobs')}
+      </Link>
+    </nav>
   );
 }
 

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { en } from './texts-en.ts';
-import { formatBits, formatBytes, formatMs, formatRate } from './format.ts';
+import { formatBits, formatBytes, formatDuration, formatMs, formatRate } from './format.ts';
 import { zh } from './texts-zh.ts';
 
 test('bit rates', () => {
@@ -23,6 +23,13 @@ test('bytes', () => {
 
 test('times and rates', () => {
   expect([40.4, -2.6, undefined].map(formatMs)).toEqual(['40 ms', '−3 ms', '–']);
+  expect([40, 1500, 60_000, 9_000_000, 259_200_000].map(formatDuration)).toEqual([
+    '40 ms',
+    '1.5 s',
+    '1 min',
+    '2.5 h',
+    '3 d',
+  ]);
   expect([25, 29.9701].map(formatRate)).toEqual(['25', '29.97']);
 });
 

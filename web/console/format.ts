@@ -30,3 +30,16 @@ export function formatMs(milliseconds: number | undefined): string {
 export function formatRate(perSecond: number): string {
   return String(Math.round(perSecond * 100) / 100);
 }
+
+/** `40 ms`, `1.5 s`, `5 min`, `2 h`, `3 d`: the largest unit that is not below one, with one decimal where it has any. */
+export function formatDuration(milliseconds: number): string {
+  const units: readonly (readonly [string, number])[] = [
+    ['d', 86_400_000],
+    ['h', 3_600_000],
+    ['min', 60_000],
+    ['s', 1000],
+  ];
+  const unit = units.find(([, size]) => milliseconds >= size);
+  if (!unit) return formatMs(milliseconds);
+  return `${Math.round((milliseconds / unit[1]) * 10) / 10} ${unit[0]}`;
+}

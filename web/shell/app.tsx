@@ -42,7 +42,7 @@ function Page({ route }: { readonly route: Route }) {
     case 'host':
       return <HostPage />;
     case 'console':
-      return <ConsolePage roomId={route.roomId} />;
+      return <ConsolePage roomId={route.roomId} part={route.part} />;
     case 'room':
       return <RoomPage key={route.roomRef} roomRef={route.roomRef} preference={route.preference} />;
     default:

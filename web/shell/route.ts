@@ -1,10 +1,12 @@
 import { parseLatency } from '../player/latency.ts';
 import { parseProtocol, parseQuality, type PlayPreference } from '../player/support.ts';
 
+export type ConsolePart = 'streams' | 'jobs';
+
 export type Route =
   | { readonly page: 'home' }
   | { readonly page: 'host' }
-  | { readonly page: 'console'; readonly roomId: number | undefined }
+  | { readonly page: 'console'; readonly roomId: number | undefined; readonly part: ConsolePart }
   | { readonly page: 'room'; readonly roomRef: string; readonly preference: PlayPreference }
   | { readonly page: 'unknown' };
 
@@ -17,9 +19,11 @@ export function parseRoute(path: string, search: string): Route {
   const trimmed = path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
   if (trimmed === '/') return { page: 'home' };
   if (trimmed === '/host') return { page: 'host' };
+  if (trimmed === '/console/jobs') return { page: 'console', roomId: undefined, part: 'jobs' };
   const onConsole = consolePath.exec(trimmed);
   if (onConsole) {
-    return { page: 'console', roomId: onConsole[1] === undefined ? undefined : Number(onConsole[1]) };
+    const roomId = onConsole[1] === undefined ? undefined : Number(onConsole[1]);
+    return { page: 'console', roomId, part: 'streams' };
   }
   const roomRef = roomPath.exec(trimmed)?.[1] ?? hostNamePath.exec(trimmed)?.[1];
   if (roomRef === undefined) return { page: 'unknown' };

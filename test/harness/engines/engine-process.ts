@@ -9,6 +9,8 @@ export interface EngineCommand {
   readonly cwd: string;
   /** It listens here when it is ready. */
   readonly port: number;
+  /** 10 s unless told. */
+  readonly startMsMax?: number;
 }
 
 const running = new Set<ChildProcess>();
@@ -38,7 +40,7 @@ export class EngineProcess implements AsyncDisposable {
 
   /** Starts it, the same as before if it ran before, and waits until it listens. */
   async start(): Promise<void> {
-    const { program, args, cwd, port } = this.#command;
+    const { program, args, cwd, port, startMsMax: timeoutMs } = this.#command;
     const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
     this.#child = child;
     running.add(child);
@@ -49,7 +51,7 @@ export class EngineProcess implements AsyncDisposable {
       running.delete(child);
       if (this.#child === child) this.#child = undefined;
     });
-    await waitFor(() => !this.isRunning || canConnect(port), { what: `${program} on ${port}` });
+    await waitFor(() => !this.isRunning || canConnect(port), { what: `${program} on ${port}`, timeoutMs });
     if (!this.isRunning) {
       await ended;
       throw new Error(`${program} ended at its start:\n${this.#output}`);

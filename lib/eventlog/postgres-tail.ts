@@ -1,10 +1,12 @@
 import { CodedError } from '../error/index.ts';
 import { eventLogErrors } from './errors.ts';
-import { batchBytesMax, batchRecordsMax } from './limits.ts';
 import type { PartitionState } from './postgres-statements.ts';
+import { RecentRecords } from './recent-records.ts';
+import { Slots } from './slots.ts';
 import type { LogRecord, Position } from './types.ts';
+import { Waiters } from './waiters.ts';
 
-export interface TailOptions {
+export interface PostgresTailOptions {
   readonly readPartitions: () => Promise<PartitionState[]>;
   readonly readRecords: (positions: readonly Position[]) => Promise<LogRecord[]>;
   /** How long to wait for a hint before looking all the same. */
@@ -13,31 +15,18 @@ export interface TailOptions {
 
 /** Between two readings while records flow: what comes meanwhile is read at once. */
 const spacingMs = 4;
-/** What is kept of a partition for those who are a little behind. */
-const keptRecordsMax = 4 * batchRecordsMax;
-const keptBytesMax = 2 * batchBytesMax;
 /** Readings of those who are far behind, at once in one process; the pool is there for others, too. */
 const readingsMax = 2;
-
-interface Recent {
-  records: LogRecord[];
-  bytes: number;
-}
-
-interface Waiter extends Position {
-  wake(): void;
-  fail(error: unknown): void;
-}
 
 /**
  * The newest records of a topic, read once for all readers of this process. While nobody waits for more it asks the
  * database nothing.
  */
-export class Tail implements Disposable {
-  readonly #options: TailOptions;
+export class PostgresTail implements Disposable {
+  readonly #options: PostgresTailOptions;
   readonly #states = new Map<number, PartitionState>();
-  readonly #recent = new Map<number, Recent>();
-  readonly #waiters = new Set<Waiter>();
+  readonly #recent = new Map<number, RecentRecords>();
+  readonly #waiters = new Waiters();
   readonly #readings = new Slots(readingsMax);
   #turning = false;
   #hinted = false;
@@ -46,7 +35,7 @@ export class Tail implements Disposable {
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
-  constructor(options: TailOptions) {
+  constructor(options: PostgresTailOptions) {
     this.#options = options;
   }
 
@@ -58,7 +47,7 @@ export class Tail implements Disposable {
   async read(position: Position, signal: AbortSignal): Promise<readonly LogRecord[]> {
     while (!signal.aborted) {
       if (this.#closed) throw new CodedError(eventLogErrors, 'LOG_CLOSED');
-      const kept = this.#kept(position);
+      const kept = this.#recent.get(position.partition)?.from(position) ?? [];
       if (kept.length > 0) return kept;
       const state = this.#states.get(position.partition);
       if (state) assertKept(position, state);
@@ -83,27 +72,11 @@ export class Tail implements Disposable {
     for (const waiter of this.#waiters) waiter.wake();
   }
 
-  #kept({ partition, offset }: Position): readonly LogRecord[] {
-    const records = this.#recent.get(partition)?.records ?? [];
-    const index = records.length > 0 ? offset - records[0].offset : -1;
-    return index < 0 ? [] : records.slice(index);
-  }
-
-  #wait({ partition, offset }: Position, signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const end = (settle: () => void): void => {
-        this.#waiters.delete(waiter);
-        signal.removeEventListener('abort', wake);
-        settle();
-      };
-      const wake = (): void => end(resolve);
-      const waiter: Waiter = { partition, offset, wake, fail: (error) => end(() => reject(error)) };
-      this.#waiters.add(waiter);
-      signal.addEventListener('abort', wake, { once: true });
-      if (signal.aborted) return wake();
-      // What was appended while nobody waited is not known here.
-      this.#schedule(this.#waiters.size === 1 || this.#hinted ? spacingMs : this.#options.idleMs());
-    });
+  #wait(position: Position, signal: AbortSignal): Promise<void> {
+    const waiting = this.#waiters.wait(position, signal);
+    // What was appended while nobody waited is not known here.
+    this.#schedule(this.#waiters.size === 1 || this.#hinted ? spacingMs : this.#options.idleMs());
+    return waiting;
   }
 
   /** The next turn, `waitMs` after the last one at the latest. */
@@ -148,44 +121,34 @@ export class Tail implements Disposable {
   #note(state: PartitionState): void {
     this.#states.set(state.partition, state);
     const recent = this.#recent.get(state.partition);
-    if (recent && recent.records.length > 0 && recent.records[0].offset < state.start)
-      this.#recent.delete(state.partition);
+    if ((recent?.start ?? Infinity) < state.start) recent?.clear();
   }
 
   /** Where reading for all goes on: after what is kept, unless the foremost of those who wait is beyond it. */
-  #edgesOf(waiters: readonly Waiter[]): Position[] {
+  #edgesOf(waiters: readonly Position[]): Position[] {
     const foremost = new Map<number, number>();
     for (const { partition, offset } of waiters)
       foremost.set(partition, Math.max(offset, foremost.get(partition) ?? 0));
     const edges: Position[] = [];
     for (const [partition, offset] of foremost) {
-      const last = this.#recent.get(partition)?.records.at(-1)?.offset ?? -Infinity;
-      if (offset > last + 1) this.#recent.delete(partition);
+      const recent = this.#recent.get(partition);
+      const end = recent?.end ?? 0;
+      if (offset > end) recent?.clear();
       // Who stands before what is kept is far behind, and reads alone.
-      if (offset >= last + 1 && offset < this.#states.get(partition)!.head) edges.push({ partition, offset });
+      if (offset >= end && offset < this.#states.get(partition)!.head) edges.push({ partition, offset });
     }
     return edges;
   }
 
   #keep(records: readonly LogRecord[]): void {
-    for (const record of records) {
-      const recent = this.#recent.get(record.partition) ?? { records: [], bytes: 0 };
-      this.#recent.set(record.partition, recent);
-      const end = recent.records.at(-1)?.offset;
+    for (const [partition, all] of Map.groupBy(records, (record) => record.partition)) {
+      const recent = this.#recent.get(partition) ?? new RecentRecords();
+      this.#recent.set(partition, recent);
       // A gap is where the oldest was dropped meanwhile.
-      if (end !== undefined && end + 1 !== record.offset) Object.assign(recent, { records: [], bytes: 0 });
-      recent.records.push(record);
-      recent.bytes += record.value.length;
+      if (recent.end !== undefined && recent.end !== all[0].offset) recent.clear();
+      recent.add(all);
     }
-    for (const recent of this.#recent.values()) trim(recent);
   }
-}
-
-function trim(recent: Recent): void {
-  let count = Math.max(0, recent.records.length - keptRecordsMax);
-  for (const { value } of recent.records.slice(0, count)) recent.bytes -= value.length;
-  while (recent.bytes > keptBytesMax) recent.bytes -= recent.records[count++].value.length;
-  if (count > 0) recent.records = recent.records.slice(count);
 }
 
 /** Errors: LOG_TRIMMED. */
@@ -199,26 +162,4 @@ function assertKept({ partition, offset }: Position, { start }: PartitionState):
 function assertNext(position: Position, records: LogRecord[]): LogRecord[] {
   assertKept(position, { partition: position.partition, head: 0, start: records[0].offset });
   return records;
-}
-
-/** At most so many at once; the others wait in turn. */
-class Slots {
-  #free: number;
-  readonly #waiting: (() => void)[] = [];
-
-  constructor(count: number) {
-    this.#free = count;
-  }
-
-  async run<Result>(work: () => Promise<Result>): Promise<Result> {
-    if (this.#free > 0) this.#free--;
-    else await new Promise<void>((resolve) => this.#waiting.push(resolve));
-    try {
-      return await work();
-    } finally {
-      const next = this.#waiting.shift();
-      if (next) next();
-      else this.#free++;
-    }
-  }
 }
