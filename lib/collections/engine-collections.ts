@@ -31,7 +31,9 @@ export interface CollectionsBounds {
 
 export interface EngineCollectionsOptions {
   readonly engine: Engine;
-  readonly bus: Bus & AsyncDisposable;
+  readonly bus: Bus;
+  /** What closes with it. */
+  readonly resources: AsyncDisposableStack;
   readonly bounds: CollectionsBounds;
   readonly telemetry: Telemetry;
   readonly clock: Clock;
@@ -56,12 +58,12 @@ export class EngineCollections implements Collections {
   readonly lists: Lists;
   readonly #gate: Gate;
   readonly #largest = new LargestKeys();
-  readonly #options: EngineCollectionsOptions;
+  readonly #resources: AsyncDisposableStack;
 
   constructor(options: EngineCollectionsOptions) {
     const { engine, bus, bounds, telemetry, clock } = options;
     const { writesPerSecondMax, elementsMax, lookChance = 1 / 64 } = bounds;
-    this.#options = options;
+    this.#resources = options.resources;
     this.bus = bus;
     this.capabilities = { valueBytesMax, keyBytesMax, entriesMax: elementsMax, multiKeyScope: 'tag' };
     const writeLimit = new WriteLimit({ perSecond: writesPerSecondMax, clock });
@@ -134,8 +136,7 @@ export class EngineCollections implements Collections {
     return this.#largest.list();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.#options.bus[Symbol.asyncDispose]();
-    await this.#options.engine[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#resources.disposeAsync();
   }
 }

@@ -66,7 +66,7 @@ export type Reply = number | Buffer | null | readonly Reply[];
  * What an adapter is: it runs listed commands, of which the first argument is the key, and scripts. A write is plain
  * data here, so that whoever wraps an engine may append it to a log.
  */
-export interface Engine extends AsyncDisposable {
+export interface Engine {
   readonly isUp: boolean;
   /** Errors: COLLECTIONS_UNAVAILABLE, COLLECTIONS_BUSY, KEY_WRONG_KIND. */
   run(command: CommandName, args: readonly Argument[]): Promise<Reply>;

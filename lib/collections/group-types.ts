@@ -1,4 +1,4 @@
-/** Maps of small values under one key. At the bound of elements a new one is VALUE_TOO_LARGE. */
+/** Maps of small values under one key. At the bound of elements writes are VALUE_TOO_LARGE until some are deleted. */
 export interface Hashes {
   get(key: string, field: string): Promise<Buffer | undefined>;
   /** In the order of the fields; at most 512. */
@@ -38,7 +38,7 @@ export interface Ranks {
   trim(key: string, keep: number): Promise<number>;
 }
 
-/** Members without order. At the bound of elements a new one is VALUE_TOO_LARGE. */
+/** Members without order. At the bound of elements adding is VALUE_TOO_LARGE until some are removed. */
 export interface Sets {
   /** How many were not there before. */
   add(key: string, members: readonly string[]): Promise<number>;

@@ -20,6 +20,9 @@ export interface MastersOptions {
   readonly onSilence: (reason: string) => void;
 }
 
+/** What a sentinel publishes when it knows another master, whether it led the fail-over or heard of it. */
+const events = ['+switch-master', '+failover-state-reconf-slaves', '+config-update-from'];
+
 interface Sighting {
   readonly shard: Shard;
   /** Of the fail-over that made it the master: the highest is the newest. */
@@ -44,7 +47,7 @@ export class Masters implements AsyncDisposable {
     this.#asked = options.sentinels.map(openSentinel);
     this.#told = options.sentinels.map(openSentinel);
     for (const redis of this.#told) {
-      redis.on('ready', () => void redis.subscribe('+switch-master').catch(() => redis.disconnect(true)));
+      redis.on('ready', () => void redis.subscribe(...events).catch(() => redis.disconnect(true)));
       redis.on('message', () => this.#ask());
     }
     this.#timer = setInterval(() => this.#ask(), options.pollEveryMs ?? 1000);
@@ -74,27 +77,29 @@ export class Masters implements AsyncDisposable {
   async #askAll(): Promise<void> {
     const { names, onMasters, onSilence } = this.#options;
     const newest = new Map<string, Sighting>();
-    const answers = await Promise.allSettled(this.#asked.map((redis) => redis.call('SENTINEL', 'MASTERS')));
-    for (const answer of answers) if (answer.status === 'fulfilled') collect(answer.value, newest);
+    const asked = this.#asked.flatMap((redis) => names.map((name) => askFor(redis, name)));
+    for (const answer of await Promise.allSettled(asked)) {
+      if (answer.status !== 'fulfilled' || !answer.value) continue;
+      const { shard, epoch } = answer.value;
+      if (epoch >= (newest.get(shard.name)?.epoch ?? -1)) newest.set(shard.name, answer.value);
+    }
     const missing = names.filter((name) => !newest.has(name));
     if (missing.length > 0) onSilence(`no sentinel names ${missing.join(', ')}`);
     else onMasters(names.map((name) => newest.get(name)!.shard));
   }
 }
 
-function collect(answer: unknown, newest: Map<string, Sighting>): void {
-  for (const fields of answer as readonly (readonly string[])[]) {
-    const { name, ip: host, port, 'config-epoch': epoch } = recordOf(fields);
-    const sighting = { shard: { name, host, port: Number(port) }, epoch: Number(epoch) };
-    if (sighting.epoch >= (newest.get(name)?.epoch ?? -1)) newest.set(name, sighting);
-  }
-}
-
-function recordOf(fields: readonly string[]): Record<string, string> {
-  const pairs = Array.from({ length: fields.length / 2 }, (_, index) =>
-    fields.slice(index * 2, index * 2 + 2),
-  );
-  return Object.fromEntries(pairs) as Record<string, string>;
+/** Undefined when this sentinel does not know the master. */
+async function askFor(redis: Redis, name: string): Promise<Sighting | undefined> {
+  // The list of masters has the old address until all replicas follow, which a dead one never does.
+  const [address, fields] = (await Promise.all([
+    redis.call('SENTINEL', 'GET-MASTER-ADDR-BY-NAME', name),
+    redis.call('SENTINEL', 'MASTER', name),
+  ])) as [readonly [string, string] | null, readonly string[]];
+  if (!address) return undefined;
+  const [host, port] = address;
+  const epoch = Number(fields[fields.indexOf('config-epoch') + 1]);
+  return { shard: { name, host, port: Number(port) }, epoch };
 }
 
 function openSentinel({ host, port, password, timeoutMs }: SentinelAddress): Redis {

@@ -66,7 +66,7 @@ export function assertMessage(channel: string, message: Uint8Array): void {
 }
 
 /** The bus of one process alone: nothing is ever missed. */
-export class MemoryBus implements Bus, AsyncDisposable {
+export class MemoryBus implements Bus {
   readonly #listeners: BusListeners;
   readonly #telemetry: Telemetry;
 
@@ -92,6 +92,4 @@ export class MemoryBus implements Bus, AsyncDisposable {
       [Symbol.asyncDispose]: async () => void this.#listeners.remove(channel, listener),
     };
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
 }

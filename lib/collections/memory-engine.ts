@@ -36,8 +36,6 @@ export class MemoryEngine implements Engine {
       throw new CodedError(collectionsErrors, 'SCRIPT_FAILED', { cause, detail: script.name });
     }
   }
-
-  async [Symbol.asyncDispose](): Promise<void> {}
 }
 
 function scriptStoreOf(store: MemoryStore): ScriptStore {

@@ -6,6 +6,7 @@ import type { Metrics } from '../metrics/index.ts';
 import { collectionsSection, type CollectionsConfig } from './config.ts';
 import { endpointOf } from './endpoint.ts';
 import { EngineCollections, type CollectionsBounds } from './engine-collections.ts';
+import { Masters } from './masters.ts';
 import { MemoryBus } from './memory-bus.ts';
 import { MemoryEngine } from './memory-engine.ts';
 import { ProxyEngine } from './proxy-engine.ts';
@@ -28,6 +29,7 @@ interface Parts {
   readonly telemetry: Telemetry;
   readonly clock: Clock;
   readonly bounds: CollectionsBounds;
+  readonly resources: AsyncDisposableStack;
 }
 
 /** How long a start waits for the engine; after that it goes on, and the engine comes when it comes. */
@@ -38,57 +40,86 @@ export async function openCollections(options: OpenOptions): Promise<Collections
   const { config = collectionsSection.schema.parse({}), clock, logger, metrics } = options;
   const { writesPerSecondMax, elementsMax } = config;
   const telemetry = new Telemetry(logger, metrics);
-  const parts: Parts = { config, telemetry, clock, bounds: { writesPerSecondMax, elementsMax } };
+  const resources = new AsyncDisposableStack();
+  const parts: Parts = { config, telemetry, clock, bounds: { writesPerSecondMax, elementsMax }, resources };
   if (config.engine === 'memory') return openMemory(parts);
   return config.engine === 'twemproxy' ? openProxies(parts) : openDirect(parts);
 }
 
-function openMemory({ config, telemetry, clock, bounds }: Parts): Collections {
+function openMemory({ config, telemetry, clock, bounds, resources }: Parts): Collections {
   const { memoryBytesMax: bytesMax, memoryKeysMax: entriesMax } = config;
   const engine = new MemoryEngine({ bounds: { bytesMax, entriesMax }, counters: telemetry.counters, clock });
   telemetry.gauge('memory_bytes', 'estimate of what is kept in this process', () => engine.store.bytes);
   telemetry.gauge('memory_keys', 'keys kept in this process', () => engine.store.size);
-  return new EngineCollections({ engine, bus: new MemoryBus(telemetry), bounds, telemetry, clock });
+  return new EngineCollections({
+    engine,
+    bus: new MemoryBus(telemetry),
+    bounds,
+    telemetry,
+    clock,
+    resources,
+  });
 }
 
 /** One Redis, or the master of a Sentinel group: messages are published on the connection of commands. */
 async function openDirect(parts: Parts): Promise<Collections> {
-  const { config, telemetry, clock, bounds } = parts;
+  const { config, telemetry, clock, bounds, resources } = parts;
   const [master] = config.engine === 'sentinel' ? config.masters : [];
-  const redis = directOptions(config, master);
-  const connection = connect(parts, master ?? config.address!, redis);
+  const { connection, bus } = openMessages(parts, master, master ?? config.address!);
   const engine = new RedisEngine(connection);
-  const bus = new RedisBus({ publisher: connection, redis, timeoutMs: config.timeoutMs, telemetry, clock });
   await firstAnswer(clock, () => engine.isUp && bus.isFlowing);
-  return new EngineCollections({ engine, bus, bounds, telemetry, clock });
+  connection.reportTrouble();
+  return new EngineCollections({ engine, bus, bounds, telemetry, clock, resources });
 }
 
 async function openProxies(parts: Parts): Promise<Collections> {
-  const { config, telemetry, clock, bounds } = parts;
+  const { config, telemetry, clock, bounds, resources } = parts;
   const proxies = config.proxies.map((at) =>
     // Twemproxy knows no INFO: with the ready check the connection would end before it began.
     connect(parts, at, { ...endpointOf(at), password: config.password, enableReadyCheck: false }),
   );
   const engine = new ProxyEngine(proxies, telemetry);
   const master = config.address === undefined ? (config.busMaster ?? config.masters[0]) : undefined;
-  const redis = directOptions(config, master);
-  const publisher = connect(parts, `messages: ${master ?? config.address}`, redis);
-  const bus = new RedisBus({ publisher, redis, timeoutMs: config.timeoutMs, telemetry, clock });
+  const { connection, bus } = openMessages(parts, master, `messages: ${master ?? config.address}`);
   await firstAnswer(clock, () => proxies.every(({ isUp }) => isUp) && bus.isFlowing);
-  const owned = {
-    publish: bus.publish.bind(bus),
-    subscribe: bus.subscribe.bind(bus),
-    [Symbol.asyncDispose]: async (): Promise<void> => {
-      await bus[Symbol.asyncDispose]();
-      await publisher[Symbol.asyncDispose]();
-    },
-  };
-  return new EngineCollections({ engine, bus: owned, bounds, telemetry, clock });
+  for (const each of [...proxies, connection]) each.reportTrouble();
+  return new EngineCollections({ engine, bus, bounds, telemetry, clock, resources });
 }
 
-function connect({ config, telemetry, clock }: Parts, address: string, redis: RedisOptions): RedisConnection {
+/** The bus, and the direct connection on which it publishes; under Sentinel both follow the master. */
+function openMessages(parts: Parts, master: string | undefined, address: string) {
+  const { config, telemetry, clock, resources } = parts;
+  const redis = directOptions(config, master);
+  const connection = connect(parts, address, redis);
+  const { timeoutMs, sentinels, sentinelPassword: password } = config;
+  const bus = resources.use(new RedisBus({ publisher: connection, redis, timeoutMs, telemetry, clock }));
+  if (master !== undefined) {
+    const masters = new Masters({
+      sentinels: sentinels.map((at) => ({
+        ...endpointOf(at),
+        password,
+        timeoutMs: Math.max(timeoutMs, 500),
+      })),
+      names: [master],
+      onMasters: ([{ host, port }]) => {
+        connection.leaveUnlessAt(host, port);
+        bus.leaveUnlessAt(host, port);
+      },
+      // Without sentinels the connection goes on with the master that it has.
+      onSilence: () => undefined,
+    });
+    resources.use(masters);
+  }
+  return { connection, bus };
+}
+
+function connect(
+  { config, telemetry, clock, resources }: Parts,
+  address: string,
+  redis: RedisOptions,
+): RedisConnection {
   const { timeoutMs, inFlightMax } = config;
-  return new RedisConnection({ address, redis, timeoutMs, inFlightMax, telemetry, clock });
+  return resources.use(new RedisConnection({ address, redis, timeoutMs, inFlightMax, telemetry, clock }));
 }
 
 function directOptions(config: CollectionsConfig, master: string | undefined): RedisOptions {
@@ -101,8 +132,6 @@ function directOptions(config: CollectionsConfig, master: string | undefined): R
     sentinelPassword,
     sentinelCommandTimeout: timeoutMs,
     sentinelRetryStrategy: (times) => Math.min(times * 50, 500),
-    // Leaves a master that hangs, or was cut off with us, as soon as the sentinels say that it is none any more.
-    failoverDetector: true,
   };
 }
 

@@ -48,10 +48,6 @@ export class ProxyEngine implements Engine {
     }
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await Promise.all(this.#proxies.map((proxy) => proxy[Symbol.asyncDispose]()));
-  }
-
   async #send(
     command: string,
     args: readonly Argument[],

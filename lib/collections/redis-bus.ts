@@ -3,7 +3,7 @@ import type { Redis, RedisOptions } from 'ioredis';
 import type { Clock } from '../clock/index.ts';
 import type { Bus, BusListener, Subscription } from './bus-types.ts';
 import { assertMessage, BusListeners } from './memory-bus.ts';
-import { closeRedis, openRedis, type RedisConnection } from './redis-connection.ts';
+import { closeRedis, leaveUnlessAt, openRedis, type RedisConnection } from './redis-connection.ts';
 import { toCollectionsError } from './redis-errors.ts';
 import type { Telemetry } from './telemetry.ts';
 
@@ -52,6 +52,10 @@ export class RedisBus implements Bus, AsyncDisposable {
 
   get isFlowing(): boolean {
     return this.#isFlowing;
+  }
+
+  leaveUnlessAt(host: string, port: number): void {
+    leaveUnlessAt(this.#subscriber, host, port);
   }
 
   async publish(channel: string, message: Uint8Array): Promise<void> {
@@ -119,9 +123,14 @@ export class RedisBus implements Bus, AsyncDisposable {
   }
 
   #tick(): void {
-    const { clock } = this.#options;
     this.#beat();
-    if (this.#subscriber.status !== 'ready' || clock.monotonicMs() - this.#heardAtMs < silenceMsMax) return;
+    // After a pause of our own the beat may wait in the socket: it is read first.
+    setImmediate(() => this.#checkSilence());
+  }
+
+  #checkSilence(): void {
+    const silentMs = this.#options.clock.monotonicMs() - this.#heardAtMs;
+    if (this.#subscriber.status !== 'ready' || silentMs < silenceMsMax) return;
     this.#reconnect('the own heart-beat stayed away');
   }
 

@@ -1,3 +1,4 @@
+import { isIP, type Socket } from 'node:net';
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../clock/index.ts';
 import { CodedError } from '../error/index.ts';
@@ -58,8 +59,9 @@ export class RedisConnection implements AsyncDisposable {
     return this.#redis.status === 'ready' && this.#doubtSinceMs === undefined;
   }
 
-  get inFlight(): number {
-    return this.#inFlight;
+  /** Says what keeps it from being used; nothing when it is. */
+  reportTrouble(): void {
+    if (!this.isUp) this.#options.telemetry.lost(this.address, this.#lastError);
   }
 
   /**
@@ -80,6 +82,11 @@ export class RedisConnection implements AsyncDisposable {
     } finally {
       this.#inFlight--;
     }
+  }
+
+  /** The master is there: a server that is another is left for it at once. */
+  leaveUnlessAt(host: string, port: number): void {
+    leaveUnlessAt(this.#redis, host, port);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -168,6 +175,18 @@ export function openRedis({ redis, timeoutMs }: Pick<ConnectionOptions, 'redis' 
     }, reconnectMs.max).unref();
   });
   return client;
+}
+
+/**
+ * Ends a connection that leads elsewhere; the next one asks the sentinels. One that hangs, or was demoted and still
+ * answers, would not end by itself.
+ */
+export function leaveUnlessAt(redis: Redis, host: string, port: number): void {
+  if (redis.status !== 'ready') return;
+  const { remoteAddress, remotePort } = (redis as unknown as { readonly stream: Socket }).stream;
+  const isThere =
+    remotePort === port && (remoteAddress?.replace(/^::ffff:/, '') === host || isIP(host) === 0);
+  if (!isThere) redis.disconnect(true);
 }
 
 /** Ends it for good. */

@@ -32,8 +32,4 @@ export class RedisEngine implements Engine {
       throw toCollectionsError(error, script.name, true);
     }
   }
-
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.#connection[Symbol.asyncDispose]();
-  }
 }

@@ -38,7 +38,7 @@ describeWithEngines('two Redis behind three Twemproxy', ['redis-server', 'nutcra
     await using proxy = await Twemproxy.start({ shards });
     const metrics = createMetrics('test');
     const telemetry = new Telemetry(createLogger({ name: 'test', level: 'silent' }), metrics);
-    const connection = new RedisConnection({
+    await using connection = new RedisConnection({
       address: proxy.address,
       redis: { host: '127.0.0.1', port: proxy.port, enableReadyCheck: false },
       timeoutMs: 500,
@@ -46,7 +46,7 @@ describeWithEngines('two Redis behind three Twemproxy', ['redis-server', 'nutcra
       telemetry,
       clock: systemClock,
     });
-    await using engine = new ProxyEngine([connection], telemetry);
+    const engine = new ProxyEngine([connection], telemetry);
     await vi.waitFor(() => expect(engine.isUp).toBe(true));
     const others = Array.from({ length: 50 }, (_, index) => engine.run('SET', [`k${index}`, 'x']));
     for (const command of unknown) {

@@ -94,6 +94,7 @@ describeWithEngines(
       await aProxyHangs(onA, onB);
       await theAgentDies(onA, onB);
       await aMasterDies(onA, onB, answering);
+      await allSentinelsDie(onA, onB);
     });
 
     async function aProxyDies(onA: Probe, onB: Probe): Promise<void> {
@@ -148,6 +149,22 @@ describeWithEngines(
         promise: 'it takes them over',
       });
       expect([...onA.failuresSince(atMs), ...onB.failuresSince(atMs)]).toEqual([]);
+    }
+
+    async function allSentinelsDie(onA: Probe, onB: Probe): Promise<void> {
+      const before = agent.pids;
+      const atMs = performance.now();
+      await Promise.all(group.sentinels.map((sentinel) => sentinel.kill()));
+      await waitFor(() => performance.now() - atMs > 2000, { what: 'two polls in vain' });
+      await Promise.all([onA.recovered(atMs), onB.recovered(atMs)]);
+      const failed = [...onA.failuresSince(atMs), ...onB.failuresSince(atMs)];
+      rows.push({
+        fault: 'all sentinels kill -9',
+        seen: `${failed.length} commands failed, the proxies stayed as they were`,
+        promise: 'nothing changes',
+      });
+      expect(agent.pids).toEqual(before);
+      expect(failed).toEqual([]);
     }
 
     async function aMasterDies(onA: Probe, onB: Probe, answering: Probe): Promise<void> {

@@ -80,7 +80,7 @@ export class SentinelGroup implements AsyncDisposable {
     const lines = [...this.#servers].flatMap(([name, [master]]) => [
       `sentinel monitor ${name} 127.0.0.1 ${master.port} 2`,
       `sentinel down-after-milliseconds ${name} ${downAfterMs}`,
-      `sentinel failover-timeout ${name} 5000`,
+      `sentinel failover-timeout ${name} 2000`,
       ...(password === undefined ? [] : [`sentinel auth-pass ${name} ${password}`]),
     ]);
     const path = join(this.#folder, `sentinel-${port}.conf`);
