@@ -7,6 +7,11 @@ interface Bench {
 }
 
 const benches: Record<string, Bench> = {
+  eventlog: {
+    about:
+      'the event log on PostgreSQL and on Kafka: events a second, and how soon a reader has one (1 minute)',
+    load: () => import('./eventlog.ts'),
+  },
   cache: {
     about:
       'what a read costs in each level of the cache, beside lru-cache, and what the hot-key policies do ' +
