@@ -52,12 +52,12 @@ function openDisk({ dataFolder: folder, settings, logger, metrics }: Context): P
 }
 
 function partsOf(context: Context, disk: DiskWatch) {
-  const { sql, coord, clock, metrics, logger, settings, tracer, rpc } = context;
+  const { sql, coord, clock, metrics, logger, settings, tracer, rpc, caches } = context;
   const config = readConfig(settings);
   const events = new RoomEvents({ logger, metrics });
   const ongoing = new OngoingRooms({ sql, clock, config, metrics });
   const source = new ReaderClient({ rpc, sql });
-  const reads = new Reads({ sql, source, ongoing, clock, config, metrics });
+  const reads = new Reads({ sql, source, ongoing, caches, clock, config, metrics });
   return { sql, coord, clock, metrics, config, events, reads, ongoing, disk, tracer };
 }
 

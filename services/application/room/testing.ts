@@ -1,4 +1,5 @@
 import { Breakers } from '@gala/lib/breaker';
+import { Caches } from '@gala/lib/cache';
 import { ManualClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations } from '@gala/lib/coord';
@@ -48,9 +49,10 @@ function createTestParts(
   const config = { ...readConfig(loadSettings([roomSection], { env: {} })), ...changes };
   const events = new RoomEvents({ logger, metrics });
   const ongoing = new OngoingRooms({ sql, clock, config, metrics });
+  const caches = new Caches({ processId: 'test', clock, metrics });
   const breakers = new Breakers({ clock, logger, metrics });
   const source = new DbReader({ sql, clock, config, metrics, breakers });
-  const reads = new Reads({ sql, source, ongoing, clock, config, metrics });
+  const reads = new Reads({ sql, source, ongoing, caches, clock, config, metrics });
   return { sql, logger, clock, metrics, config, events, reads, ongoing, disk: { isFull: false } };
 }
 
