@@ -7,6 +7,17 @@ interface Bench {
 }
 
 const benches: Record<string, Bench> = {
+  eventlog: {
+    about:
+      'the event log on PostgreSQL and on Kafka: events a second, and how soon a reader has one (1 minute)',
+    load: () => import('./eventlog.ts'),
+  },
+  cache: {
+    about:
+      'what a read costs in each level of the cache, beside lru-cache, and what the hot-key policies do ' +
+      '(about 2 minutes; --quick: 40 s)',
+    load: () => import('./levels.ts'),
+  },
   flv: {
     about:
       'HTTP-FLV fan-out to 1,000 to 10,000 viewers beside node-media-server, nginx-rtmp and a C send loop ' +

@@ -1,6 +1,6 @@
 import type { Breakers } from '@gala/lib/breaker';
 import { Caches, cacheSection, CollectionsValueStore, type ValueStore } from '@gala/lib/cache';
-import type { Clock } from '@gala/lib/clock';
+import { coarseClock, type Clock } from '@gala/lib/clock';
 import { collectionsSection, type Collections } from '@gala/lib/collections';
 import type { Settings } from '@gala/lib/config';
 import type { Logger } from '@gala/lib/logger';
@@ -21,14 +21,16 @@ export interface CachesParts {
 
 /** The caches of a process on the levels that its settings name. */
 export async function openCaches(parts: CachesParts): Promise<Caches> {
-  const { settings, processId, clock, metrics, collections, stack } = parts;
+  const { settings, processId, metrics, collections, stack } = parts;
   const config = settings.get(cacheSection);
   // Shared data in memory is of this process alone: messages of others do not come by it.
   const isShared = settings.get(collectionsSection).engine !== 'memory';
   const store = await openStore(parts);
   if (store) stack.use(store);
   const shared = isShared ? collections : undefined;
-  return stack.use(new Caches({ config, processId, clock, metrics, store, collections: shared }));
+  return stack.use(
+    new Caches({ config, processId, clock: coarseClock, metrics, store, collections: shared }),
+  );
 }
 
 async function openStore({ settings, collections, ...parts }: CachesParts): Promise<ValueStore | undefined> {

@@ -7,7 +7,7 @@ import { externalUrl } from './database.ts';
 import { cliErrors } from './errors.ts';
 import { assertEdges, isRoleName, roleNames, type RoleName } from './placement.ts';
 import { startProcess } from './process.ts';
-import { readSettings } from './settings.ts';
+import { databaseSection, readSettings } from './settings.ts';
 
 /** `gala run <role…>`: these roles in this process, on a database that somebody else keeps. */
 export async function run(args: readonly string[]): Promise<void> {
@@ -38,8 +38,7 @@ function parseRoles(args: readonly string[]): RoleName[] {
 }
 
 async function findDatabases(dataFolder: string): Promise<DatabaseUrls> {
-  const external = externalUrl(readSettings());
-  if (external) return databaseUrls((name) => withDatabase(external, name));
-  const url = await embeddedUrl(dataFolder, 'postgres');
-  return databaseUrls((name) => withDatabase(url, name));
+  const settings = readSettings();
+  const url = externalUrl(settings) ?? (await embeddedUrl(dataFolder, 'postgres'));
+  return databaseUrls((name) => withDatabase(url, name), settings.get(databaseSection).archives);
 }

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { Entries, type Entry } from './entries.ts';
 
 function entryOf(key: number, bytes: number): Entry<number, number> {
-  const times = { loadedAtMs: 0, freshUntilMs: 0, refreshAtMs: 0, epoch: 0 };
+  const times = { loadedAtMs: 0, freshUntilMs: 0, refreshAtMs: 0, dueAtMs: 0, epoch: 0 };
   const flags = { reads: 0, isRead: false, isPinned: false, newer: undefined, older: undefined };
   return { key, value: key, version: 0, answer: Promise.resolve(key), bytes, ...times, ...flags };
 }

@@ -11,6 +11,8 @@ export interface Entry<Key, Value> {
   freshUntilMs: number;
   /** From here on the next reader causes a refresh; Infinity while one is under way or none is wanted. */
   refreshAtMs: number;
+  /** The earlier of the two: until then a hit looks at nothing else. */
+  dueAtMs: number;
   /** Of the cache when the load began; an entry of an older epoch is not trusted. */
   epoch: number;
   reads: number;

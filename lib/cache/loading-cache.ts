@@ -71,7 +71,7 @@ interface Begun {
 type Load<Value> = () => Promise<Loaded<Value>>;
 
 /** Hits of a key are told of in portions of this many. */
-const readsPerReport = 8;
+const readsPerReport = 16;
 /** Keys whose invalidation is remembered; the oldest goes first (`floorsLost`). */
 const floorsMax = 10_000;
 /** A pinned entry is refreshed when this share of its life is over. */
@@ -97,7 +97,7 @@ export class LoadingCache<Key, Value> {
   #epoch = 0;
   #ageMsMax = Infinity;
 
-  /** `onReads` hears how often keys are read; up to seven hits of each are not told of yet. */
+  /** `onReads` hears how often keys are read; up to 15 hits of each are not told of yet. */
   constructor(options: LoadingCacheOptions<Value>, onReads?: (key: Key, reads: number) => void) {
     this.#onReads = onReads;
     const { clock, entriesMax, bytesMax = Infinity, negative, counters = zeroCounters() } = options;
@@ -229,9 +229,7 @@ export class LoadingCache<Key, Value> {
       if (!entry) return undefined;
     }
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs >= entry.freshUntilMs || nowMs >= entry.refreshAtMs || !this.#isTrusted(entry, nowMs)) {
-      return undefined;
-    }
+    if (nowMs >= entry.dueAtMs || !this.#isTrusted(entry, nowMs)) return undefined;
     this.#counters.hits++;
     if (entry.value === undefined) this.#counters.negativeHits++;
     entry.isRead = true;
@@ -240,7 +238,8 @@ export class LoadingCache<Key, Value> {
   }
 
   #isTrusted(entry: Entry<Key, Value>, nowMs: number): boolean {
-    return entry.epoch === this.#epoch && nowMs - entry.loadedAtMs < this.#ageMsMax;
+    if (entry.epoch !== this.#epoch) return false;
+    return this.#ageMsMax === Infinity || nowMs - entry.loadedAtMs < this.#ageMsMax;
   }
 
   /** Changes may have been missed: only while the source is down the value is answered that was there before. */
@@ -265,6 +264,7 @@ export class LoadingCache<Key, Value> {
       return entry.answer;
     }
     entry.refreshAtMs = nowMs + (this.#options.retryMs ?? 1000);
+    entry.dueAtMs = Math.min(entry.freshUntilMs, entry.refreshAtMs);
     void this.#refresh(entry.key, load);
     return entry.answer;
   }
@@ -333,18 +333,8 @@ export class LoadingCache<Key, Value> {
       return value;
     }
     const freshUntilMs = loadedAtMs + this.#lifeMs(isNegative ? negative.ttlMs : this.#options.ttlMs);
-    const answer = Promise.resolve(value);
-    const fields = {
-      value,
-      version,
-      answer,
-      bytes,
-      loadedAtMs,
-      freshUntilMs,
-      epoch,
-      refreshAtMs: freshUntilMs,
-    };
-    this.#put(key, fields, isNegative);
+    const times = { loadedAtMs, freshUntilMs, refreshAtMs: freshUntilMs, dueAtMs: freshUntilMs };
+    this.#put(key, { value, version, answer: Promise.resolve(value), bytes, epoch, ...times }, isNegative);
     return value;
   }
 
@@ -369,6 +359,7 @@ export class LoadingCache<Key, Value> {
     entry.isPinned = isPinned;
     const lifeMs = entry.freshUntilMs - entry.loadedAtMs;
     entry.refreshAtMs = isPinned ? entry.loadedAtMs + lifeMs * refreshShare : entry.freshUntilMs;
+    entry.dueAtMs = entry.refreshAtMs;
   }
 
   #lifeMs(ttlMs: number): number {

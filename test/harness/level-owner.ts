@@ -8,7 +8,6 @@ import { createMetrics } from '../../lib/metrics/index.ts';
 import { Caches } from '../../lib/cache/caches.ts';
 import { CollectionsValueStore } from '../../lib/cache/collections-store.ts';
 import type { CacheBounds, Sourced, TieredCache, TieredCacheCounters } from '../../lib/cache/tiered-cache.ts';
-import type { ValueStore } from '../../lib/cache/types.ts';
 
 /** A process of its own for the tests: one cache over real engines, whose source is the test that started it. */
 export interface LevelOwner {
@@ -16,7 +15,7 @@ export interface LevelOwner {
   /** `host:port` of Redis: of the shared level, and of messages, which may be a way that can be cut. */
   readonly redis: string;
   readonly busRedis: string;
-  /** Nodes of one cluster of Memcached that is the shared level instead of Redis. */
+  /** Nodes of one cluster of Memcached, for a second cache with that as its shared level. */
   readonly memcached?: readonly string[];
   readonly bounds?: Partial<CacheBounds>;
 }
@@ -27,7 +26,12 @@ export interface Row {
 }
 
 export type OwnerTask =
-  | { readonly task: 'read'; readonly key: string; readonly count: number }
+  | {
+      readonly task: 'read';
+      readonly key: string;
+      readonly count: number;
+      readonly shared: 'redis' | 'memcached';
+    }
   | { readonly task: 'watch'; readonly keys: readonly string[]; readonly readsPerTurn: number }
   | { readonly task: 'write'; readonly keys: readonly string[]; readonly everyMs: number }
   | { readonly task: 'stop' }
@@ -72,6 +76,11 @@ export type ToOwner =
   | { readonly committed: number; readonly version: number }
   | { readonly ask: number; readonly task: OwnerTask };
 
+interface Opened {
+  readonly redis: TieredCache<Row>;
+  readonly memcached: TieredCache<Row>;
+}
+
 const bucketMs = 20;
 const now = (): number => performance.timeOrigin + performance.now();
 const waiting = new Map<number, (answer: never) => void>();
@@ -79,7 +88,8 @@ let serial = 0;
 const stop = { isAsked: false };
 
 const owner = JSON.parse(process.env['LEVEL_OWNER'] ?? '{}') as LevelOwner;
-const cache = await open(owner);
+const caches = await open(owner);
+const cache = caches.redis;
 
 function ask<Answer>(message: (id: number) => FromOwner): Promise<Answer> {
   const id = ++serial;
@@ -89,31 +99,35 @@ function ask<Answer>(message: (id: number) => FromOwner): Promise<Answer> {
   });
 }
 
-async function open({
-  processId,
-  redis,
-  busRedis,
-  memcached,
-  bounds,
-}: LevelOwner): Promise<TieredCache<Row>> {
+async function open({ processId, redis, busRedis, memcached, bounds }: LevelOwner): Promise<Opened> {
   const logger = createLogger({ name: processId, level: 'silent' });
   const metrics = createMetrics(processId);
+  const clock = systemClock;
   const openRedis = (address: string): Promise<Collections> => {
     const config = collectionsSection.schema.parse({ engine: 'redis', address, writesPerSecondMax: 100_000 });
-    return openCollections({ config, clock: systemClock, logger, metrics: createMetrics(address) });
+    return openCollections({ config, clock, logger, metrics: createMetrics(address) });
   };
   const collections = await openRedis(busRedis);
-  const breakers = new Breakers({ clock: systemClock, logger, metrics });
+  const breakers = new Breakers({ clock, logger, metrics });
+  const store = new CollectionsValueStore(redis === busRedis ? collections : await openRedis(redis));
   const clusters = [{ name: 'a', nodes: memcached ?? [] }];
-  const store: ValueStore = memcached
-    ? await openPeers({ clusters, clock: systemClock, logger, metrics, breakers })
-    : new CollectionsValueStore(redis === busRedis ? collections : await openRedis(redis));
-  const caches = new Caches({ processId, clock: systemClock, metrics, store, collections });
+  const peers = memcached && (await openPeers({ clusters, clock, logger, metrics, breakers }));
+  const onRedis = new Caches({ processId, clock, metrics, store, collections });
+  const onPeers = new Caches({
+    processId,
+    clock,
+    metrics: createMetrics('peers'),
+    store: peers,
+    collections,
+  });
   const load = (keys: readonly string[]): Promise<Sourced<Row>[]> =>
     ask<readonly Row[]>((id) => ({ load: id, keys })).then((rows) =>
       rows.map((row) => ({ value: row, version: row.version })),
     );
-  return caches.open<Row>({ name: 'row', load, bounds });
+  return {
+    redis: onRedis.open<Row>({ name: 'row', load, bounds }),
+    memcached: onPeers.open<Row>({ name: 'peer-row', load, bounds }),
+  };
 }
 
 process.on('message', (message: ToOwner) => {
@@ -128,34 +142,34 @@ function settle(id: number, value: unknown): void {
 }
 
 process.on('disconnect', () => process.exit());
-while (!cache.isHeard) await delay(5);
+while (!cache.isHeard || !caches.memcached.isHeard) await delay(5);
 process.send!({ ready: true } satisfies FromOwner);
 
 async function answer(id: number, task: OwnerTask): Promise<void> {
   process.send!({ answer: id, value: await run(task) } satisfies FromOwner);
 }
 
-async function run(task: OwnerTask): Promise<OwnerAnswers[keyof OwnerAnswers]> {
+function run(task: OwnerTask): Promise<OwnerAnswers[keyof OwnerAnswers]> {
   switch (task.task) {
     case 'read':
-      return readMany(task.key, task.count);
+      return readMany(caches[task.shared], task.key, task.count);
     case 'watch':
       return watch(task.keys, task.readsPerTurn);
     case 'write':
       return write(task.keys, task.everyMs);
-    case 'stop':
-      return (stop.isAsked = true);
     case 'hammer':
       return hammer(task);
     case 'awaitHot':
       return awaitHot(task.key, task.timeoutMs);
-    case 'counters':
-      return cache.counters;
+    case 'stop':
+      return Promise.resolve((stop.isAsked = true));
+    default:
+      return Promise.resolve(cache.counters);
   }
 }
 
-async function readMany(key: string, count: number): Promise<OwnerAnswers['read']> {
-  const rows = await Promise.all(Array.from({ length: count }, () => cache.get(key)));
+async function readMany(from: TieredCache<Row>, key: string, count: number): Promise<OwnerAnswers['read']> {
+  const rows = await Promise.all(Array.from({ length: count }, () => from.get(key)));
   const versions: Record<string, number> = {};
   for (const row of rows) versions[`${row?.version}`] = (versions[`${row?.version}`] ?? 0) + 1;
   return versions;
