@@ -1,22 +1,25 @@
 import {
   assertConnections,
+  embeddedUrl,
+  databaseNames,
   databaseUrls,
   ensureDatabases,
+  prepareArchives,
   prepareDatabases,
-  shardDatabaseNames,
-  coreDatabaseName,
   startEmbedded,
   withDatabase,
   type DatabaseUrls,
   type EmbeddedPostgres,
 } from '@gala/lib/sql';
 import type { Settings } from '@gala/lib/config';
+import { Ticker } from '@gala/lib/lifecycle';
 import type { Logger } from '@gala/lib/logger';
 import { migrations } from './roles.ts';
-import { databaseSection } from './settings.ts';
+import { databaseSection, readSettings } from './settings.ts';
 
 /** Connections of the embedded server beside the processes': tools, migrations, replication. */
 const spareConnections = 20;
+const archivesRetryMs = 10_000;
 const restartMs = { first: 200, max: 5_000 };
 
 export interface DatabaseOptions {
@@ -27,6 +30,12 @@ export interface DatabaseOptions {
   readonly logger: Logger;
 }
 
+interface OpenDatabases {
+  readonly urls: DatabaseUrls;
+  readonly embedded: EmbeddedPostgres | undefined;
+  readonly archives: AsyncDisposable;
+}
+
 /** The databases of an installation: the embedded PostgreSQL, restarted when it dies, or a server of the operator's. */
 export class DatabaseKeeper implements AsyncDisposable {
   readonly urls: DatabaseUrls;
@@ -35,10 +44,13 @@ export class DatabaseKeeper implements AsyncDisposable {
   #closing = false;
   #restarting: Promise<void> | undefined;
 
-  private constructor(options: DatabaseOptions, urls: DatabaseUrls, embedded: EmbeddedPostgres | undefined) {
+  readonly #archives: AsyncDisposable;
+
+  private constructor(options: DatabaseOptions, { urls, embedded, archives }: OpenDatabases) {
     this.#options = options;
     this.urls = urls;
     this.#embedded = embedded;
+    this.#archives = archives;
     this.#watch();
   }
 
@@ -46,17 +58,20 @@ export class DatabaseKeeper implements AsyncDisposable {
   static async open(options: DatabaseOptions): Promise<DatabaseKeeper> {
     const external = externalUrl(options.settings);
     const embedded = external ? undefined : await startServer(options);
-    const urls = databaseUrls((name) => (external ? withDatabase(external, name) : embedded!.url(name)));
+    const { archives } = options.settings.get(databaseSection);
+    const urlOf = (name: string) => (external ? withDatabase(external, name) : embedded!.url(name));
+    const urls = databaseUrls(urlOf, archives);
     try {
       const maintenance = external ?? embedded!.url('postgres');
-      await ensureDatabases(maintenance, [coreDatabaseName, ...shardDatabaseNames]);
+      await ensureDatabases(maintenance, databaseNames(archives));
       await assertConnections(maintenance, options.connections);
       await prepareDatabases({ urls, sets: migrations, logger: options.logger });
+      const ready = await openArchives(urls, options.logger);
+      return new DatabaseKeeper(options, { urls, embedded, archives: ready });
     } catch (error) {
       await embedded?.stop();
       throw error;
     }
-    return new DatabaseKeeper(options, urls, embedded);
   }
 
   get state(): 'running' | 'restarting' | 'external' {
@@ -66,6 +81,7 @@ export class DatabaseKeeper implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closing = true;
+    await this.#archives[Symbol.asyncDispose]();
     await this.#restarting;
     await this.#embedded?.stop();
   }
@@ -94,6 +110,16 @@ export class DatabaseKeeper implements AsyncDisposable {
   }
 }
 
+/** An archive that is down holds up nothing: it is made ready when it is there. */
+async function openArchives(urls: DatabaseUrls, logger: Logger): Promise<AsyncDisposable> {
+  const prepare = () => prepareArchives({ urls, sets: migrations, logger });
+  let isReady = await prepare();
+  const run = async (): Promise<void> => {
+    if (!isReady) isReady = await prepare();
+  };
+  return new Ticker({ name: 'archives', intervalMs: archivesRetryMs, run, logger, unref: true });
+}
+
 function startServer({ dataFolder, connections, logger }: DatabaseOptions): Promise<EmbeddedPostgres> {
   return startEmbedded({ dataFolder, logger, connectionsMax: connections + spareConnections });
 }
@@ -101,4 +127,11 @@ function startServer({ dataFolder, connections, logger }: DatabaseOptions): Prom
 /** `DATABASE_URL` always wins over the embedded database. */
 export function externalUrl(settings: Settings, env: NodeJS.ProcessEnv = process.env): string | undefined {
   return env.DATABASE_URL ?? settings.get(databaseSection).url;
+}
+
+/** Where the databases of an installation are that somebody else runs. Errors: POSTGRES_NOT_RUNNING. */
+export async function findDatabases(dataFolder: string): Promise<DatabaseUrls> {
+  const settings = readSettings();
+  const url = externalUrl(settings) ?? (await embeddedUrl(dataFolder, 'postgres'));
+  return databaseUrls((name) => withDatabase(url, name), settings.get(databaseSection).archives);
 }

@@ -1,9 +1,8 @@
 import { CodedError } from '@gala/lib/error';
 import { onSignals } from '@gala/lib/lifecycle';
-import { databaseUrls, embeddedUrl, withDatabase, type DatabaseUrls } from '@gala/lib/sql';
 import { edgeSection } from '@gala/services/access/edge';
 import { dataFolderPath, readSecrets } from './data-folder.ts';
-import { externalUrl } from './database.ts';
+import { findDatabases } from './database.ts';
 import { cliErrors } from './errors.ts';
 import { assertEdges, isRoleName, roleNames, type RoleName } from './placement.ts';
 import { startProcess } from './process.ts';
@@ -35,11 +34,4 @@ function parseRoles(args: readonly string[]): RoleName[] {
     throw new CodedError(cliErrors, 'USAGE', { detail });
   }
   return args.filter(isRoleName);
-}
-
-async function findDatabases(dataFolder: string): Promise<DatabaseUrls> {
-  const external = externalUrl(readSettings());
-  if (external) return databaseUrls((name) => withDatabase(external, name));
-  const url = await embeddedUrl(dataFolder, 'postgres');
-  return databaseUrls((name) => withDatabase(url, name));
 }

@@ -4,6 +4,7 @@ import { collectionsSection, twemproxySection } from '@gala/lib/collections';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
 import { coordSection } from '@gala/lib/coord';
 import { eventlogSection } from '@gala/lib/eventlog';
+import { archiveDatabaseNames } from '@gala/lib/sql';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
@@ -63,6 +64,14 @@ export const databaseSection = section(
       .string()
       .optional()
       .describe('a PostgreSQL server of yours instead of the embedded one (also DATABASE_URL)'),
+    archives: z
+      .array(z.string().min(1))
+      .min(1)
+      .max(64)
+      .default([...archiveDatabaseNames])
+      .describe(
+        'databases of ended rooms, oldest first; new ones go behind, and none may leave: names on the same server, or URLs',
+      ),
     connectionsPerProcess: z
       .int()
       .min(4)

@@ -5,6 +5,7 @@ import type { RoleName } from '../placement.ts';
 export interface DatabaseUrls {
   readonly core: string;
   readonly shards: readonly string[];
+  readonly archives: readonly string[];
 }
 
 /** What the supervisor tells a process, once, before anything else. */

@@ -2,21 +2,43 @@ import { Client, escapeIdentifier } from 'pg';
 import { CodedError } from '../error/index.ts';
 import { sqlErrors } from './errors.ts';
 
-/** The databases of an installation: one for what is not sharded, and one for each physical shard. */
+/** The databases of an installation: one for what is not sharded, one for each physical shard, and the archives. */
 export interface DatabaseUrls {
   readonly core: string;
   readonly shards: readonly string[];
+  /** Oldest first: only the last takes writes. */
+  readonly archives: readonly string[];
 }
 
 /** Names of the databases that are made on the first start. */
 export const coreDatabaseName = 'gala_core';
 export const shardDatabaseNames: readonly string[] = ['gala_s0', 'gala_s1'];
+export const archiveDatabaseNames: readonly string[] = ['gala_archive0'];
 
 const duplicateDatabase = '42P04';
 
-/** The same databases on one server: `urlOf` gives the URL of a database by its name. */
-export function databaseUrls(urlOf: (database: string) => string): DatabaseUrls {
-  return { core: urlOf(coreDatabaseName), shards: shardDatabaseNames.map(urlOf) };
+/**
+ * The same databases on one server: `urlOf` gives the URL of a database by its name. An archive may also be named by
+ * its own URL, on any server.
+ */
+export function databaseUrls(
+  urlOf: (database: string) => string,
+  archives: readonly string[] = archiveDatabaseNames,
+): DatabaseUrls {
+  return {
+    core: urlOf(coreDatabaseName),
+    shards: shardDatabaseNames.map(urlOf),
+    archives: archives.map((archive) => (isUrl(archive) ? archive : urlOf(archive))),
+  };
+}
+
+/** The databases that one server is to have: all but the archives that have URLs of their own. */
+export function databaseNames(archives: readonly string[] = archiveDatabaseNames): string[] {
+  return [coreDatabaseName, ...shardDatabaseNames, ...archives.filter((archive) => !isUrl(archive))];
+}
+
+function isUrl(archive: string): boolean {
+  return archive.includes('://');
 }
 
 /** `url` with another database name; all else (host, user, sslmode) stays. */

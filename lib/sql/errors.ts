@@ -33,6 +33,11 @@ export const sqlErrors = {
   STATEMENT_TIMEOUT: entry(504, deadlineExceeded, 'the database took too long'),
   COPY_TOO_LARGE: entry(500, resourceExhausted, 'a copied table is larger than its bound'),
   COPY_MALFORMED: entry(500, internal, 'the copied rows are not of the types that were named'),
+  WRONG_ARCHIVE: entry(
+    500,
+    failedPrecondition,
+    'the archives of the settings are not those of this installation',
+  ),
   WRONG_SHARD: entry(503, aborted, 'the shard is on another database'),
 } as const;
 

@@ -1,7 +1,9 @@
+export { prepareArchives } from './archives.ts';
 export { copyBinary, coversAllShards, type BytesColumn, type CopiedTable, type CopyColumns } from './copy.ts';
 export {
+  archiveDatabaseNames,
   assertConnections,
-  coreDatabaseName,
+  databaseNames,
   databaseUrls,
   ensureDatabases,
   shardDatabaseNames,

@@ -5,7 +5,7 @@ import { CodedError } from '../error/index.ts';
 import type { Logger } from '../logger/index.ts';
 import { sqlErrors } from './errors.ts';
 
-export type DatabaseKind = 'core' | 'shard';
+export type DatabaseKind = 'core' | 'shard' | 'archive';
 
 /**
  * The migrations of one owner (a service or a folder of lib), in the order of their names

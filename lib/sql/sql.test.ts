@@ -69,6 +69,30 @@ test('a transaction waits for a move of its shard and then sees where it went', 
   await mover.end();
 });
 
+test('reads with an old map find the shard, and what failed where it is not does not count', async () => {
+  const [s0, s1] = postgres.sql.shards();
+  await s0.pool.query('create table if not exists place (name text); insert into place values ($$old$$)');
+  await s1.pool.query('create table if not exists place (name text); insert into place values ($$new$$)');
+  const read = async (client: PoolClient): Promise<string> => {
+    const { rows } = await client.query<{ name: string }>('select name from place');
+    if (rows[0].name === 'old') throw new Error('nothing there');
+    return rows[0].name;
+  };
+  await expect(postgres.sql.read(19, read)).rejects.toThrow('nothing there');
+  await s0.pool.query('delete from shard_owner where shard in (19, 20)');
+  await s1.pool.query('insert into shard_owner(shard, map_version) values (19, 4), (20, 4)');
+  await setRanges([...evenRanges(2), [1, 17, 20]]);
+  expect(await postgres.sql.read(19, read)).toBe('new');
+  const parts = await postgres.sql.readEach([1, 19, 20, 600], async (client, shards) => ({
+    name: await databaseOf(client),
+    shards,
+  }));
+  expect(parts).toContainEqual({ name: 'gala_s0', shards: [1] });
+  expect(new Set(parts.flatMap(({ shards }) => shards))).toEqual(new Set([1, 19, 20, 600]));
+  await s0.pool.query('delete from shard_owner where shard = 21');
+  await expect(postgres.sql.read(21, databaseOf)).rejects.toMatchObject({ code: 'WRONG_SHARD' });
+});
+
 test('what fails in a transaction is rolled back, and a swallowed error does not commit', async () => {
   await postgres.sql.shard(0).pool.query('create table notes (text text not null unique)');
   const insert = async (client: PoolClient): Promise<void> => {
@@ -147,11 +171,11 @@ test('preparing again changes nothing, and swapped URLs are found out', async ()
   const before = await readShardMap(sql.core().pool, 2);
   await prepareDatabases({ urls, sets: [], logger });
   expect(await readShardMap(sql.core().pool, 2)).toEqual(before);
-  const swapped = { core: urls.core, shards: urls.shards.toReversed() };
+  const swapped = { ...urls, shards: urls.shards.toReversed() };
   await expect(prepareDatabases({ urls: swapped, sets: [], logger })).rejects.toMatchObject({
     code: 'WRONG_SHARD',
   });
-  const fewer = { core: urls.core, shards: urls.shards.slice(0, 1) };
+  const fewer = { ...urls, shards: urls.shards.slice(0, 1) };
   await expect(prepareDatabases({ urls: fewer, sets: [], logger })).rejects.toMatchObject({
     code: 'WRONG_SHARD',
   });
@@ -164,13 +188,14 @@ test('every logical shard is in exactly one range, and the budget is never excee
     expect(shards.at(-1)).toBe(1023);
     for (let at = 2; at < shards.length; at += 2) expect(shards[at]).toBe(shards[at - 1] + 1);
   }
-  expect(connectionPlan(10, 2)).toEqual({ core: 4, shard: 3 });
-  for (const [budget, shards] of [
-    [10, 2],
-    [12, 3],
-    [50, 8],
+  expect(connectionPlan(10, 2, 1)).toEqual({ core: 3, shard: 3, archive: 1 });
+  for (const [budget, shards, archives] of [
+    [10, 2, 1],
+    [12, 3, 2],
+    [50, 8, 3],
+    [100, 2, 1],
   ]) {
-    const plan = connectionPlan(budget, shards);
-    expect(plan.core + plan.shard * shards).toBe(budget);
+    const plan = connectionPlan(budget, shards, archives);
+    expect(plan.core + plan.shard * shards + plan.archive * archives).toBe(budget);
   }
 });

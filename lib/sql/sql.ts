@@ -4,7 +4,7 @@ import type { Clock } from '../clock/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { DatabaseUrls } from './databases.ts';
-import { sqlErrors, type SqlErrorCode } from './errors.ts';
+import { outageCodes, sqlErrors, type SqlErrorCode } from './errors.ts';
 import { openDatabase, toSqlError } from './pool.ts';
 import { readShardMap, type ShardMap } from './shard-map.ts';
 import { finishMove, listOwned } from './shard-moves.ts';
@@ -30,10 +30,25 @@ const attemptsMax = 4;
 const pingEveryMs = 2000;
 const pingWhileDownMs = 300;
 
-/** How one process's budget is divided: core carries coord as well, so it gets what is left over. */
-export function connectionPlan(connectionsMax: number, shardCount: number): { core: number; shard: number } {
-  const shard = Math.max(1, Math.floor(connectionsMax / (shardCount + 1)));
-  return { core: Math.max(2, connectionsMax - shard * shardCount), shard };
+export interface ConnectionPlan {
+  readonly core: number;
+  readonly shard: number;
+  readonly archive: number;
+}
+
+/**
+ * How one process's budget is divided. What has ended is asked for little and in batches, so an archive gets one or
+ * two; core carries coord as well, so it gets what is left over.
+ */
+export function connectionPlan(
+  connectionsMax: number,
+  shardCount: number,
+  archiveCount: number,
+): ConnectionPlan {
+  const archive = connectionsMax >= 8 * (shardCount + archiveCount) ? 2 : 1;
+  const rest = connectionsMax - archive * archiveCount;
+  const shard = Math.max(1, Math.floor(rest / (shardCount + 1)));
+  return { core: Math.max(2, rest - shard * shardCount), shard, archive };
 }
 
 /**
@@ -57,6 +72,7 @@ type OpenDatabase = Database & AsyncDisposable;
 class Pools implements OpenSql {
   readonly #core: OpenDatabase;
   readonly #shards: readonly OpenDatabase[];
+  readonly #archives: readonly OpenDatabase[];
   readonly #logger: Logger;
   readonly #counters: Record<'unavailable' | 'busy' | 'statementTimeout' | 'wrongShard', number>;
   #map: ShardMap | undefined;
@@ -67,7 +83,7 @@ class Pools implements OpenSql {
 
   constructor(options: SqlOptions) {
     const { urls, connectionsMax, logger, metrics } = options;
-    const plan = connectionPlan(connectionsMax, urls.shards.length);
+    const plan = connectionPlan(connectionsMax, urls.shards.length, urls.archives.length);
     this.#logger = logger;
     this.#counters = metrics.counters('sql', ['unavailable', 'busy', 'statementTimeout', 'wrongShard']);
     const open = (name: string, url: string, max: number): OpenDatabase =>
@@ -81,6 +97,7 @@ class Pools implements OpenSql {
       });
     this.#core = open('core', urls.core, plan.core);
     this.#shards = urls.shards.map((url, index) => open(`s${index}`, url, plan.shard));
+    this.#archives = urls.archives.map((url, index) => open(`a${index}`, url, plan.archive));
     this.#showPools(metrics);
     this.#schedulePing();
   }
@@ -91,6 +108,10 @@ class Pools implements OpenSql {
 
   shards<Tables>(): readonly Database<Tables>[] {
     return this.#shards as readonly Database[] as readonly Database<Tables>[];
+  }
+
+  archives<Tables>(): readonly Database<Tables>[] {
+    return this.#archives as readonly Database[] as readonly Database<Tables>[];
   }
 
   shard<Tables>(shard: number): Database<Tables> {
@@ -148,7 +169,9 @@ class Pools implements OpenSql {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#closed = true;
     clearTimeout(this.#ping);
-    await Promise.all([this.#core, ...this.#shards].map((database) => database[Symbol.asyncDispose]()));
+    await Promise.all(
+      [this.#core, ...this.#shards, ...this.#archives].map((database) => database[Symbol.asyncDispose]()),
+    );
   }
 
   /** A shard that is not where the map has it: its move is finished if it was left half done, and the map read. */
@@ -165,18 +188,26 @@ class Pools implements OpenSql {
     work: (client: PoolClient, shards: readonly number[]) => Promise<Result>,
   ): Promise<{ result: Result } | undefined> {
     const client = await this.shard(shards[0]).pool.connect();
-    let broken = false;
+    let isBroken = false;
     try {
-      const result = await work(client, shards);
+      const outcome = await work(client, shards).then(
+        (result) => ({ result }),
+        (error: unknown) => ({ error }),
+      );
+      if ('error' in outcome && hasCode(outcome.error, ...outageCodes)) throw outcome.error;
       const owned = await listOwned(client, shards, mapVersion);
-      if (shards.every((shard) => owned.has(shard))) return { result };
+      if (shards.every((shard) => owned.has(shard))) {
+        if ('error' in outcome) throw outcome.error;
+        return outcome;
+      }
+      // What was found there, or missed, says nothing.
       this.#counters.wrongShard++;
       return undefined;
     } catch (error) {
-      broken = error instanceof CodedError;
+      isBroken = hasCode(error, ...outageCodes);
       throw this.#noteError(error, shards[0]);
     } finally {
-      client.release(broken);
+      client.release(isBroken);
     }
   }
 
@@ -245,7 +276,7 @@ class Pools implements OpenSql {
   }
 
   #showPools(metrics: Metrics): void {
-    const all = [this.#core, ...this.#shards];
+    const all = [this.#core, ...this.#shards, ...this.#archives];
     metrics.gauges({
       name: 'gala_sql_pool_connections',
       help: 'connections of this process by database and state',

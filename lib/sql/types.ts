@@ -21,6 +21,8 @@ export interface Sql {
   core<Tables>(): Database<Tables>;
   /** Physical shard databases in the order of the map, for bounded scatters. */
   shards<Tables>(): readonly Database<Tables>[];
+  /** Databases of what has ended, oldest first: only the last takes writes, and nothing in them ever changes. */
+  archives<Tables>(): readonly Database<Tables>[];
   /**
    * The database that holds a logical shard (0..1023), as far as this process knows: a hint, since shards move.
    * Statements on the rows of a shard go through `tx`, `read` or `readEach`.

@@ -5,12 +5,13 @@ import { systemClock } from '../../clock/index.ts';
 import { createLogger, type Logger } from '../../logger/index.ts';
 import { createMetrics } from '../../metrics/index.ts';
 import {
-  coreDatabaseName,
+  archiveDatabaseNames,
+  databaseNames,
   databaseUrls,
   ensureDatabases,
-  shardDatabaseNames,
   type DatabaseUrls,
 } from '../databases.ts';
+import { prepareArchives } from '../archives.ts';
 import { startEmbedded, type EmbeddedPostgres } from '../embedded.ts';
 import type { MigrationSet } from '../migrate.ts';
 import { isAlive, readPostmaster } from '../postmaster.ts';
@@ -22,6 +23,8 @@ export { openWire, type Wire } from './wire.ts';
 export interface TestPostgresOptions {
   /** Sets besides those of lib/sql, run on the core and the two shard databases. */
   readonly sets?: readonly MigrationSet[];
+  /** Names of archive databases, oldest first. */
+  readonly archives?: readonly string[];
   readonly logger?: Logger;
 }
 
@@ -34,8 +37,8 @@ export interface TestPostgres extends AsyncDisposable {
   /** Stops the server as a maintenance would; `start` brings it back on the same port. */
   stop(): Promise<void>;
   start(): Promise<void>;
-  /** Another pool set, as a second process would have. */
-  openSql(processName: string): Promise<OpenSql>;
+  /** Another pool set, as a second process would have, or one with other settings. */
+  openSql(processName: string, urls?: DatabaseUrls): Promise<OpenSql>;
 }
 
 const folderPrefix = 'gala-test-postgres-';
@@ -49,10 +52,12 @@ export async function startTestPostgres(options: TestPostgresOptions = {}): Prom
   await writeFile(path.join(dataFolder, 'owner'), String(process.pid));
   const start = (): Promise<EmbeddedPostgres> => startEmbedded({ dataFolder, logger, volatile: true });
   const server = await start();
-  const urls = databaseUrls((database) => server.url(database));
+  const { sets = [], archives = archiveDatabaseNames } = options;
+  const urls = databaseUrls((database) => server.url(database), archives);
   try {
-    await ensureDatabases(server.url('postgres'), [coreDatabaseName, ...shardDatabaseNames]);
-    await prepareDatabases({ urls, sets: options.sets ?? [], logger });
+    await ensureDatabases(server.url('postgres'), databaseNames(archives));
+    await prepareDatabases({ urls, sets, logger });
+    await prepareArchives({ urls, sets, logger });
     const test = new RunningTest({ urls, logger, dataFolder, start });
     await test.adopt(server);
     return test;
@@ -96,8 +101,8 @@ class RunningTest implements TestPostgres {
     await this.openSql('test');
   }
 
-  async openSql(processName: string): Promise<OpenSql> {
-    const { urls, logger } = this;
+  async openSql(processName: string, urls = this.urls): Promise<OpenSql> {
+    const { logger } = this;
     const metrics = createMetrics(processName);
     const opened = await openSql({
       urls,

@@ -56,7 +56,8 @@ export class Reads {
   }
 
   presentRoom(hostId: number): Promise<Room | undefined> {
-    const load = () => findPresentRoom(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId);
+    const { sql } = this.#parts;
+    const load = () => sql.read(shardOfUser(hostId), (client) => findPresentRoom(client, hostId));
     return this.#presentRooms.get(hostId, load);
   }
 
@@ -66,7 +67,8 @@ export class Reads {
 
   /** What there is to replay of a room, in the order of time. */
   async recordings(roomId: number): Promise<readonly Recording[]> {
-    const load = () => listRecordings(this.#parts.sql.shard(shardOfRoom(roomId)).pool, roomId);
+    const { sql } = this.#parts;
+    const load = () => sql.read(shardOfRoom(roomId), (client) => listRecordings(client, roomId));
     return (await this.#recordings.get(roomId, load)) ?? [];
   }
 

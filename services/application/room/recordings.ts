@@ -48,7 +48,7 @@ export class Recordings {
   /** Idempotent: a state that came later stays, in whatever order reports arrive. */
   async report(recording: Recording): Promise<void> {
     const { sql, events, reads } = this.#parts;
-    await saveRecording(sql.shard(shardOfRoom(recording.roomId)).pool, recording);
+    await sql.tx(shardOfRoom(recording.roomId), (client) => saveRecording(client, recording));
     events.recordingReported(recording);
     reads.forgetRecordings(recording.roomId);
   }
@@ -60,14 +60,14 @@ export class Recordings {
   /** Newest rooms first. */
   ofHost(hostId: number, page: { limit: number; beforeRoomId: number }): Promise<RecordedRoom[]> {
     const limit = Math.min(Math.max(1, page.limit), roomsMax);
-    const { pool } = this.#parts.sql.shard(shardOfUser(hostId));
-    return listHostRecordings(pool, hostId, { ...page, limit });
+    const list = { ...page, limit };
+    return this.#parts.sql.read(shardOfUser(hostId), (client) => listHostRecordings(client, hostId, list));
   }
 
   /** At once nobody sees them any more; their edge removes them when it asks next. */
   async remove(roomId: number): Promise<void> {
     const { sql, events, reads } = this.#parts;
-    const files = await hideRecordings(sql.shard(shardOfRoom(roomId)).pool, roomId);
+    const files = await sql.tx(shardOfRoom(roomId), (client) => hideRecordings(client, roomId));
     if (files > 0) events.recordingsHidden(roomId, files);
     reads.forgetRecordings(roomId);
   }
