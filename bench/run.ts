@@ -32,6 +32,11 @@ const benches: Record<string, Bench> = {
     about: 'realtime latency while slow work runs beside it (about 3 minutes)',
     load: () => import('./loop-delay.ts'),
   },
+  rooms: {
+    about:
+      'rooms on air in memory: full refresh, change to visible in ten replicas (about 5 minutes; --quick: 1)',
+    load: () => import('./rooms.ts'),
+  },
   self: {
     about: 'the load programs themselves: known harm has to be reported, and nothing else',
     load: () => import('./self.ts'),
