@@ -7,6 +7,11 @@ interface Bench {
 }
 
 const benches: Record<string, Bench> = {
+  eventlog: {
+    about:
+      'the event log on PostgreSQL and on Kafka: events a second, and how soon a reader has one (1 minute)',
+    load: () => import('./eventlog.ts'),
+  },
   cache: {
     about:
       'what a read costs in each level of the cache, beside lru-cache, and what the hot-key policies do ' +
@@ -26,6 +31,11 @@ const benches: Record<string, Bench> = {
   'loop-delay': {
     about: 'realtime latency while slow work runs beside it (about 3 minutes)',
     load: () => import('./loop-delay.ts'),
+  },
+  rooms: {
+    about:
+      'rooms on air in memory: full refresh, change to visible in ten replicas (about 5 minutes; --quick: 1)',
+    load: () => import('./rooms.ts'),
   },
   self: {
     about: 'the load programs themselves: known harm has to be reported, and nothing else',

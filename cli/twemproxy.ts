@@ -1,4 +1,7 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { join } from 'node:path';
+import { platform } from 'node:process';
 import { collectionsSection, twemproxySection } from '@gala/lib/collections';
 import { CodedError } from '@gala/lib/error';
 import { onSignals } from '@gala/lib/lifecycle';
@@ -17,6 +20,7 @@ export async function twemproxy(): Promise<void> {
     const detail = 'gala twemproxy needs collections.sentinels and collections.masters';
     throw new CodedError(cliErrors, 'USAGE', { detail });
   }
+  await assertProgram(program);
   const logger = processLogger('twemproxy', settings);
   const folder = join(dataFolderPath(), 'twemproxy');
   const agent = await TwemproxyAgent.start({
@@ -32,4 +36,17 @@ export async function twemproxy(): Promise<void> {
   });
   void agent.ready.then(() => console.log(`ready ${listen.join(' ')}`));
   await onSignals({ drain: () => agent[Symbol.asyncDispose](), logger });
+}
+
+/** Better said now than with each start of a proxy. */
+async function assertProgram(program: string): Promise<void> {
+  // Proxies that an agent before has left are found in /proc.
+  if (platform !== 'linux')
+    throw new CodedError(cliErrors, 'START_FAILED', { detail: 'gala twemproxy needs Linux' });
+  try {
+    await once(spawn(program, ['-V'], { stdio: 'ignore' }), 'close');
+  } catch (cause) {
+    const detail = `there is no ${program}; twemproxy.program names Twemproxy's nutcracker`;
+    throw new CodedError(cliErrors, 'START_FAILED', { detail, cause });
+  }
 }

@@ -2,9 +2,12 @@
 import { createVitest, parseCLI, type Vitest } from 'vitest/node';
 import { buildWeb } from './build.ts';
 import { ensureEngines, installLine, TEST_ENGINES, type EngineName } from './engines.ts';
+import { ensureKafka } from './kafka.ts';
 
 const missing = await ensureEngines(TEST_ENGINES);
 warn(missing);
+// Fetched while other tests run; those that need it wait for their own.
+void ensureKafka().catch(console.error);
 const { filter, options } = parseCLI(['vitest', 'run', ...process.argv.slice(2)]);
 const vitest = await prepare();
 if (vitest) {

@@ -1,6 +1,7 @@
 import { mkdir } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { endpointOf, Masters, twemproxyConfig, type Shard } from '@gala/lib/collections';
+import { Backoff } from '@gala/lib/lifecycle';
 import type { Logger } from '@gala/lib/logger';
 import { ProxyProcess } from './proxy-process.ts';
 
@@ -26,6 +27,8 @@ const watchEveryMs = 500;
 const sentinelTimeoutMs = 1000;
 /** Between two restarts clients get the time to connect again: they try after at most 63 ms. */
 const settleMs = 250;
+/** Between two starts of one that does not start. */
+const restartMs = { initialMs: 500, maxMs: 15_000 };
 /** Looks in a row in which a proxy that runs did not answer. */
 const silentLooksMax = 3;
 
@@ -37,6 +40,7 @@ const silentLooksMax = 3;
 export class TwemproxyAgent implements AsyncDisposable {
   readonly #options: TwemproxyAgentOptions;
   readonly #proxies: readonly ProxyProcess[];
+  readonly #troubles = new Map<ProxyProcess, { readonly backoff: Backoff; readonly untilMs: number }>();
   readonly #silentLooks = new Map<ProxyProcess, number>();
   readonly #ready = Promise.withResolvers<void>();
   #masters: Masters | undefined;
@@ -147,17 +151,27 @@ export class TwemproxyAgent implements AsyncDisposable {
     if (proxy.config === undefined) return;
     if (proxy.isAlive && (await proxy.answers())) {
       this.#silentLooks.delete(proxy);
+      this.#troubles.delete(proxy);
       return;
     }
     const looks = (this.#silentLooks.get(proxy) ?? 0) + 1;
     this.#silentLooks.set(proxy, looks);
     if (proxy.isAlive && looks < silentLooksMax) return;
+    if (performance.now() < (this.#troubles.get(proxy)?.untilMs ?? 0)) return;
     logger.warn({ proxy: proxy.name, isAlive: proxy.isAlive }, 'a proxy ended or hangs, starting it again');
     this.#silentLooks.delete(proxy);
     const config = this.#configOf(proxy);
     if (config !== undefined && config !== proxy.config) await proxy.configure(config);
     // What hangs would not hear anything milder.
-    if (!(await proxy.restart('SIGKILL'))) logger.error({ proxy: proxy.name }, 'a proxy does not start');
+    if (!(await proxy.restart('SIGKILL'))) this.#wait(proxy);
+  }
+
+  /** What does not start is tried ever more rarely. */
+  #wait(proxy: ProxyProcess): void {
+    const { backoff } = this.#troubles.get(proxy) ?? { backoff: new Backoff(restartMs) };
+    const delayMs = Math.round(backoff.nextMs());
+    this.#troubles.set(proxy, { backoff, untilMs: performance.now() + delayMs });
+    this.#options.logger.error({ proxy: proxy.name, delayMs }, 'a proxy does not start');
   }
 
   /** Restarts one with a new configuration, while another answers. */
@@ -168,7 +182,7 @@ export class TwemproxyAgent implements AsyncDisposable {
     if (wasAlive && others.length > 0 && !(await this.#oneAnswers(others))) return false;
     await proxy.configure(config);
     if (!(await proxy.restart())) {
-      logger.error({ proxy: proxy.name }, 'a proxy does not start');
+      this.#wait(proxy);
       return false;
     }
     logger.info({ proxy: proxy.name, proxyPid: proxy.pid }, 'a proxy runs with the present masters');

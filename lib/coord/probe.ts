@@ -10,12 +10,15 @@ export function coordProbes(settings: Settings): Probe[] {
     engine: 'etcd',
     feature: 'coordination',
     address,
+    prepare: loadClient,
     ask: () => askMember(config, address),
   }));
 }
 
+const loadClient = () => import('./etcd-client.ts');
+
 async function askMember(config: CoordConfig, address: string): Promise<string> {
-  const { EtcdLink } = await import('./etcd-client.ts');
+  const { EtcdLink } = await loadClient();
   const link = new EtcdLink(address, await etcdAccess(config));
   try {
     // It names alarms and the want of a leader among its errors.

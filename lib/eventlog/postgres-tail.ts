@@ -4,7 +4,7 @@ import type { PartitionState } from './postgres-statements.ts';
 import { RecentRecords } from './recent-records.ts';
 import { Slots } from './slots.ts';
 import type { LogRecord, Position } from './types.ts';
-import { Waiters } from './waiters.ts';
+import { Waiters, type Waiter } from './waiters.ts';
 
 export interface PostgresTailOptions {
   readonly readPartitions: () => Promise<PartitionState[]>;
@@ -105,7 +105,9 @@ export class PostgresTail implements Disposable {
 
   /** True when there was something for somebody. */
   async #look(): Promise<boolean> {
+    const waiting = [...this.#waiters];
     for (const state of await this.#options.readPartitions()) this.#note(state);
+    this.#failBeyond(waiting);
     const behind = [...this.#waiters].filter(({ partition, offset }) => {
       const state = this.#states.get(partition);
       return state !== undefined && (offset < state.head || offset < state.start);
@@ -119,9 +121,21 @@ export class PostgresTail implements Disposable {
 
   /** What the log has dropped is dropped here, so that all readers are told the same. */
   #note(state: PartitionState): void {
-    this.#states.set(state.partition, state);
-    const recent = this.#recent.get(state.partition);
-    if ((recent?.start ?? Infinity) < state.start) recent?.clear();
+    const { partition, head, start } = state;
+    this.#states.set(partition, state);
+    const recent = this.#recent.get(partition);
+    if ((recent?.start ?? Infinity) < start || (recent?.end ?? 0) > head) recent?.clear();
+  }
+
+  /** Who stands beyond the end has read what is not in the log any more: it was set back to an older state. */
+  #failBeyond(waiters: readonly Waiter[]): void {
+    for (const waiter of waiters) {
+      const { partition, offset } = waiter;
+      const head = this.#states.get(partition)?.head ?? Infinity;
+      if (offset <= head) continue;
+      const detail = `partition ${partition} ends at ${head}, before ${offset}`;
+      waiter.fail(new CodedError(eventLogErrors, 'LOG_TRIMMED', { detail }));
+    }
   }
 
   /** Where reading for all goes on: after what is kept, unless the foremost of those who wait is beyond it. */

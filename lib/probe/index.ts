@@ -6,6 +6,8 @@ export interface Probe {
   readonly feature: string;
   /** Without secrets. */
   readonly address: string;
+  /** Loads what asking needs; its time is not the engine's. */
+  prepare?(): Promise<unknown>;
   /** Resolves with the version, or what else it says of itself; rejects when it is of no use. */
   ask(): Promise<string>;
 }
@@ -32,6 +34,7 @@ export async function probeAll(probes: readonly Probe[]): Promise<ProbeResult[]>
 
 async function probeOne(probe: Probe): Promise<ProbeResult> {
   const { engine, feature, address } = probe;
+  await probe.prepare?.();
   const askedMs = performance.now();
   const { promise: late, reject } = Promise.withResolvers<never>();
   const timer = setTimeout(() => reject(new Error(`no answer in ${answerMsMax} ms`)), answerMsMax);

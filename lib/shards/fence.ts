@@ -49,7 +49,8 @@ export class Fence {
   /** Errors: SHARD_BUSY when another move has begun since. */
   async decide(to: number, token: string): Promise<void> {
     const { rowCount } = await this.#client.query(
-      `update shard_owner set left_to = $2 where shard = $1 and left_to is null and token = $3`,
+      `with left_behind as (delete from shard_owner where shard = $1 and token = $3 returning shard)
+       insert into shard_departure(id, left_to, token) select shard, $2, $3 from left_behind`,
       [this.#shard, to, token],
     );
     if (rowCount !== 1) throw new CodedError(shardErrors, 'SHARD_BUSY', { detail: 'another move has begun' });

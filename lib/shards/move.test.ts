@@ -80,6 +80,9 @@ test('values arrive as they were', async () => {
       );
     },
   });
+  const visits = 'select from shop_visit where shard = 20';
+  expect((await source.pool.query(visits)).rowCount, 'what is not logged is gone').toBe(0);
+  expect((await target.pool.query(visits)).rowCount).toBe(0);
   const after = await target.pool.query(select);
   expect(after.rows).toEqual(before.rows);
 });

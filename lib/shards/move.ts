@@ -129,8 +129,9 @@ class ShardMove implements AsyncDisposable {
     if (this.#from === to) return this.#report(0);
     const source = await this.#client(this.#source, copyTimeoutMs);
     const target = await this.#client(this.#target, copyTimeoutMs);
-    const tables = await listShardedTables(source);
-    assertSameTables(tables, await listShardedTables(target));
+    const all = await listShardedTables(source);
+    assertSameTables(all, await listShardedTables(target));
+    const tables = all.filter(({ isLogged }) => isLogged);
     const parts = { client: target, shard, token: this.#token, mapVersion: this.#mapVersion, tables };
     const staging = await Staging.make(parts);
     await this.#step('staged');
@@ -138,7 +139,7 @@ class ShardMove implements AsyncDisposable {
     await this.#step('copied');
     await this.#comeNear(catchUp);
     await this.#step('caughtUp');
-    await this.#cross({ catchUp, staging, tables });
+    await this.#cross({ catchUp, staging, tables: all });
     await this.#step('finished');
     return this.#report(catchUp.changes);
   }
@@ -176,10 +177,10 @@ class ShardMove implements AsyncDisposable {
 
   /** From now on no earlier mover can decide: it would have to find its own token. */
   async #claim(): Promise<void> {
-    const { rowCount } = await this.#source.pool.query(
-      'update shard_owner set token = $2 where shard = $1 and left_to is null',
-      [this.#options.shard, this.#token],
-    );
+    const { rowCount } = await this.#source.pool.query('update shard_owner set token = $2 where shard = $1', [
+      this.#options.shard,
+      this.#token,
+    ]);
     if (rowCount !== 1) throw misfit('the database that the map names does not own it');
   }
 
@@ -196,7 +197,7 @@ class ShardMove implements AsyncDisposable {
   /** Waits for a decision that is under way; true when there will be none. */
   async #disclaim(client: Client): Promise<boolean> {
     const { rowCount } = await client.query(
-      `update shard_owner set token = '' where shard = $1 and left_to is null and token = $2`,
+      `update shard_owner set token = '' where shard = $1 and token = $2`,
       [this.#options.shard, this.#token],
     );
     return rowCount === 1;
@@ -274,7 +275,7 @@ class ShardMove implements AsyncDisposable {
       await catchUp.until((mark) => this.#mark(mark), drainMsMax);
       catchUp.hold();
       await this.#awaitFeed();
-      await this.#assertWhole(fence, staging);
+      await this.#assertWhole(fence, staging, tables);
       await staging.declareReady();
       await this.#step('ready');
       await this.#decide(fence, to);
@@ -305,9 +306,10 @@ class ShardMove implements AsyncDisposable {
     await finishMove({ core: sql.core().pool, shards: sql.shards().map(({ pool }) => pool), shard });
   }
 
-  async #assertWhole({ leaving }: Fence, staging: Staging): Promise<void> {
+  async #assertWhole({ leaving }: Fence, staging: Staging, tables: readonly ShardedTable[]): Promise<void> {
     this.#rows = 0;
-    for (const [name, rows] of leaving) {
+    for (const { name } of tables.filter(({ isLogged }) => isLogged)) {
+      const rows = leaving.get(name) ?? 0;
       const staged = await staging.countRows(name);
       if (staged !== rows) throw misfit(`${name} has ${rows} rows, its copy ${staged}`);
       this.#rows += rows;

@@ -6,13 +6,15 @@ export interface ShardedTable {
   readonly name: string;
   readonly columns: readonly { readonly name: string; readonly type: string }[];
   readonly key: readonly string[];
+  /** False: what is in it may be lost at any time and comes again, so it does not go along. */
+  readonly isLogged: boolean;
 }
 
 type Connection = Pick<Client, 'query'>;
 
 /** Tables (whole ones, not their partitions) with `shard` first in the primary key, but for the owners' own. */
 const tablesText = `
-  select c.oid::int as oid, c.relname as name,
+  select c.oid::int as oid, c.relname as name, c.relpersistence = 'p' as "isLogged",
     (select array_agg(a.attname::text order by k.place) from unnest(i.indkey::int2[]) with ordinality k(number, place)
      join pg_attribute a on a.attrelid = c.oid and a.attnum = k.number) as key,
     (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) order by a.attnum)
@@ -45,7 +47,7 @@ export async function listShardedTables(client: Connection): Promise<ShardedTabl
       sorted.push(table);
     }
   }
-  return sorted.map(({ name, columns, key }) => ({ name, columns, key }));
+  return sorted.map(({ name, columns, key, isLogged }) => ({ name, columns, key, isLogged }));
 }
 
 /** Errors: SHARD_MISFIT when the two databases are not of one version. */

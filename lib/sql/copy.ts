@@ -92,7 +92,7 @@ export function coversAllShards(
 async function exportSnapshot(client: Client): Promise<{ snapshot: string; shards: number[] }> {
   await client.query('begin isolation level repeatable read read only');
   const { rows } = await client.query<{ snapshot: string; shards: number[] | null }>(
-    `select pg_export_snapshot() as snapshot, (select array_agg(shard) from shard_owner where left_to is null) as shards`,
+    `select pg_export_snapshot() as snapshot, (select array_agg(shard) from shard_owner) as shards`,
   );
   return { snapshot: rows[0].snapshot, shards: rows[0].shards ?? [] };
 }

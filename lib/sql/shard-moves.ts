@@ -18,7 +18,7 @@ export async function listOwned(
   const { rows } = await client.query<{ shard: number }>({
     name: 'shard-list-owned',
     text: `select shard from shard_owner
-           where shard = any($1::smallint[]) and left_to is null and map_version <= $2`,
+           where shard = any($1::smallint[]) and map_version <= $2`,
     values: [shards, mapVersion],
   });
   return new Set(rows.map(({ shard }) => shard));
@@ -33,7 +33,7 @@ export interface Departure {
 /** Where a shard went that this database owned before. */
 export async function findDeparture(client: Connection, shard: number): Promise<Departure | undefined> {
   const { rows } = await client.query<Departure>(
-    'select left_to as to, token from shard_owner where shard = $1 and left_to is not null',
+    'select left_to as to, token from shard_departure where id = $1',
     [shard],
   );
   return rows[0];

@@ -14,27 +14,21 @@ export function arrivalSchema(shard: number): string {
 }
 
 /**
- * A shard is where `shard_owner` has it without `left_to`. Its rows leave the source in the transaction that sets
- * `left_to`, which decides the move; from then on `shard_arrive` on the target, called by whoever comes first, brings
- * them from the staged tables into the real ones. So a database never has rows of a shard that it does not own, and a
- * mover that dies leaves the shard either here, or there after one more call. The token is the mover's: it names the
- * staged copy that belongs to the decision.
+ * A shard is where `shard_owner` has it. Its rows leave the source in the transaction that moves its entry to
+ * `shard_departure`, which decides the move; from then on `shard_arrive` on the target, called by whoever comes first,
+ * brings them from the staged tables into the real ones. So a database never has rows of a shard that it does not own,
+ * and a mover that dies leaves the shard either here, or there after one more call. The token is the mover's: it names
+ * the staged copy that belongs to the decision.
  */
 const movesMigration: Migration = {
   up: async (db: Kysely<unknown>) => {
-    await sql`alter table shard_owner add column left_to int, add column token text not null default ''`.execute(
+    await sql`alter table shard_owner add column token text not null default ''`.execute(db);
+    await sql`create table shard_departure (id smallint primary key, left_to int not null, token text not null)`.execute(
       db,
     );
     await sql`create table shard_arrival (
       id smallint primary key, token text not null, map_version bigint not null, tables text[] not null,
       is_ready boolean not null default false)`.execute(db);
-    await sql`create or replace function shard_enter(wanted int) returns bigint language plpgsql volatile as $$
-      declare found_version bigint;
-      begin
-        perform pg_advisory_xact_lock_shared(${sql.lit(shardLockClass)}, wanted);
-        select map_version into found_version from shard_owner where shard = wanted and left_to is null;
-        return coalesce(found_version, 0);
-      end $$`.execute(db);
     await sql`create function shard_arrive(wanted int, decided text) returns boolean language plpgsql volatile as $$
       declare
         arrival shard_arrival;
@@ -43,7 +37,7 @@ const movesMigration: Migration = {
         list text;
       begin
         perform pg_advisory_xact_lock(${sql.lit(shardLockClass)}, wanted);
-        perform from shard_owner where shard = wanted and left_to is null;
+        perform from shard_owner where shard = wanted;
         if found then return true; end if;
         select * into arrival from shard_arrival where id = wanted and token = decided and is_ready;
         if not found then return false; end if;
@@ -53,8 +47,8 @@ const movesMigration: Migration = {
             from information_schema.columns where table_schema = staged and table_name = name;
           execute format('insert into %I (%s) select %s from %I.%I', name, list, list, staged, name);
         end loop;
-        insert into shard_owner(shard, map_version) values (wanted, arrival.map_version + 1)
-          on conflict (shard) do update set map_version = excluded.map_version, left_to = null, token = '';
+        insert into shard_owner(shard, map_version) values (wanted, arrival.map_version + 1);
+        delete from shard_departure where id = wanted;
         delete from shard_arrival where id = wanted;
         execute format('drop schema %I cascade', staged);
         return true;

@@ -69,6 +69,30 @@ test('a transaction waits for a move of its shard and then sees where it went', 
   await mover.end();
 });
 
+test('reads with an old map find the shard, and what failed where it is not does not count', async () => {
+  const [s0, s1] = postgres.sql.shards();
+  await s0.pool.query('create table if not exists place (name text); insert into place values ($$old$$)');
+  await s1.pool.query('create table if not exists place (name text); insert into place values ($$new$$)');
+  const read = async (client: PoolClient): Promise<string> => {
+    const { rows } = await client.query<{ name: string }>('select name from place');
+    if (rows[0].name === 'old') throw new Error('nothing there');
+    return rows[0].name;
+  };
+  await expect(postgres.sql.read(19, read)).rejects.toThrow('nothing there');
+  await s0.pool.query('delete from shard_owner where shard in (19, 20)');
+  await s1.pool.query('insert into shard_owner(shard, map_version) values (19, 4), (20, 4)');
+  await setRanges([...evenRanges(2), [1, 17, 20]]);
+  expect(await postgres.sql.read(19, read)).toBe('new');
+  const parts = await postgres.sql.readEach([1, 19, 20, 600], async (client, shards) => ({
+    name: await databaseOf(client),
+    shards,
+  }));
+  expect(parts).toContainEqual({ name: 'gala_s0', shards: [1] });
+  expect(new Set(parts.flatMap(({ shards }) => shards))).toEqual(new Set([1, 19, 20, 600]));
+  await s0.pool.query('delete from shard_owner where shard = 21');
+  await expect(postgres.sql.read(21, databaseOf)).rejects.toMatchObject({ code: 'WRONG_SHARD' });
+});
+
 test('what fails in a transaction is rolled back, and a swallowed error does not commit', async () => {
   await postgres.sql.shard(0).pool.query('create table notes (text text not null unique)');
   const insert = async (client: PoolClient): Promise<void> => {

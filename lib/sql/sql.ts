@@ -4,7 +4,7 @@ import type { Clock } from '../clock/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { DatabaseUrls } from './databases.ts';
-import { sqlErrors, type SqlErrorCode } from './errors.ts';
+import { outageCodes, sqlErrors, type SqlErrorCode } from './errors.ts';
 import { openDatabase, toSqlError } from './pool.ts';
 import { readShardMap, type ShardMap } from './shard-map.ts';
 import { finishMove, listOwned } from './shard-moves.ts';
@@ -188,18 +188,26 @@ class Pools implements OpenSql {
     work: (client: PoolClient, shards: readonly number[]) => Promise<Result>,
   ): Promise<{ result: Result } | undefined> {
     const client = await this.shard(shards[0]).pool.connect();
-    let broken = false;
+    let isBroken = false;
     try {
-      const result = await work(client, shards);
+      const outcome = await work(client, shards).then(
+        (result) => ({ result }),
+        (error: unknown) => ({ error }),
+      );
+      if ('error' in outcome && hasCode(outcome.error, ...outageCodes)) throw outcome.error;
       const owned = await listOwned(client, shards, mapVersion);
-      if (shards.every((shard) => owned.has(shard))) return { result };
+      if (shards.every((shard) => owned.has(shard))) {
+        if ('error' in outcome) throw outcome.error;
+        return outcome;
+      }
+      // What was found there, or missed, says nothing.
       this.#counters.wrongShard++;
       return undefined;
     } catch (error) {
-      broken = error instanceof CodedError;
+      isBroken = hasCode(error, ...outageCodes);
       throw this.#noteError(error, shards[0]);
     } finally {
-      client.release(broken);
+      client.release(isBroken);
     }
   }
 

@@ -40,7 +40,7 @@ describeWithEngines(
     let folder: string;
     let proxies: string[];
     let collections: Collections;
-    /** A key of each shard. */
+    /** The beginning of keys of each shard. */
     let keys: readonly [string, string];
 
     const startAgent = () =>
@@ -193,8 +193,10 @@ describeWithEngines(
   },
 );
 
+/** To one shard, by the tag, and through all proxies, by the rest of the key. */
 function writes(collections: Collections, key: string): Probe {
-  return new Probe(() => collections.set(key, Buffer.from('x')));
+  let serial = 0;
+  return new Probe(() => collections.set(`${key}:${serial++ % 64}`, Buffer.from('x')));
 }
 
 /** Fails in a moment in which no proxy answers. */
@@ -210,7 +212,7 @@ async function oneAnswers(proxies: readonly string[]): Promise<void> {
 async function keysByShard(collections: Collections, group: SentinelGroup): Promise<[string, string]> {
   const found: (string | undefined)[] = [undefined, undefined];
   for (let index = 0; found.includes(undefined); index++) {
-    const key = `key:${index}`;
+    const key = `{tag:${index}}`;
     await collections.set(key, Buffer.from('x'));
     for (const [shard, name] of masters.entries()) {
       const master = await group.masterOf(name);

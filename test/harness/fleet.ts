@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import { GalaCommand } from './command.ts';
 import { DataFolder } from './data-folder.ts';
 import { EtcdCluster } from './engines/etcd.ts';
+import { startKafka, type KafkaCluster } from './engines/kafka.ts';
 import { startMemcacheds, type Memcached } from './engines/memcached.ts';
 import { SentinelGroup } from './engines/sentinel.ts';
 import { freePort } from './gala.ts';
@@ -20,6 +21,8 @@ export class Fleet implements AsyncDisposable {
   readonly etcd: EtcdCluster;
   readonly redis: SentinelGroup;
   readonly memcacheds: readonly Memcached[];
+  /** One broker, which stands for the three of the sample. */
+  readonly kafka: KafkaCluster;
   /** `gala twemproxy`, with the two proxies of its host. */
   readonly proxies: GalaCommand;
   /** For `GALA_CONFIG`. */
@@ -31,6 +34,7 @@ export class Fleet implements AsyncDisposable {
     this.etcd = parts.etcd;
     this.redis = parts.redis;
     this.memcacheds = parts.memcacheds;
+    this.kafka = parts.kafka;
     this.proxies = parts.proxies;
     this.configPath = parts.configPath;
     this.#stack = stack;
@@ -39,10 +43,11 @@ export class Fleet implements AsyncDisposable {
   static async start(): Promise<Fleet> {
     await using stack = new AsyncDisposableStack();
     const folder = stack.use(await DataFolder.make());
-    const [etcd, redis, memcacheds] = await Promise.all([
+    const [etcd, redis, memcacheds, kafka] = await Promise.all([
       EtcdCluster.start({ members: 3 }).then((cluster) => stack.use(cluster)),
       SentinelGroup.start({ masters }).then((group) => stack.use(group)),
       startMemcacheds(4).then((nodes) => nodes.map((node) => stack.use(node))),
+      startKafka().then((cluster) => stack.use(cluster)),
     ]);
     const listen = [await freePort(), await freePort()].map((port) => `127.0.0.1:${port}`);
     const configPath = join(folder.path, 'fleet.yaml');
@@ -51,17 +56,18 @@ export class Fleet implements AsyncDisposable {
       sentinel: redis.addresses,
       proxy: listen,
       memcached: memcacheds.map(({ address }) => address),
+      kafka: Array<string>(3).fill(kafka.addresses[0]),
     });
     await writeFile(configPath, config);
     const env = { GALA_CONFIG: configPath, GALA_DATA: folder.path, GALA_TWEMPROXY_LISTEN: listen.join() };
     const proxies = stack.use(new GalaCommand({ args: ['twemproxy'], env }));
     await waitFor(() => proxies.isReady, { timeoutMs: 20_000, what: 'the proxies' });
-    return new Fleet({ folder, etcd, redis, memcacheds, proxies, configPath }, stack.move());
+    return new Fleet({ folder, etcd, redis, memcacheds, kafka, proxies, configPath }, stack.move());
   }
 
   /** Of every process of the fleet. */
   get env(): NodeJS.ProcessEnv {
-    return { GALA_CONFIG: this.configPath, GALA_CACHE_ZONE: 'west' };
+    return { GALA_CONFIG: this.configPath, GALA_CACHE_ZONE: 'west', GALA_EVENTLOG_REPLICATION: '1' };
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

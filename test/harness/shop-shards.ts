@@ -11,7 +11,8 @@ const shopTables = `
   create table shop_order (shard smallint not null, order_id bigint not null, shop_id bigint not null,
     version int not null, note text, mark bytea not null default '\\x00ff', primary key (shard, order_id),
     foreign key (shard, shop_id) references shop (shard, shop_id));
-  alter table shop_order alter column note set storage external`;
+  alter table shop_order alter column note set storage external;
+  create unlogged table shop_visit (shard smallint not null, shop_id bigint not null, primary key (shard, shop_id))`;
 
 /** What a writer says at its end. */
 export interface Written {
@@ -42,6 +43,7 @@ export class ShopTest implements AsyncDisposable {
     for (const shard of shards) {
       await database.pool.query(`
         insert into shop select ${shard}, i, 0 from generate_series(1, 200) i;
+        insert into shop_visit select ${shard}, i from generate_series(1, 200) i;
         insert into shop_order select ${shard}, i, 1 + i % 200, 0, repeat('o', 50) from generate_series(1, 2000) i`);
     }
     return new ShopTest(postgres);
@@ -77,8 +79,11 @@ export class ShopTest implements AsyncDisposable {
     const owners: number[] = [];
     const holders: number[] = [];
     for (const [index, { pool }] of this.databases.entries()) {
-      const owned = await pool.query('select from shard_owner where shard = $1 and left_to is null', [shard]);
-      const held = await pool.query('select from shop_order where shard = $1 limit 1', [shard]);
+      const owned = await pool.query('select from shard_owner where shard = $1', [shard]);
+      const held = await pool.query(
+        'select from shop_order where shard = $1 union all select from shop where shard = $1 limit 1',
+        [shard],
+      );
       if (owned.rowCount) owners.push(index);
       if (held.rowCount) holders.push(index);
     }

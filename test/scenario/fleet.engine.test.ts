@@ -21,8 +21,12 @@ const engines = [
   'nutcracker',
   'memcached',
   'etcd',
+  'java',
+  'mvn',
 ] as const;
-const faults = 6;
+const faults = 7;
+/** Addresses of engines that the sample names. */
+const addresses = 15;
 const leaseMs = 3500;
 
 interface Seen {
@@ -70,12 +74,14 @@ describeWithEngines('a fleet', engines, () => {
       env: { ...fleet.env, GALA_DATA: gala.dataFolder },
     });
     await doctor.ended();
-    const lines = doctor.lines.filter((line) => /etcd at|sentinel at|twemproxy at|memcached at/.test(line));
-    expect(lines).toHaveLength(12);
+    const lines = doctor.lines.filter((line) =>
+      /etcd at|sentinel at|twemproxy at|memcached at|kafka at/.test(line),
+    );
+    expect(lines).toHaveLength(addresses);
     expect(lines.every((line) => /^ok .* answers in \d+ ms$/.test(line))).toBe(true);
     for (const { name } of await gala.processes()) {
       const { ready, engines: found } = await readinessOf(gala.adminUrl, name);
-      expect([ready, found.map(({ up }) => up)]).toEqual([true, Array(12).fill(true)]);
+      expect([ready, found.map(({ up }) => up)]).toEqual([true, Array(addresses).fill(true)]);
     }
   });
 
@@ -95,6 +101,9 @@ describeWithEngines('a fleet', engines, () => {
 
   const liveNames = async (): Promise<string[]> =>
     (await edges.gala.anyone.listLiveRooms({})).rooms.map(({ hostName }) => hostName);
+
+  const isSharedEverywhere = async (): Promise<boolean> =>
+    (await edges.gala.metric('gala_collections_up')) === (await edges.gala.processes()).length;
 
   /** A viewer of the other host, whose edge relays the room. */
   const joinsAfar = async (): Promise<string> => {
@@ -154,8 +163,8 @@ describeWithEngines('a fleet', engines, () => {
       what: 'another master',
       timeoutMs: 15_000,
     });
-    await waitFor(async () => (await edges.gala.metric('gala_collections_up')) === 2, {
-      what: 'shared data in both processes',
+    await waitFor(isSharedEverywhere, {
+      what: 'shared data in all processes',
       timeoutMs: 15_000,
     });
   });
@@ -170,6 +179,12 @@ describeWithEngines('a fleet', engines, () => {
         const servers = ['shard-1', 'shard-2'].flatMap((name) => fleet.redis.serversOf(name));
         await Promise.all([...servers, ...fleet.redis.sentinels].map((each) => each.kill()));
       },
+    );
+  });
+
+  test('Kafka is killed', async () => {
+    await survives('kafka: all', 'the change feed stands still', () =>
+      Promise.all(fleet.kafka.brokers.map((broker) => broker.kill())),
     );
   });
 

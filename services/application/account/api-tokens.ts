@@ -62,7 +62,7 @@ export class ApiTokens {
   }
 
   list(userId: number): Promise<StoredApiToken[]> {
-    return store.listApiTokens(this.#parts.sql.shard(shardOfUser(userId)).pool, userId);
+    return this.#parts.sql.read(shardOfUser(userId), (client) => store.listApiTokens(client, userId));
   }
 
   /** @throws CodedError TOKEN_UNKNOWN */

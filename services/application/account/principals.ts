@@ -8,6 +8,7 @@ import { commonErrors } from '@gala/protocol/errors';
 import { shardOfUser } from '@gala/protocol/ids';
 import type { AccountConfig } from './config.ts';
 import { findApiToken } from './store/api-tokens.ts';
+import type { Transaction } from './store/connection.ts';
 import { findSession } from './store/sessions.ts';
 import type { RoleName } from './store/users.ts';
 import { hashOf, isSameSecret, parseApiToken, parseSessionToken } from './tokens.ts';
@@ -85,7 +86,7 @@ export class Principals {
     if (session) {
       const { userId, csrfToken, hash } = session;
       return async () => {
-        const holder = await findSession(this.#pool(userId), userId, hash);
+        const holder = await this.#read(userId, (client) => findSession(client, userId, hash));
         return holder && { ...holder, userId, csrfToken, scopes: [] };
       };
     }
@@ -93,14 +94,14 @@ export class Principals {
     if (!token) return undefined;
     return async () => {
       const { userId, tokenId, hash } = token;
-      const holder = await findApiToken(this.#pool(userId), userId, tokenId);
+      const holder = await this.#read(userId, (client) => findApiToken(client, userId, tokenId));
       if (!holder || !timingSafeEqual(holder.hash, hash)) return undefined;
       const { name, roles, scopes, expiresAtMs } = holder;
       return { userId, name, roles, scopes, expiresAtMs, csrfToken: '' };
     };
   }
 
-  #pool(userId: number) {
-    return this.#parts.sql.shard(shardOfUser(userId)).pool;
+  #read<Result>(userId: number, work: (client: Transaction) => Promise<Result>): Promise<Result> {
+    return this.#parts.sql.read(shardOfUser(userId), work);
   }
 }

@@ -116,7 +116,7 @@ export class Users {
   }
 
   credentials(userId: number): Promise<Credentials | undefined> {
-    return store.findCredentials(this.#parts.sql.shard(shardOfUser(userId)).pool, userId);
+    return this.#parts.sql.read(shardOfUser(userId), (client) => store.findCredentials(client, userId));
   }
 
   /** @throws CodedError USER_UNKNOWN, INVALID_REQUEST */

@@ -109,11 +109,13 @@ export class Admission {
   async #expected(key: StreamKey | undefined): Promise<AdmittedRoom> {
     const { sql, clock } = this.#parts;
     if (!key) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
-    const { pool } = sql.shard(shardOfUser(key.hostId));
-    const host = checkKey(key, await findHost(pool, key.hostId));
+    const { hostId } = key;
+    const [host, present] = await sql.read(shardOfUser(hostId), async (client) => {
+      const found = checkKey(key, await findHost(client, hostId));
+      return [found, await findPresentRoom(client, hostId)] as const;
+    });
     const { media, title, visibility } = host;
     const nowMs = clock.nowMs();
-    const present = await findPresentRoom(pool, host.hostId);
     const isOpen = present && present.state !== 'ended' && !this.#expired(present, nowMs);
     if (isOpen) return { room: present, media };
     return { room: planRoom(host, { session: host.sessionCount + 1, title, visibility, nowMs }), media };
@@ -139,7 +141,7 @@ export class Admission {
     const key = parseStreamKey(streamKey);
     if (!key) throw new CodedError(roomErrors, 'STREAM_KEY_WRONG');
     const shard = shardOfUser(key.hostId);
-    checkKey(key, await findHost(sql.shard(shard).pool, key.hostId));
+    checkKey(key, await sql.read(shard, (client) => findHost(client, key.hostId)));
     return sql.tx(shard, async (client) => {
       const host = checkKey(key, await lockHost(client, key.hostId));
       return this.#fenced(client, host, edgeId);

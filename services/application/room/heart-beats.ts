@@ -44,6 +44,14 @@ interface Beat {
 }
 type Beats = Map<string, Beat>;
 
+/** A stream that the database asked about does not know. */
+interface Suspect {
+  readonly edgeId: string;
+  readonly roomId: number;
+  readonly relayed: boolean;
+  readonly stops: Set<number>;
+}
+
 /**
  * Heart-beats of the edges, once a second each, set against the rows. Beats that come while a batch is
  * worked on make up the next one, so each database gets a read and at most two writes a batch however
@@ -107,14 +115,31 @@ export class HeartBeats {
     const rooms = await listOfEdges(database.pool, [...beats.keys()], copied);
     const onAir = new Set(rooms.map((room) => room.roomId));
     const owned = new Set(rooms.map((room) => ownership(room.edgeId, room.roomId)));
+    const suspects: Suspect[] = [];
     for (const [edgeId, beat] of beats) {
       for (const { roomId, relayed } of beat.streams.values()) {
         const mayGoOn = relayed ? onAir.has(roomId) : owned.has(ownership(edgeId, roomId));
-        if (!mayGoOn && isHere(roomId)) beat.stops.add(roomId);
+        if (!mayGoOn && isHere(roomId)) suspects.push({ edgeId, roomId, relayed, stops: beat.stops });
       }
     }
+    await this.#stop(suspects);
     const ofBeats = rooms.filter(({ edgeId }) => beats.has(edgeId));
     await this.#write(database, ofBeats, beats);
+  }
+
+  /** A room may have moved to another database since: only one that owns its shard can say that it is gone. */
+  async #stop(suspects: readonly Suspect[]): Promise<void> {
+    const byShard = Map.groupBy(suspects, ({ roomId }) => shardOfRoom(roomId));
+    const found = await this.#parts.sql.readEach([...byShard.keys()], (client, shards) => {
+      const asked = shards.flatMap((shard) => byShard.get(shard) ?? []);
+      return listOfEdges(client, [], [...new Set(asked.map(({ roomId }) => roomId))]);
+    });
+    const ownerOf = new Map(found.flat().map((room) => [room.roomId, room.edgeId]));
+    for (const { edgeId, roomId, relayed, stops } of suspects) {
+      const owner = ownerOf.get(roomId);
+      const mayGoOn = relayed ? owner !== undefined : owner === edgeId;
+      if (!mayGoOn) stops.add(roomId);
+    }
   }
 
   async #write(database: Database, rooms: readonly Room[], beats: Beats): Promise<void> {

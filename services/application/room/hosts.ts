@@ -91,7 +91,9 @@ export class Hosts {
    */
   async updateMedia(hostId: number, media: HostMedia): Promise<HostMedia> {
     const checked = checkHostMedia(media);
-    const version = await saveHostMedia(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId, checked);
+    const version = await this.#parts.sql.tx(shardOfUser(hostId), (client) =>
+      saveHostMedia(client, hostId, checked),
+    );
     if (version === undefined) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
     this.#parts.events.hostMediaChanged(hostId, checked);
     this.#parts.reads.hostChanged({ hostId, version });

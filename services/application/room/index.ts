@@ -54,7 +54,7 @@ function openDisk({ dataFolder: folder, settings, logger, metrics }: Context): P
 }
 
 function partsOf(context: Context, disk: DiskWatch) {
-  const { sql, coord, caches, clock, metrics, logger, settings, tracer, rpc } = context;
+  const { sql, coord, clock, metrics, logger, settings, tracer, rpc, caches } = context;
   const config = readConfig(settings);
   const events = new RoomEvents({ logger, metrics });
   const ongoing = new OngoingRooms({ sql, clock, config, metrics });

@@ -48,7 +48,7 @@ export class Recordings {
   /** Idempotent: a state that came later stays, in whatever order reports arrive. */
   async report(recording: Recording): Promise<void> {
     const { sql, events, reads } = this.#parts;
-    await saveRecording(sql.shard(shardOfRoom(recording.roomId)).pool, recording);
+    await sql.tx(shardOfRoom(recording.roomId), (client) => saveRecording(client, recording));
     events.recordingReported(recording);
     reads.forgetRecordings(recording.roomId);
   }
@@ -61,7 +61,8 @@ export class Recordings {
   async ofHost(hostId: number, page: { limit: number; beforeRoomId: number }): Promise<RecordedRoom[]> {
     const limit = Math.min(Math.max(1, page.limit), roomsMax);
     const { sql, reads } = this.#parts;
-    const found = await listHostRecordings(sql.shard(shardOfUser(hostId)).pool, hostId, { ...page, limit });
+    const list = { ...page, limit };
+    const found = await sql.read(shardOfUser(hostId), (client) => listHostRecordings(client, hostId, list));
     const rooms = await Promise.all(found.map(async ({ room, roomId }) => room ?? reads.room(roomId)));
     return found.flatMap(({ recordings }, index) => {
       const room = rooms[index];
@@ -72,7 +73,7 @@ export class Recordings {
   /** At once nobody sees them any more; their edge removes them when it asks next. */
   async remove(roomId: number): Promise<void> {
     const { sql, events, reads } = this.#parts;
-    const files = await hideRecordings(sql.shard(shardOfRoom(roomId)).pool, roomId);
+    const files = await sql.tx(shardOfRoom(roomId), (client) => hideRecordings(client, roomId));
     if (files > 0) events.recordingsHidden(roomId, files);
     reads.forgetRecordings(roomId);
   }

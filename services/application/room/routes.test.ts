@@ -37,7 +37,7 @@ beforeAll(async () => {
   tracer = new Tracer(base);
   const breakers = new Breakers(base);
   const eventlog = cleanUp.use(openPostgresLog({ ...base, database: sql.core(), coord }));
-  const caches = new Caches(base);
+  const caches = cleanUp.use(new Caches(base));
   const context = {
     ...base,
     sql,
@@ -53,7 +53,7 @@ beforeAll(async () => {
   cleanUp.use(await role.start(context));
   rooms = rpc.client(RoomService);
   edge = await coord.join('edge', { id: 'media-1', data: {} });
-});
+}, 60_000);
 afterAll(() => cleanUp.disposeAsync());
 
 let hostsMade = 0;

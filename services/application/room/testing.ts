@@ -49,9 +49,9 @@ function createTestParts(
   const config = { ...readConfig(loadSettings([roomSection], { env: {} })), ...changes };
   const events = new RoomEvents({ logger, metrics });
   const ongoing = new OngoingRooms({ sql, clock, config, metrics });
+  const caches = new Caches({ processId: 'test', clock, metrics });
   const breakers = new Breakers({ clock, logger, metrics });
   const source = new DbReader({ sql, clock, config, metrics, breakers });
-  const caches = new Caches({ processId: 'test', clock, metrics });
   const reads = new Reads({ sql, source, ongoing, caches, clock, config, metrics });
   return { sql, logger, clock, metrics, config, events, reads, ongoing, disk: { isFull: false } };
 }

@@ -92,21 +92,25 @@ export class OngoingKeeper implements AsyncDisposable {
     return refreshed;
   }
 
+  /** Whatever ends the following, the next begins with a position and a scan: the log may be another one by then. */
   async #followForever(log: Pick<EventLog, 'end' | 'follow'>): Promise<void> {
     const { signal } = this.#stop;
+    const backoff = new Backoff(retryMs);
     while (!signal.aborted) {
       const watch = new LogWatch(log, roomTopic);
-      const isOver = new AbortController();
-      const either = AbortSignal.any([signal, isOver.signal]);
-      const checking = this.#check(watch, isOver, either);
-      await this.#follow(watch, either);
-      isOver.abort();
+      const over = new AbortController();
+      const either = AbortSignal.any([signal, over.signal]);
+      const checking = this.#check(watch, over, either);
+      await this.#follow(watch, over, either);
+      over.abort();
       await checking;
+      if (watch.wasSound) backoff.reset();
+      await backoff.wait(signal).catch(() => undefined);
     }
   }
 
   /** A database that cannot be read is tried again by the periodic refresh; the changes of the others are followed. */
-  #follow(log: LogWatch, signal: AbortSignal): Promise<void> {
+  #follow(log: LogWatch, over: AbortController, signal: AbortSignal): Promise<void> {
     return followChanges({
       log,
       topic: roomTopic,
@@ -118,32 +122,35 @@ export class OngoingKeeper implements AsyncDisposable {
         this.#parts.rooms.tell(told.row, told.isOnAir);
         this.#lagMs = Math.max(0, this.#parts.clock.nowMs() - change.committedAtMs);
       },
-      onEvent: (event, error) => this.#note(log, event, error),
+      onEvent: (event, error) => this.#note(over, event, error),
     });
   }
 
-  #note(log: LogWatch, event: FollowEvent, error: unknown): void {
+  #note(over: AbortController, event: FollowEvent, error: unknown): void {
     const { events } = this.#parts;
     if (event === 'scanned') this.#setFed(true);
     if (event === 'gap') events.feedGap();
     if (event !== 'failure' && event !== 'trimmed') return;
     events.feedLost(error, this.#isFed);
-    log.failed();
     this.#setFed(false);
+    over.abort();
   }
 
-  /** A log whose end lies before what was read of it is not the log that was read: all begins anew. */
-  async #check(watch: LogWatch, isOver: AbortController, signal: AbortSignal): Promise<void> {
+  /**
+   * A log whose end lies before what was read of it is not the log that was read, and one that was away may be another
+   * when it is back.
+   */
+  async #check(watch: LogWatch, over: AbortController, signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       await delay(checkEveryMs, undefined, { signal }).catch(() => undefined);
       if (signal.aborted) return;
       this.#parts.events.missed(this.#parts.rooms.countMissed());
       const state = await watch.look();
-      if (state === 'sound') this.#setFed(true);
-      if (state !== 'older') continue;
+      if (state === 'sound' || signal.aborted) continue;
+      if (state === 'older') this.#parts.events.feedRestarted();
+      else this.#parts.events.feedLost(watch.failure, this.#isFed);
       this.#setFed(false);
-      this.#parts.events.feedRestarted();
-      isOver.abort();
+      over.abort();
     }
   }
 

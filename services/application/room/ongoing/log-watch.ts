@@ -5,7 +5,10 @@ export class LogWatch implements Pick<EventLog, 'end' | 'follow'> {
   readonly #log: Pick<EventLog, 'end' | 'follow'>;
   readonly #topic: Topic;
   readonly #next = new Map<number, number>();
-  #isFollowed = false;
+  /** It has been looked at, and was the log that was read. */
+  wasSound = false;
+  /** Why it did not answer. */
+  failure: unknown;
 
   constructor(log: Pick<EventLog, 'end' | 'follow'>, topic: Topic) {
     this.#log = log;
@@ -18,7 +21,6 @@ export class LogWatch implements Pick<EventLog, 'end' | 'follow'> {
 
   async *follow(topic: Topic, from: readonly Position[], signal: AbortSignal): AsyncGenerator<Batch> {
     for (const { partition, offset } of from) this.#next.set(partition, offset);
-    this.#isFollowed = true;
     for await (const batch of this.#log.follow(topic, from, signal)) {
       yield batch;
       const last = batch.records.at(-1);
@@ -26,18 +28,18 @@ export class LogWatch implements Pick<EventLog, 'end' | 'follow'> {
     }
   }
 
-  /** The follower has lost it and will begin again. */
-  failed(): void {
-    this.#isFollowed = false;
-  }
-
-  /** `older`: the log ends before what was read of it. `away`: it does not answer, or nobody follows it. */
+  /** `older`: the log ends before what was read of it. `away`: it does not answer. */
   async look(): Promise<'sound' | 'older' | 'away'> {
     const read = new Map(this.#next);
-    const ends = await this.#log.end(this.#topic).catch(() => undefined);
+    const ends = await this.#log.end(this.#topic).catch((error: unknown) => this.#fail(error));
     if (!ends) return 'away';
     const isOlder = ends.some(({ partition, offset }) => offset < (read.get(partition) ?? 0));
     if (isOlder) return 'older';
-    return this.#isFollowed ? 'sound' : 'away';
+    this.wasSound = true;
+    return 'sound';
+  }
+
+  #fail(error: unknown): undefined {
+    this.failure = error;
   }
 }
