@@ -20,6 +20,7 @@ export const roomFeed = {
         'state',
         'visibility',
         'edge_id',
+        'area_id',
         'title',
       ],
     },
@@ -46,6 +47,7 @@ export function toldRoom({ kind, row }: Change): ToldRoom | undefined {
     isHeld: state === 'hold',
     isPublic: row['visibility'] === 'public',
     edgeId: textOf(row['edge_id']),
+    areaId: textOf(row['area_id']),
     title: Buffer.from(textOf(row['title'])),
   };
   return { row: told, isOnAir: state === 'live' || state === 'hold' };
