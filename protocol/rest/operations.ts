@@ -82,7 +82,10 @@ export const operations = {
     body: z.object({
       title: shape.title.optional(),
       visibility: shape.visibility.optional(),
-      areaId: z.union([z.literal(''), areaId]).optional().describe('empty for none'),
+      areaId: z
+        .union([z.literal(''), areaId])
+        .optional()
+        .describe('empty for none'),
     }),
     status: 200,
     response: z.object({ host: shape.host }),
@@ -161,7 +164,10 @@ export const operations = {
     query: z.object({
       limit: z.coerce.number().int().min(1).max(100).default(50),
       cursor: z.string().max(256).default(''),
-      areaId: z.union([z.literal(''), areaId]).default('').describe('only rooms of this area'),
+      areaId: z
+        .union([z.literal(''), areaId])
+        .default('')
+        .describe('only rooms of this area'),
     }),
     status: 200,
     response: z.object({

@@ -61,7 +61,18 @@ function createTestParts(
   const breakers = new Breakers({ clock, logger, metrics });
   const source = new DbReader({ sql, clock, config, metrics, breakers });
   const reads = new Reads({ sql, source, ongoing, clock, config, metrics });
-  return { sql, logger, clock, metrics, config, events, catalogEvents, reads, ongoing, disk: { isFull: false } };
+  return {
+    sql,
+    logger,
+    clock,
+    metrics,
+    config,
+    events,
+    catalogEvents,
+    reads,
+    ongoing,
+    disk: { isFull: false },
+  };
 }
 
 let hostsMade = 0;

@@ -124,7 +124,10 @@ export class OngoingRooms {
     const isHeld = room.state === 'hold';
     const isPublic = room.visibility === 'public';
     const title = Buffer.from(room.title);
-    this.#apply({ roomId, version, epoch, startedAtMs, isHeld, isPublic, edgeId, areaId, title }, isOnAir(room));
+    this.#apply(
+      { roomId, version, epoch, startedAtMs, isHeld, isPublic, edgeId, areaId, title },
+      isOnAir(room),
+    );
   }
 
   /** A change as the feed tells it. False when it was known. */

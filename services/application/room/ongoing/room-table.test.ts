@@ -7,7 +7,15 @@ function rowOf(number: number, change: Partial<OngoingRow> = {}): OngoingRow {
   const roomId = composeRoomId(composeUserId(number % 32, 1 + number), 1 + (number % 7));
   const title = Buffer.from(`show ${number} 夜`);
   const areaId = ['', 'games', 'music'][number % 3];
-  const row = { roomId, version: 1, epoch: 1, startedAtMs: 1000 + number, isHeld: false, isPublic: true, areaId };
+  const row = {
+    roomId,
+    version: 1,
+    epoch: 1,
+    startedAtMs: 1000 + number,
+    isHeld: false,
+    isPublic: true,
+    areaId,
+  };
   return { ...row, edgeId: `media-${number % 5}`, title, ...change };
 }
 
@@ -41,7 +49,14 @@ test('the table answers as a map would, whatever is put, replaced and removed', 
       }
       for (const [roomId, row] of model) {
         const { version, edgeId, areaId, startedAtMs } = row;
-        const expected = { roomId, version, edgeId, areaId, startedAtMs, title: Buffer.from(row.title).toString() };
+        const expected = {
+          roomId,
+          version,
+          edgeId,
+          areaId,
+          startedAtMs,
+          title: Buffer.from(row.title).toString(),
+        };
         expect(table.get(roomId)).toMatchObject(expected);
       }
       expect(new Set(walk(table))).toEqual(new Set(model.keys()));

@@ -109,7 +109,17 @@ function valuesOf(host: Host): unknown[] {
   const { hostId, name, title, visibility, streamKeyHash, streamKeyVersion, sessionCount, createdAtMs } =
     host;
   const told = [host.areaId, host.announcement, host.announcedAtMs];
-  return [hostId, name, title, visibility, streamKeyHash, streamKeyVersion, sessionCount, createdAtMs, ...told];
+  return [
+    hostId,
+    name,
+    title,
+    visibility,
+    streamKeyHash,
+    streamKeyVersion,
+    sessionCount,
+    createdAtMs,
+    ...told,
+  ];
 }
 
 function hostOf(row: HostRow): Host {
