@@ -1,5 +1,6 @@
 import {
   assertConnections,
+  embeddedUrl,
   databaseNames,
   databaseUrls,
   ensureDatabases,
@@ -14,7 +15,7 @@ import type { Settings } from '@gala/lib/config';
 import { Ticker } from '@gala/lib/lifecycle';
 import type { Logger } from '@gala/lib/logger';
 import { migrations } from './roles.ts';
-import { databaseSection } from './settings.ts';
+import { databaseSection, readSettings } from './settings.ts';
 
 /** Connections of the embedded server beside the processes': tools, migrations, replication. */
 const spareConnections = 20;
@@ -126,4 +127,11 @@ function startServer({ dataFolder, connections, logger }: DatabaseOptions): Prom
 /** `DATABASE_URL` always wins over the embedded database. */
 export function externalUrl(settings: Settings, env: NodeJS.ProcessEnv = process.env): string | undefined {
   return env.DATABASE_URL ?? settings.get(databaseSection).url;
+}
+
+/** Where the databases of an installation are that somebody else runs. Errors: POSTGRES_NOT_RUNNING. */
+export async function findDatabases(dataFolder: string): Promise<DatabaseUrls> {
+  const settings = readSettings();
+  const url = externalUrl(settings) ?? (await embeddedUrl(dataFolder, 'postgres'));
+  return databaseUrls((name) => withDatabase(url, name), settings.get(databaseSection).archives);
 }

@@ -38,6 +38,10 @@ const commands: Record<
     help: 'demo                                        publish the demo broadcast into a running Gala',
     load: async () => (await import('./demo.ts')).demo,
   },
+  shards: {
+    help: 'shards list | shards move <n> --to s<k>     where the logical shards are; move one while all runs',
+    load: async () => (await import('./shards.ts')).shards,
+  },
   twemproxy: {
     help: 'twemproxy                                   run the proxies of this host before the shards of shared data',
     load: async () => (await import('./twemproxy.ts')).twemproxy,

@@ -1,13 +1,12 @@
 import { CodedError } from '@gala/lib/error';
 import { onSignals } from '@gala/lib/lifecycle';
-import { databaseUrls, embeddedUrl, withDatabase, type DatabaseUrls } from '@gala/lib/sql';
 import { edgeSection } from '@gala/services/access/edge';
 import { dataFolderPath, readSecrets } from './data-folder.ts';
-import { externalUrl } from './database.ts';
+import { findDatabases } from './database.ts';
 import { cliErrors } from './errors.ts';
 import { assertEdges, isRoleName, roleNames, type RoleName } from './placement.ts';
 import { startProcess } from './process.ts';
-import { databaseSection, readSettings } from './settings.ts';
+import { readSettings } from './settings.ts';
 
 /** `gala run <role…>`: these roles in this process, on a database that somebody else keeps. */
 export async function run(args: readonly string[]): Promise<void> {
@@ -35,10 +34,4 @@ function parseRoles(args: readonly string[]): RoleName[] {
     throw new CodedError(cliErrors, 'USAGE', { detail });
   }
   return args.filter(isRoleName);
-}
-
-async function findDatabases(dataFolder: string): Promise<DatabaseUrls> {
-  const settings = readSettings();
-  const url = externalUrl(settings) ?? (await embeddedUrl(dataFolder, 'postgres'));
-  return databaseUrls((name) => withDatabase(url, name), settings.get(databaseSection).archives);
 }

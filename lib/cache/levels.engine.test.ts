@@ -3,6 +3,7 @@ import { describeWithEngines } from '../../test/engines.ts';
 import { CutPath } from '../../test/harness/cut-path.ts';
 import { startMemcacheds } from '../../test/harness/engines/memcached.ts';
 import { RedisServer } from '../../test/harness/engines/redis.ts';
+import { Twemproxy } from '../../test/harness/engines/twemproxy.ts';
 import { CountedSource, startLevelCrew, type LevelProcess } from '../../test/harness/level-crew.ts';
 import { openForTest } from '../collections/contract.ts';
 import { CollectionsValueStore } from './collections-store.ts';
@@ -23,6 +24,23 @@ describeWithEngines('values in Redis', ['redis-server'], () => {
         await collections[Symbol.asyncDispose]();
         await redis[Symbol.asyncDispose]();
       },
+    };
+  });
+});
+
+describeWithEngines('values behind Twemproxy', ['redis-server', 'nutcracker'], () => {
+  valueStoreContract('Twemproxy', async () => {
+    await using stack = new AsyncDisposableStack();
+    const servers = [stack.use(await RedisServer.start()), stack.use(await RedisServer.start())];
+    const shards = servers.map(({ port }, index) => ({ name: `shard${index}`, host: '127.0.0.1', port }));
+    const proxies = [stack.use(await Twemproxy.start({ shards })).address];
+    const [{ address }] = servers;
+    const config = { engine: 'twemproxy', proxies, address, writesPerSecondMax: 100_000 } as const;
+    const collections = stack.use(await openForTest(config));
+    const owned = stack.move();
+    return {
+      open: async () => new CollectionsValueStore(collections),
+      [Symbol.asyncDispose]: () => owned.disposeAsync(),
     };
   });
 });

@@ -211,6 +211,23 @@ test('after a gap everything is loaded again before it is answered, and while it
   expect(await cache.get('a', async () => 3)).toBe(3);
 });
 
+test('after a gap a source that hangs is waited for, while it lasts what is there is answered', async () => {
+  const { cache, clock } = cacheOf({ staleMsMax: 60_000, staleWaitMs: 1 });
+  const hang = () => new Promise<number>(() => {});
+  await cache.get('a', async () => 1);
+  cache.limitAge(100);
+  clock.advance(200);
+  expect(await cache.get('a', hang)).toBe(1);
+  cache.distrust();
+  const gate = Promise.withResolvers<number>();
+  const waiting = cache.get('a', () => gate.promise);
+  expect(await Promise.race([waiting, new Promise((resolve) => setTimeout(resolve, 20, 'waits'))])).toBe(
+    'waits',
+  );
+  gate.resolve(2);
+  expect(await waiting).toBe(2);
+});
+
 test('reads are told of in portions', async () => {
   const told = new Map<string, number>();
   const onReads = (key: string, reads: number): void => void told.set(key, (told.get(key) ?? 0) + reads);

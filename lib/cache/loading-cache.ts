@@ -143,8 +143,9 @@ export class LoadingCache<Key, Value> {
     const nowMs = this.#clock.monotonicMs();
     const ageMs = nowMs - entry.loadedAtMs;
     const { revalidateMsMax = 0, staleMsMax = 0 } = this.#options;
-    if (!this.#isTrusted(entry, nowMs)) return this.#verified(entry, ageMs, load);
-    if (nowMs < entry.freshUntilMs || ageMs < revalidateMsMax) return this.#refreshed(entry, nowMs, load);
+    if (entry.epoch !== this.#epoch) return this.#verified(entry, ageMs, load);
+    const isRefreshed = nowMs < entry.freshUntilMs || ageMs < revalidateMsMax;
+    if (isRefreshed && ageMs < this.#ageMsMax) return this.#refreshed(entry, nowMs, load);
     const loading = this.#load(key, load);
     return ageMs < staleMsMax ? this.#freshOrStale(loading, entry) : loading;
   }

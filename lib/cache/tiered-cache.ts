@@ -7,7 +7,7 @@ import type { FillLeases } from './fill-leases.ts';
 import { HotKeys, hotKeyCounterNames, type HotKey, type HotKeyPolicy } from './hot-keys.ts';
 import { feedCounterNames, InvalidationFeed } from './invalidation-feed.ts';
 import { KeyBatch } from './key-batch.ts';
-import { assertKeys, keysMax } from './limits.ts';
+import { assertKeys, assertVersion, keysMax } from './limits.ts';
 import {
   LoadingCache,
   loadingCacheCounterNames,
@@ -127,7 +127,7 @@ export class TieredCache<Value> implements AsyncDisposable {
       onCool: (key) => this.#own.unpin(key),
     });
     this.#own = new LoadingCache(ownOptions(parts), (key, reads) => this.hot.count(key, reads));
-    this.#own.limitAge(options.bounds.unheardTtlMs);
+    if (shared) this.#own.limitAge(options.bounds.unheardTtlMs);
     this.#shared = this.#sharedLevel();
     this.#source = new KeyBatch({ ask: (keys) => this.#load(keys), keysMax });
     this.#feed = shared && this.#openFeed(shared);
@@ -312,6 +312,7 @@ export class TieredCache<Value> implements AsyncDisposable {
   async #read(key: string): Promise<Loaded<Value | undefined>> {
     const sourced = await this.#source.ask(key);
     if (sourced instanceof Error) throw sourced;
+    assertVersion(sourced.version);
     return sourced;
   }
 
@@ -331,10 +332,13 @@ export class TieredCache<Value> implements AsyncDisposable {
 }
 
 function ownOptions<Value>(parts: TieredCacheParts<Value>): LoadingCacheOptions<Value | undefined> {
-  const { options, clock, counters } = parts;
+  const { options, clock, counters, shared } = parts;
   const { sizeOf, bounds } = options;
+  // Where nothing is ever heard of others, all that is older is older than its TTL.
+  const alone = { ttlMs: Math.min(bounds.ttlMs, bounds.unheardTtlMs), revalidateMsMax: 0 };
   return {
     ...bounds,
+    ...(shared ? {} : alone),
     clock,
     counters,
     loadsMax,

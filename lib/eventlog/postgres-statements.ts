@@ -12,6 +12,10 @@ const answerWithinMs = 2500;
 /** Rows that one reading looks at in each partition; most are much smaller than what bounds the bytes. */
 const rowsMax = 256;
 
+/** A record that is acknowledged survives a crash, whatever the database does with other transactions. */
+const durable = `set_config('synchronous_commit',
+  case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, true)`;
+
 /** One row for each write. The order of locking is that of the partitions, so no two appends wait for each other. */
 function appendText(topic: number): string {
   return `
@@ -29,7 +33,7 @@ with input as materialized (
   where p.topic = ${topic} order by p.partition for update of p
 ), moved as (
   update eventlog_partition p set head = p.head + i.records
-  from locked join input i using (partition)
+  from locked join input i using (partition), ${durable}
   where p.topic = ${topic} and p.partition = locked.partition
   returning p.partition, p.head
 )

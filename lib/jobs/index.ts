@@ -1,5 +1,6 @@
 export { jobErrors, type JobErrorCode } from './errors.ts';
 export { forgetOld } from './forgetting.ts';
+export { forEachItem, type ItemsAnswer, type ItemsOptions } from './items.ts';
 export { jobMigrations } from './migrations.ts';
 export { Planner, type PlannerOptions } from './planner.ts';
 export { Plans } from './plans.ts';

@@ -32,6 +32,8 @@ export class Partition {
   readonly #parts: ShardParts;
   readonly #number: number;
   readonly #times: TickTimes;
+  /** The last tick failed, which is said once until one does not. */
+  #isFailing = false;
   readonly #stop = new AbortController();
   readonly #done: Promise<void>;
   /** Handler that has not ended: the partition has no other in this process before. */
@@ -142,8 +144,10 @@ export class Partition {
           tick: of.tick,
           attempt,
           isLast,
+          isFirst: !this.#isFailing,
           error,
         });
+      if (isLast) this.#isFailing = !isDone;
       if (isLast)
         return { lateMs, durationMs: clock.monotonicMs() - beganMs, ...errorOf(isDone ? undefined : error) };
       await backoff.wait(AbortSignal.any([ends, this.#stop.signal])).catch(() => undefined);

@@ -44,10 +44,14 @@ export class ShardEvents {
     tick: number;
     attempt: number;
     isLast: boolean;
+    /** The tick before it did not fail. */
+    isFirst: boolean;
     error: unknown;
   }): void {
     this.#counters[of.isLast ? 'failed' : 'retried']++;
-    if (of.isLast) this.#logger.warn({ ...of, code: codeOf(of.error) }, 'tick failed');
+    if (!of.isLast || !of.isFirst) return;
+    const { job, partition, tick, attempt, error } = of;
+    this.#logger.warn({ job, partition, tick, attempt, error, code: codeOf(error) }, 'tick failed');
   }
 
   partitionTaken(of: { job: string; partition: number; fence: number; tick: number; missed: number }): void {

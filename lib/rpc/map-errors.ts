@@ -1,8 +1,8 @@
-type Handler = (...args: never[]) => Promise<unknown>;
+type Handler = (...args: never[]) => Promise<unknown> | AsyncIterable<unknown>;
 
 /**
- * The same unary handlers, but what they throw goes through `translate`: a service answers codes of its
- * protocol, whatever its engines call their troubles.
+ * The same handlers, but what they throw goes through `translate`: a service answers codes of its protocol,
+ * whatever its engines call their troubles.
  */
 export function mapErrors<Table extends object>(
   handlers: Table,
@@ -10,10 +10,24 @@ export function mapErrors<Table extends object>(
 ): Table {
   const mapped = Object.entries(handlers).map(([name, handler]: [string, Handler]) => [
     name,
-    (...args: never[]) =>
-      handler(...args).catch((error: unknown) => {
+    (...args: never[]) => {
+      const answer = handler(...args);
+      if (Symbol.asyncIterator in answer) return mapStream(answer, translate);
+      return answer.catch((error: unknown) => {
         throw translate(error);
-      }),
+      });
+    },
   ]);
   return Object.fromEntries(mapped) as Table;
+}
+
+async function* mapStream(
+  stream: AsyncIterable<unknown>,
+  translate: (error: unknown) => unknown,
+): AsyncGenerator {
+  try {
+    yield* stream;
+  } catch (error) {
+    throw translate(error);
+  }
 }

@@ -43,7 +43,7 @@ export interface OwnerAnswers {
   /** How many answers had each version. */
   readonly read: Readonly<Record<string, number>>;
   readonly watch: { readonly seen: readonly Seen[]; readonly heardAgainMs: number; readonly reads: number };
-  readonly write: readonly Written[];
+  readonly write: { readonly written: readonly Written[]; readonly heardAgainMs: number };
   readonly stop: boolean;
   /** When the first read began, and the slowest thousandth of the answers. */
   readonly hammer: { readonly beganMs: number; readonly reads: number; readonly p999Ms: number };
@@ -177,6 +177,7 @@ async function readMany(from: TieredCache<Row>, key: string, count: number): Pro
 
 /** Reads without pause until told to stop; what it saw when, and when changes were heard of again. */
 async function watch(keys: readonly string[], readsPerTurn: number): Promise<OwnerAnswers['watch']> {
+  stop.isAsked = false;
   const seen = new Map<string, Seen & { count: number }>();
   let reads = 0;
   let heardAgainMs = 0;
@@ -205,16 +206,21 @@ async function watch(keys: readonly string[], readsPerTurn: number): Promise<Own
 }
 
 /** Changes one key after the other until told to stop; when each change had been told. */
-async function write(keys: readonly string[], everyMs: number): Promise<readonly Written[]> {
+async function write(keys: readonly string[], everyMs: number): Promise<OwnerAnswers['write']> {
+  stop.isAsked = false;
   const written: Written[] = [];
+  let heardAgainMs = 0;
+  let wasHeard = true;
   for (let index = 0; !stop.isAsked; index++) {
     const key = keys[index % keys.length];
     const version = await ask<number>((id) => ({ commit: id, key }));
     await cache.invalidate(key, version);
     written.push({ key, version, toldMs: now() });
+    if (cache.isHeard && !wasHeard) heardAgainMs = now();
+    wasHeard = cache.isHeard;
     await delay(everyMs);
   }
-  return written;
+  return { written, heardAgainMs };
 }
 
 async function hammer(task: Extract<OwnerTask, { task: 'hammer' }>): Promise<OwnerAnswers['hammer']> {

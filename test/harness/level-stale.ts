@@ -22,6 +22,10 @@ export interface StaleOptions {
   readonly beforeMs: number;
   readonly cutMs: number;
   readonly afterMs: number;
+  /** Of each reader in a millisecond or so; 40 unless told. */
+  readonly readsPerTurn?: number;
+  /** Stops the second reader while it is cut off (SIGSTOP). */
+  readonly isPaused?: boolean;
 }
 
 /** A message takes a while to arrive, and a busy machine to handle it: a read that begins sooner is not counted. */
@@ -31,7 +35,7 @@ const now = (): number => performance.timeOrigin + performance.now();
 
 /** Goal: no stale answer but while the messages are cut. Method: each read is compared with what had been told. */
 export async function countStale(options: StaleOptions): Promise<readonly Measured[]> {
-  const { crew, path, cutMs, beforeMs, afterMs } = options;
+  const { crew, path, cutMs, beforeMs, afterMs, readsPerTurn = 40, isPaused = false } = options;
   const keys = Array.from({ length: options.keys }, (_, index) => `k${index}`);
   const [writer, cutWriter, reader, cutReader] = crew;
   const half = keys.length / 2;
@@ -39,35 +43,39 @@ export async function countStale(options: StaleOptions): Promise<readonly Measur
     writer.run({ task: 'write', keys: keys.slice(0, half), everyMs: 10 }),
     cutWriter.run({ task: 'write', keys: keys.slice(half), everyMs: 10 }),
   ];
-  const watched = [reader, cutReader].map((each) => each.run({ task: 'watch', keys, readsPerTurn: 40 }));
+  const watched = [reader, cutReader].map((each) => each.run({ task: 'watch', keys, readsPerTurn }));
   await delay(beforeMs);
   const cutAtMs = now();
   path.cut();
+  if (isPaused) cutReader.pause();
   await delay(cutMs);
+  cutReader.resume();
   path.mend();
   const mendedMs = now();
   await delay(afterMs + 1500);
   for (const process of crew) await process.run({ task: 'stop' });
-  const changes = (await Promise.all(written)).flat();
+  const writes = await Promise.all(written);
+  const told = toldOf(writes.flatMap((each) => each.written));
+  // What a writer could not tell is told when it is back, and then has to arrive.
+  const writersBackMs = Math.max(mendedMs, ...writes.map(({ heardAgainMs }) => heardAgainMs)) + graceMs;
   const [plain, cut] = await Promise.all(watched);
-  const told = toldOf(changes);
   return [
-    ...phasesOf('with the bus', plain, { told, cutAtMs, overMs: Math.max(plain.heardAgainMs, mendedMs) }),
-    ...phasesOf('cut off', cut, { told, cutAtMs, overMs: cut.heardAgainMs }),
+    ...phasesOf('with the bus', plain, { told, cutAtMs, writersBackMs }),
+    ...phasesOf('cut off', cut, { told, cutAtMs, writersBackMs }),
   ];
 }
 
 interface Times {
   readonly told: ReadonlyMap<string, readonly Written[]>;
   readonly cutAtMs: number;
-  /** From here on changes were heard of again. */
-  readonly overMs: number;
+  readonly writersBackMs: number;
 }
 
-function phasesOf(reader: string, { seen }: OwnerAnswers['watch'], times: Times): Measured[] {
+function phasesOf(reader: string, { seen, heardAgainMs }: OwnerAnswers['watch'], times: Times): Measured[] {
+  const overMs = Math.max(heardAgainMs, times.writersBackMs);
   const phaseOf = ({ beganMs }: Seen): Measured['phase'] => {
     if (beganMs < times.cutAtMs) return 'before';
-    return times.overMs > 0 && beganMs >= times.overMs ? 'after' : 'cut';
+    return beganMs >= overMs ? 'after' : 'cut';
   };
   return (['before', 'cut', 'after'] as const).map((phase) => {
     const ofPhase = seen.filter((each) => phaseOf(each) === phase);

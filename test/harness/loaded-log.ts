@@ -32,7 +32,7 @@ export class LoadedLog implements AsyncDisposable {
   readonly #followed = new Map<string, number[]>(keys.map((key) => [key, []]));
   readonly #grouped = new Map<string, number[]>(keys.map((key) => [key, []]));
   readonly #running: Promise<void>[] = [];
-  #writing = true;
+  readonly #stopping = new AbortController();
 
   private constructor(log: EventLog, topic: Topic) {
     this.#log = log;
@@ -70,7 +70,7 @@ export class LoadedLog implements AsyncDisposable {
 
   /** Ends the writing, and reads to the end. */
   async finish(): Promise<Outcome> {
-    this.#writing = false;
+    this.#stopping.abort();
     await Promise.all(this.#running.slice(2));
     const missing = (read: Map<string, number[]>): number =>
       keys.reduce((sum, key) => {
@@ -90,14 +90,14 @@ export class LoadedLog implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#writing = false;
+    this.#stopping.abort();
     this.#ending.abort();
     await Promise.all(this.#running);
     await this.#log[Symbol.asyncDispose]();
   }
 
   async #write(key: string): Promise<void> {
-    for (let number = 1; this.#writing; number++) {
+    for (let number = 1; !this.#stopping.signal.aborted; number++) {
       try {
         await this.#log.append(this.#topic, key, [Buffer.from(String(number))]);
         this.#acknowledged.get(key)!.push(number);

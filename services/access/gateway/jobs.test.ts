@@ -1,4 +1,6 @@
+import { forEachItem } from '@gala/lib/jobs';
 import { jobOperations } from '@gala/protocol/rest';
+import { RoomService, StreamEvent } from '@gala/protocol/room';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import * as account from '../../application/account/index.ts';
 import * as room from '../../application/room/index.ts';
@@ -115,6 +117,39 @@ test('sharded jobs are shown with their workers and partitions, paused and resum
   expect((await operator.call('getShardedJob', { params })).body.job.paused).toBe(true);
   expect((await operator.call('resumeShardedJob', { params, body })).status).toBe(204);
   expect((await operator.call('getShardedJob', { params })).body.job.paused).toBe(false);
+});
+
+test('a job over the rooms on air visits each of them in the partition of its id, again and again', async () => {
+  const client = house.context.rpc.client(RoomService);
+  const roomIds: number[] = [];
+  for (const name of ['host-one', 'host-two', 'host-three']) {
+    const { streamKey } = await createTestHost(operator, name);
+    const admitted = await client.admitPublish({ streamKey, edgeId: 'edge-1', remoteAddress: '192.0.2.1' });
+    const { roomId = 0n, epoch = 0n } = admitted.room ?? {};
+    const event = StreamEvent.STARTED;
+    await client.reportStream({ roomId, epoch, sequence: 1, event, edgeId: 'edge-1', reason: '' });
+    roomIds.push(Number(roomId));
+  }
+  const visits = new Map<number, number[]>();
+  const work = await house.context.jobs.shard(
+    { job: 'room.count', partitions: 8, intervalMs: 200 },
+    async ({ partition, of, signal }) => {
+      for await (const page of client.listOngoing({ partition, of }, { signal })) {
+        await forEachItem(
+          page.roomIds.map(Number),
+          (roomId) => void visits.set(roomId, [...(visits.get(roomId) ?? []), partition]),
+          { signal },
+        );
+      }
+    },
+  );
+  await vi.waitFor(() => {
+    for (const roomId of roomIds) expect(visits.get(roomId)?.length ?? 0).toBeGreaterThan(2);
+  }, soon);
+  await work[Symbol.asyncDispose]();
+  for (const roomId of roomIds) expect(new Set(visits.get(roomId)).size).toBe(1);
+  const { job } = (await operator.call('getShardedJob', { params: { jobName: 'room.count' } })).body;
+  expect(job).toMatchObject({ partitions: 8, failures: 0 });
 });
 
 test('what is not there is unknown, a reason is needed, and all of it is for operators', async () => {

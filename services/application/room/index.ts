@@ -4,6 +4,7 @@ import type { Context, Role } from '@gala/lib/lifecycle';
 import { RoomService } from '@gala/protocol/room';
 import { CatalogService } from '@gala/protocol/catalog';
 import { Admission } from './admission.ts';
+import { Archiver } from './archive/archiver.ts';
 import { Areas } from './areas.ts';
 import { CatalogEvents } from './catalog-events.ts';
 import { createCatalogHandlers } from './catalog-routes.ts';
@@ -45,6 +46,7 @@ export const role: Role = {
       }),
     );
     started.use(keepOngoing(context, parts));
+    started.use(new Archiver({ ...parts, logger: context.logger }));
     started.use(new Sweeper(parts, await context.coord.members('edge')));
     started.use(await context.rpc.serve(RoomService, createHandlers(routedParts(parts))));
     started.use(await context.rpc.serve(CatalogService, createCatalogHandlers(parts)));
@@ -59,12 +61,12 @@ function openDisk({ dataFolder: folder, settings, logger, metrics }: Context): P
 }
 
 function partsOf(context: Context, disk: DiskWatch) {
-  const { sql, coord, clock, metrics, logger, settings, tracer, rpc } = context;
+  const { sql, coord, clock, metrics, logger, settings, tracer, rpc, caches } = context;
   const config = readConfig(settings);
   const events = new RoomEvents({ logger, metrics });
   const ongoing = new OngoingRooms({ sql, clock, config, metrics });
   const source = new ReaderClient({ rpc, sql });
-  const reads = new Reads({ sql, source, ongoing, clock, config, metrics });
+  const reads = new Reads({ sql, source, ongoing, caches, clock, config, metrics });
   return { sql, coord, clock, metrics, config, events, reads, ongoing, disk, tracer };
 }
 

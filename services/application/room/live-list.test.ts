@@ -7,7 +7,7 @@ import { makeHost, publish, startTestRooms, type TestRooms } from './testing.ts'
 let world: TestRooms;
 beforeAll(async () => {
   world = await startTestRooms();
-});
+}, 60_000);
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });

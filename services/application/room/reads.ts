@@ -1,8 +1,16 @@
-import { LoadingCache, loadingCacheCounterNames, type LoadingCacheOptions } from '@gala/lib/cache';
+import {
+  LoadingCache,
+  loadingCacheCounterNames,
+  type Caches,
+  type LoadingCacheOptions,
+  type Sourced,
+  type TieredCache,
+} from '@gala/lib/cache';
 import type { Clock } from '@gala/lib/clock';
 import type { Metrics } from '@gala/lib/metrics';
 import type { Sql } from '@gala/lib/sql';
-import { shardOfRoom, shardOfUser } from '@gala/protocol/ids';
+import { composeRoomId, shardOfRoom, shardOfUser, splitRoomId } from '@gala/protocol/ids';
+import { RoomFinder } from './archive/room-finder.ts';
 import type { RoomConfig } from './config.ts';
 import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
 import type { RowSource } from './reader/db-reader.ts';
@@ -16,6 +24,7 @@ export interface ReadParts {
   /** Rows by id. */
   readonly source: RowSource;
   readonly ongoing: OngoingRooms;
+  readonly caches: Caches;
   readonly clock: Clock;
   readonly config: RoomConfig;
   readonly metrics: Metrics;
@@ -24,11 +33,18 @@ export interface ReadParts {
 /** Keys whose version this process has changed and remembers. */
 const versionsMax = 4096;
 
-/** Rooms and hosts as viewers ask for them: a moment old, and answered on while a database is down. */
+/** Above the versions of the rows of one room. */
+const rowVersions = 2 ** 32;
+
+/**
+ * Rooms and hosts as viewers ask for them: a moment old, and answered on while a database is down. Rooms are kept in
+ * the levels that processes share, and a change is told to all of them; hosts and recordings stay in this process,
+ * since what lies with a host is not for others to see.
+ */
 export class Reads {
   readonly #parts: ReadParts;
-  readonly #rooms: LoadingCache<number, Room | undefined>;
-  readonly #presentRooms: LoadingCache<number, Room | undefined>;
+  readonly #rooms: TieredCache<Room>;
+  readonly #presentRooms: TieredCache<Room>;
   readonly #hosts: LoadingCache<number, HostProfile | undefined>;
   readonly #recordings: LoadingCache<number, readonly Recording[] | undefined>;
   readonly #roomVersions = new Versions();
@@ -36,7 +52,7 @@ export class Reads {
 
   constructor(parts: ReadParts) {
     this.#parts = parts;
-    const { clock, config, metrics } = parts;
+    const { clock, config, metrics, caches } = parts;
     const options = <Value>(name: string): LoadingCacheOptions<Value | undefined> => ({
       clock,
       entriesMax: config.cacheEntriesMax,
@@ -45,20 +61,33 @@ export class Reads {
       isKept: (value) => value !== undefined,
       counters: metrics.counters(`room_${name}_cache`, loadingCacheCounterNames),
     });
-    this.#rooms = new LoadingCache(options<Room>('room'));
-    this.#presentRooms = new LoadingCache(options<Room>('present'));
+    const bounds = boundsOf(config);
+    const finder = new RoomFinder(parts);
+    const roomOf = (key: number) => finder.find(key, this.#roomVersions.of(key));
+    this.#rooms = caches.open({ name: 'rooms', bounds, load: loadEach(roomOf, ({ version }) => version) });
+    this.#presentRooms = caches.open({
+      name: 'present-rooms',
+      bounds,
+      load: loadEach((hostId) => this.#findPresent(hostId), presentVersion),
+    });
     this.#hosts = new LoadingCache(options<HostProfile>('host'));
     this.#recordings = new LoadingCache(options<readonly Recording[]>('recording'));
   }
 
   room(roomId: number): Promise<Room | undefined> {
-    return this.#rooms.get(roomId, () => this.#parts.source.room(roomId, this.#roomVersions.of(roomId)));
+    return this.#rooms.get(String(roomId));
   }
 
   presentRoom(hostId: number): Promise<Room | undefined> {
-    const { sql } = this.#parts;
-    const load = () => sql.read(shardOfUser(hostId), (client) => findPresentRoom(client, hostId));
-    return this.#presentRooms.get(hostId, load);
+    return this.#presentRooms.get(String(hostId));
+  }
+
+  /** The last room of a host who has not been on air for a while is in the archive alone; its id is known. */
+  async #findPresent(hostId: number): Promise<Room | undefined> {
+    const room = await findPresentRoom(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId);
+    if (room) return room;
+    const sessions = (await this.host(hostId))?.sessionCount ?? 0;
+    return sessions > 0 ? this.room(composeRoomId(hostId, sessions)) : undefined;
   }
 
   host(hostId: number): Promise<HostProfile | undefined> {
@@ -76,21 +105,55 @@ export class Reads {
     this.#recordings.delete(roomId);
   }
 
-  /** What this process committed it reads anew; other processes learn it within `readTtlMs`. */
+  /** After a commit of this process, which reads it anew from now on; others do when they hear of it. */
   roomChanged(room: Room): void {
     this.#roomVersions.note(room.roomId, room.version);
-    this.#rooms.delete(room.roomId);
-    this.#presentRooms.delete(room.hostId);
+    void this.#rooms.invalidate(String(room.roomId), room.version);
+    void this.#presentRooms.invalidate(String(room.hostId), presentVersion(room));
     this.#hosts.delete(room.hostId);
     this.#parts.ongoing.note(room);
   }
 
-  /** @param version 0 when it is not known */
+  /** The same of a host. Other processes learn it within `readTtlMs`. */
   hostChanged({ hostId, version }: Pick<HostProfile, 'hostId' | 'version'>): void {
     this.#hostVersions.note(hostId, version);
-    this.#presentRooms.delete(hostId);
     this.#hosts.delete(hostId);
   }
+}
+
+/** Viewer counts are part of an answer and of no version, so no level keeps one longer than an answer may be old. */
+function boundsOf({ cacheEntriesMax, readTtlMs, staleMsMax, readerAbsentMs }: RoomConfig) {
+  return {
+    entriesMax: cacheEntriesMax,
+    ttlMs: readTtlMs,
+    unheardTtlMs: readTtlMs,
+    sharedTtlMs: readTtlMs,
+    revalidateMsMax: 0,
+    staleMsMax,
+    negativeTtlMs: readerAbsentMs,
+    jitterShare: 0,
+  };
+}
+
+/** What a host shows now: a later session is newer, whatever the versions of their rows. */
+function presentVersion({ roomId, version }: Room): number {
+  return splitRoomId(roomId).session * rowVersions + version;
+}
+
+/** Each key fails or is answered by itself; the source gathers what is asked for in one turn. */
+function loadEach<Value>(
+  find: (key: number) => Promise<Value | undefined>,
+  versionOf: (value: Value) => number,
+) {
+  const load = async (key: string): Promise<Sourced<Value>> => {
+    try {
+      const value = await find(Number(key));
+      return { value, version: value ? versionOf(value) : 0 };
+    } catch (error) {
+      return error instanceof Error ? error : new Error('a row could not be read', { cause: error });
+    }
+  };
+  return (keys: readonly string[]) => Promise.all(keys.map(load));
 }
 
 /** The versions that this process has written last, the oldest forgotten first. */

@@ -1,5 +1,6 @@
 import { tmpdir } from 'node:os';
 import { Breakers } from '@gala/lib/breaker';
+import { Caches } from '@gala/lib/cache';
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
@@ -36,12 +37,23 @@ beforeAll(async () => {
   tracer = new Tracer(base);
   const breakers = new Breakers(base);
   const eventlog = cleanUp.use(openPostgresLog({ ...base, database: sql.core(), coord }));
-  const context = { ...base, sql, coord, eventlog, rpc, settings, tracer, breakers } as unknown as Context;
+  const caches = cleanUp.use(new Caches(base));
+  const context = {
+    ...base,
+    sql,
+    coord,
+    caches,
+    eventlog,
+    rpc,
+    settings,
+    tracer,
+    breakers,
+  } as unknown as Context;
   cleanUp.use(await readerRole.start(context));
   cleanUp.use(await role.start(context));
   rooms = rpc.client(RoomService);
   edge = await coord.join('edge', { id: 'media-1', data: {} });
-});
+}, 60_000);
 afterAll(() => cleanUp.disposeAsync());
 
 let hostsMade = 0;

@@ -1,4 +1,5 @@
 import { Breakers } from '@gala/lib/breaker';
+import { Caches } from '@gala/lib/cache';
 import { ManualClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
@@ -24,8 +25,8 @@ import { migrations } from './store/schema.ts';
 export type TestRooms = Awaited<ReturnType<typeof startTestRooms>>;
 
 /** The domain of the room role on a real PostgreSQL, with a clock that tests move. */
-export async function startTestRooms(config: Partial<RoomConfig> = {}) {
-  const postgres = await startTestPostgres({ sets: [coordMigrations, ...migrations] });
+export async function startTestRooms(config: Partial<RoomConfig> = {}, archives?: readonly string[]) {
+  const postgres = await startTestPostgres({ sets: [coordMigrations, ...migrations], archives });
   const made = createTestParts(postgres, config);
   const coord = await openPostgresCoord({ ...made, database: postgres.sql.core(), processId: 'test-1' });
   const areas = await Areas.open({ ...made, coord });
@@ -58,9 +59,10 @@ function createTestParts(
   const events = new RoomEvents({ logger, metrics });
   const catalogEvents = new CatalogEvents({ logger, metrics });
   const ongoing = new OngoingRooms({ sql, clock, config, metrics });
+  const caches = new Caches({ processId: 'test', clock, metrics });
   const breakers = new Breakers({ clock, logger, metrics });
   const source = new DbReader({ sql, clock, config, metrics, breakers });
-  const reads = new Reads({ sql, source, ongoing, clock, config, metrics });
+  const reads = new Reads({ sql, source, ongoing, caches, clock, config, metrics });
   return {
     sql,
     logger,

@@ -10,7 +10,7 @@ import type { OngoingRow } from './room-table.ts';
 let world: TestRooms;
 beforeAll(async () => {
   world = await startTestRooms();
-});
+}, 60_000);
 afterAll(async () => {
   await world[Symbol.asyncDispose]();
 });

@@ -49,7 +49,7 @@ beforeAll(async () => {
   for (const hostId of hostIds) await begin(hostId);
   readers = await Promise.all([openReader('reader-1'), openReader('reader-2')]);
   callers = await Promise.all(Array.from({ length: 8 }, (_, index) => openCaller(`caller-${index}`)));
-});
+}, 60_000);
 afterAll(() => cleanUp.disposeAsync());
 
 async function openProcess(memberId: string): Promise<{ rpc: Rpc; metrics: Metrics }> {
