@@ -3,6 +3,7 @@ import { watchDisk, type DiskWatch } from '@gala/lib/disk';
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { RoomService } from '@gala/protocol/room';
 import { Admission } from './admission.ts';
+import { Archiver } from './archive/archiver.ts';
 import { readConfig, readDiskConfig } from './config.ts';
 import { RoomEvents } from './events.ts';
 import { HeartBeats } from './heart-beats.ts';
@@ -39,6 +40,7 @@ export const role: Role = {
       }),
     );
     started.use(keepOngoing(context, parts));
+    started.use(new Archiver({ ...parts, logger: context.logger }));
     started.use(new Sweeper(parts, await context.coord.members('edge')));
     started.use(await context.rpc.serve(RoomService, createHandlers(routedParts(parts))));
     return started.move();
@@ -63,10 +65,11 @@ function partsOf(context: Context, disk: DiskWatch) {
 
 function keepOngoing(
   { logger, metrics, clock, eventlog: log }: Context,
-  { ongoing: rooms, config }: Parts,
+  { ongoing: rooms, reads, config }: Parts,
 ): OngoingKeeper {
   const events = new OngoingEvents({ logger, metrics });
-  return new OngoingKeeper({ rooms, log, clock, config, events, metrics });
+  const onTold = reads.roomTold.bind(reads);
+  return new OngoingKeeper({ rooms, onTold, log, clock, config, events, metrics });
 }
 
 function routedParts(parts: Parts) {

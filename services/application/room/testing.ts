@@ -23,8 +23,8 @@ import { migrations } from './store/schema.ts';
 export type TestRooms = Awaited<ReturnType<typeof startTestRooms>>;
 
 /** The domain of the room role on a real PostgreSQL, with a clock that tests move. */
-export async function startTestRooms(config: Partial<RoomConfig> = {}) {
-  const postgres = await startTestPostgres({ sets: [coordMigrations, ...migrations] });
+export async function startTestRooms(config: Partial<RoomConfig> = {}, archives?: readonly string[]) {
+  const postgres = await startTestPostgres({ sets: [coordMigrations, ...migrations], archives });
   const parts = createTestParts(postgres, config);
   return {
     ...parts,

@@ -14,6 +14,7 @@ export const roomFeed = {
       columns: [
         'shard',
         'room_id',
+        'archived_week',
         'version',
         'epoch',
         'started_at_ms',
@@ -22,6 +23,8 @@ export const roomFeed = {
         'edge_id',
         'title',
       ],
+      // The row of an ended room that goes to its week is deleted here and inserted there: neither tells anything.
+      where: 'archived_week = 0',
     },
   ],
 };

@@ -23,7 +23,7 @@ const selects = Array.from(
   { length: selectCount },
   (_, part) => `
     select room_id, version, epoch, started_at_ms, state = 'hold', visibility = 'public', edge_id, title
-    from room where state in ('live', 'hold') and shard % ${selectCount} = ${part}`,
+    from room where archived_week = 0 and state in ('live', 'hold') and shard % ${selectCount} = ${part}`,
 );
 
 /**

@@ -48,14 +48,27 @@ export async function findRoom(db: Connection, roomId: number): Promise<Room | u
   return rows[0] && roomOf(rows[0]);
 }
 
-/** Many rooms of one database in one statement. */
+/** Many rooms of one database: those that are current in one statement, and the weeks only for what is not there. */
 export async function findRooms(db: Connection, roomIds: readonly number[]): Promise<FoundRows<Room>> {
+  const { found, elsewhere } = await findRoomsIn(db, 'current', roomIds);
+  const missing = roomIds.filter((roomId) => !found.has(roomId) && !elsewhere.includes(roomId));
+  if (missing.length === 0) return { found, elsewhere };
+  const older = await findRoomsIn(db, 'weeks', missing);
+  return { found: new Map([...found, ...older.found]), elsewhere: [...elsewhere, ...older.elsewhere] };
+}
+
+async function findRoomsIn(
+  db: Connection,
+  part: 'current' | 'weeks',
+  roomIds: readonly number[],
+): Promise<FoundRows<Room>> {
   const { rows } = await db.query<RoomRow & { asked_id: number; is_owned: boolean }>({
-    name: 'room-find-many',
+    name: `room-find-many-${part}`,
     text: `select asked.room_id as asked_id, owner.shard is not null as is_owned, ${roomColumns}
            from unnest($1::smallint[], $2::bigint[]) as asked (shard, room_id)
            left join shard_owner owner on owner.shard = asked.shard
-           left join (${roomTables}) on room.shard = asked.shard and room.room_id = asked.room_id`,
+           left join (${roomTables}) on room.shard = asked.shard and room.room_id = asked.room_id
+             and room.archived_week ${part === 'current' ? '= 0' : '> 0'}`,
     values: [roomIds.map(shardOfRoom), roomIds],
   });
   const here = rows.filter((row) => row.is_owned && row.room_id !== null);
@@ -65,14 +78,21 @@ export async function findRooms(db: Connection, roomIds: readonly number[]): Pro
   };
 }
 
+/**
+ * One that has ended changes no more and is not locked: the archiver may be moving its row, and whoever waits for a
+ * row that goes to another partition gets an error.
+ */
 export async function lockRoom(client: Transaction, roomId: number): Promise<Room | undefined> {
   const { rows } = await client.query<RoomRow>({
     name: 'room-lock',
     text: `select ${roomColumns} from ${roomTables}
-           where room.shard = $1 and room.room_id = $2 for update of room`,
+           where room.archived_week = 0 and room.shard = $1 and room.room_id = $2 and room.state <> 'ended'
+           for update of room`,
     values: [shardOfRoom(roomId), roomId],
   });
-  return rows[0] && roomOf(rows[0]);
+  if (rows.length > 0) return roomOf(rows[0]);
+  const room = await findRoom(client, roomId);
+  return room?.state === 'ended' ? room : undefined;
 }
 
 /** The host's room that has not ended, locked. */
@@ -80,20 +100,21 @@ export async function lockPresentRoom(client: Transaction, hostId: number): Prom
   const { rows } = await client.query<RoomRow>({
     name: 'room-lock-present',
     text: `select ${roomColumns} from ${roomTables}
-           where room.shard = $1 and room.host_id = $2 and room.state <> 'ended' for update of room`,
+           where room.archived_week = 0 and room.shard = $1 and room.host_id = $2 and room.state <> 'ended'
+           for update of room`,
     values: [shardOfUser(hostId), hostId],
   });
   return rows[0] && roomOf(rows[0]);
 }
 
-/** The host's room that has not ended, else the last one that has. */
+/** The host's room that has not ended, else the last one that has, unless it has left for the archive. */
 export async function findPresentRoom(db: Connection, hostId: number): Promise<Room | undefined> {
   const { rows } = await db.query<RoomRow>({
     name: 'room-find-present',
     text: `
       select * from (
         (select ${roomColumns} from ${roomTables}
-         where room.shard = $1 and room.host_id = $2 and room.state <> 'ended')
+         where room.archived_week = 0 and room.shard = $1 and room.host_id = $2 and room.state <> 'ended')
         union all
         (select ${roomColumns} from ${roomTables}
          where room.shard = $1 and room.room_id between $3 and $4 order by room.room_id desc limit 1)
@@ -176,7 +197,8 @@ const saveText = `
       .join(', ')}
     from unnest(${changeColumns.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
       as change (${changeColumns.map(([name]) => name).join(', ')})
-    where room.shard = change.shard and room.room_id = change.room_id and room.version = change.version_before
+    where room.archived_week = 0 and room.shard = change.shard and room.room_id = change.room_id
+      and room.version = change.version_before
     returning room.shard, room.room_id, room.version, room.state
   ), unwatched as (
     delete from room_viewers watched using saved

@@ -1,5 +1,6 @@
 import type { MigrationSet } from '@gala/lib/sql';
 import { sql } from 'kysely';
+import { archiveMigrations, weeksMigration } from './weeks-schema.ts';
 
 /**
  * A host has at most one room that has not ended: `room_present` makes the database refuse a second. Whatever
@@ -130,6 +131,8 @@ export const migrations: MigrationSet[] = [
             ) with (fillfactor = 50)`.execute(db);
         },
       },
+      '0007_weeks': weeksMigration,
     },
   },
+  archiveMigrations,
 ];

@@ -366,5 +366,15 @@ export declare const ReaderService: GenService<{
     input: typeof ReadHostsRequestSchema;
     output: typeof ReadHostsResponseSchema;
   },
+  /**
+   * Ended rooms, from the archives alone. One that none of them has, while one of them cannot be asked, is an error.
+   *
+   * @generated from rpc gala.room.v1.ReaderService.ReadArchivedRooms
+   */
+  readArchivedRooms: {
+    methodKind: "unary";
+    input: typeof ReadRoomsRequestSchema;
+    output: typeof ReadRoomsResponseSchema;
+  },
 }>;
 
