@@ -72,10 +72,11 @@ function partsOf(context: Context, disk: DiskWatch) {
 
 function keepOngoing(
   { logger, metrics, clock, eventlog: log }: Context,
-  { ongoing: rooms, config }: Parts,
+  { ongoing: rooms, reads, config }: Parts,
 ): OngoingKeeper {
   const events = new OngoingEvents({ logger, metrics });
-  return new OngoingKeeper({ rooms, log, clock, config, events, metrics });
+  const onTold = reads.roomTold.bind(reads);
+  return new OngoingKeeper({ rooms, onTold, log, clock, config, events, metrics });
 }
 
 function routedParts(parts: Parts & { readonly areas: Areas }) {

@@ -9,7 +9,7 @@ import {
 import type { Clock } from '@gala/lib/clock';
 import type { Metrics } from '@gala/lib/metrics';
 import type { Sql } from '@gala/lib/sql';
-import { composeRoomId, shardOfRoom, shardOfUser, splitRoomId } from '@gala/protocol/ids';
+import { composeRoomId, hostOfRoom, shardOfRoom, shardOfUser, splitRoomId } from '@gala/protocol/ids';
 import { RoomFinder } from './archive/room-finder.ts';
 import type { RoomConfig } from './config.ts';
 import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
@@ -114,7 +114,13 @@ export class Reads {
     this.#parts.ongoing.note(room);
   }
 
-  /** The same of a host. Other processes learn it within `readTtlMs`. */
+  /** A committed change of any process, as the change feed tells it: also of one that did not live to tell it. */
+  roomTold({ roomId, version }: Pick<Room, 'roomId' | 'version'>): void {
+    this.#rooms.toldByFeed(String(roomId), version);
+    this.#presentRooms.toldByFeed(String(hostOfRoom(roomId)), presentVersion({ roomId, version }));
+  }
+
+  /** A change of a host by this process. Others learn it within `readTtlMs`. */
   hostChanged({ hostId, version }: Pick<HostProfile, 'hostId' | 'version'>): void {
     this.#hostVersions.note(hostId, version);
     this.#hosts.delete(hostId);
@@ -136,7 +142,7 @@ function boundsOf({ cacheEntriesMax, readTtlMs, staleMsMax, readerAbsentMs }: Ro
 }
 
 /** What a host shows now: a later session is newer, whatever the versions of their rows. */
-function presentVersion({ roomId, version }: Room): number {
+function presentVersion({ roomId, version }: Pick<Room, 'roomId' | 'version'>): number {
   return splitRoomId(roomId).session * rowVersions + version;
 }
 
