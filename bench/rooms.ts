@@ -1,13 +1,17 @@
 /** Promises: a full refresh of the rooms on air <= 250 ms; a change is visible in each of ten replicas <= 300 ms (p99). */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { systemClock } from '@gala/lib/clock';
 import { coordMigrations } from '@gala/lib/coord';
 import { eventlogMigrations } from '@gala/lib/eventlog';
 import { waitUntil } from '@gala/lib/lifecycle';
-import type { Sql } from '@gala/lib/sql';
+import { createMetrics } from '@gala/lib/metrics';
+import { openSql, type Sql } from '@gala/lib/sql';
 import { startTestPostgres, type TestPostgres } from '@gala/lib/sql/testing';
+import { shardOfUser } from '@gala/protocol/ids';
 import { migrations } from '@gala/services/application/room';
 import { pace, type Paced } from '../services/application/room/ongoing/testing/pace.ts';
+import { keepMoving, type MovedShard } from '../services/application/room/ongoing/testing/moving-shard.ts';
 import { digestOf, type ReplicaState } from '../services/application/room/ongoing/testing/process.ts';
 import { seedRooms } from '../services/application/room/ongoing/testing/seed.ts';
 import { startRoomProcess, type RunningRoomProcess } from '../test/harness/room-processes.ts';
@@ -49,6 +53,10 @@ export interface RoomsResult {
   /** Of each full refresh, one at a time, nothing else running. */
   readonly refreshMs: readonly number[];
   readonly paced: Paced;
+  /** One shard, moved back and forth meanwhile. */
+  readonly moved: MovedShard;
+  /** Begins and ends that were answered and are not in the databases. */
+  readonly lost: number;
   readonly states: readonly ReplicaState[];
   /** Replicas that are equal to SQL after the last change. */
   readonly equal: number;
@@ -85,10 +93,34 @@ export async function measureRooms(options: RoomsOptions, say: (line: string) =>
     for (const each of replicas) refreshMs.push(...(await each.refresh()));
   say(`${options.perSecond} begins and as many ends a second for ${options.seconds} s`);
   await statesOf(replicas);
-  const paced = await pace(sql, { ...options, hostIds: idleHosts(hostIds, options), sessions: 10 });
+  const idle = idleHosts(hostIds, options);
+  const over = new AbortController();
+  const { signal } = over;
+  const moving = keepMoving({
+    sql,
+    logger: postgres.logger,
+    hostIds,
+    shard: shardOfUser(idle[0]),
+    pauseMs: 2000,
+    signal,
+  });
+  const paced = await pace(await openWriter(postgres, stack), {
+    ...options,
+    hostIds: idle,
+    sessions: 10,
+  }).finally(() => over.abort());
+  const moved = await moving;
   const states = await settledStates(postgres, replicas);
   const truth = await digestOfSql(postgres.sql);
-  return { refreshMs, paced, states, equal: states.filter(({ digest }) => digest === truth).length };
+  const lost = paced.begins + paced.ends - (await countWrites(sql));
+  return {
+    refreshMs,
+    paced,
+    moved,
+    lost,
+    states,
+    equal: states.filter(({ digest }) => digest === truth).length,
+  };
 }
 
 /**
@@ -101,6 +133,13 @@ async function openDurable(postgres: TestPostgres): Promise<Sql> {
     await pool.query(`alter database ${rows[0].name} set synchronous_commit = on`);
   }
   return postgres.openSql('bench');
+}
+
+/** With connections enough for the pace, as several processes of the room role have. */
+async function openWriter({ urls, logger }: TestPostgres, stack: AsyncDisposableStack): Promise<Sql> {
+  const metrics = createMetrics('writer');
+  const options = { urls, connectionsMax: 30, processName: 'writer', logger, metrics, clock: systemClock };
+  return stack.use(await openSql(options));
 }
 
 /** Hosts that are not on air, as many as will begin. */
@@ -133,6 +172,14 @@ async function settledStates(postgres: TestPostgres, replicas: readonly RunningR
   return measured.map((state, index) => ({ ...state, digest: last[index].digest, rooms: last[index].rooms }));
 }
 
+/** Rooms that were begun at the pace, and those of them that were ended. */
+async function countWrites(sql: Sql): Promise<number> {
+  const text = `select count(*)::int + count(*) filter (where state = 'ended')::int as writes
+    from room where title = 'a new show'`;
+  const counts = await Promise.all(sql.shards().map(({ pool }) => pool.query<{ writes: number }>(text)));
+  return counts.reduce((sum, { rows }) => sum + rows[0].writes, 0);
+}
+
 async function digestOfSql(sql: Sql): Promise<string> {
   const parts = await Promise.all(
     sql.shards().map(async (database) => {
@@ -150,7 +197,10 @@ async function digestOfSql(sql: Sql): Promise<string> {
   return digestOf(parts.flat());
 }
 
-function report({ refreshMs, paced, states, equal }: RoomsResult, options: RoomsOptions): number {
+function report(
+  { refreshMs, paced, moved, lost, states, equal }: RoomsResult,
+  options: RoomsOptions,
+): number {
   const refresh = spreadOf(refreshMs);
   const p99 = Math.max(...states.map(({ latencyMsP99 }) => latencyMsP99));
   const p50 = Math.max(...states.map(({ latencyMsP50 }) => latencyMsP50));
@@ -160,7 +210,7 @@ function report({ refreshMs, paced, states, equal }: RoomsResult, options: Rooms
   );
   console.log(`full refresh             ${formatSpread(refresh, 0)} ms (median <= ${refreshMsMax})`);
   console.log(
-    `begins, ends             ${paced.begins}, ${paced.ends} in ${paced.seconds.toFixed(1)} s, ${paced.failures} failed`,
+    `begins, ends             ${paced.begins}, ${paced.ends} in ${paced.seconds.toFixed(1)} s, ${paced.failures} failed ${paced.failureCodes.join()}`,
   );
   console.log(
     `change → visible         p50 ${p50} ms, p99 ${p99} ms in the slowest replica (p99 <= ${visibleMsMax})`,
@@ -168,8 +218,20 @@ function report({ refreshMs, paced, states, equal }: RoomsResult, options: Rooms
   console.log(
     `changes seen             ${Math.min(...states.map(({ changes }) => changes))} or more of ${paced.begins + paced.ends}`,
   );
+  console.log(
+    `one shard meanwhile      moved ${moved.moves} times, writers waited ${Math.round(moved.fenceMsMax)} ms at most, ` +
+      `${moved.readsFailed} of ${moved.reads} reads and ${moved.writesFailed} of ${moved.writes} writes failed, ` +
+      `${lost + moved.writesLost} writes lost`,
+  );
   console.log(`equal to SQL at the end  ${equal} of ${states.length}`);
-  const isKept = refresh.median <= refreshMsMax && p99 <= visibleMsMax && equal === states.length && isPaced;
+  const isMoved = moved.readsFailed + moved.writesFailed + moved.writesLost === 0;
+  const isKept =
+    refresh.median <= refreshMsMax &&
+    p99 <= visibleMsMax &&
+    equal === states.length &&
+    isPaced &&
+    lost === 0 &&
+    isMoved;
   console.log(isKept ? 'kept' : 'NOT kept');
   return isKept ? 0 : 1;
 }

@@ -2,6 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Bus } from '../collections/index.ts';
 import type { Clock } from '../clock/index.ts';
 import { CodedError, invariant } from '../error/index.ts';
+import { CatchUp, catchUpCounterNames } from './catch-up.ts';
 import { cacheErrors } from './errors.ts';
 import type { FillLeases } from './fill-leases.ts';
 import { HotKeys, hotKeyCounterNames, type HotKey, type HotKeyPolicy } from './hot-keys.ts';
@@ -23,6 +24,7 @@ export const tieredCacheCounterNames = [
   ...sharedCounterNames,
   ...feedCounterNames,
   ...hotKeyCounterNames,
+  ...catchUpCounterNames,
   'sourceReads',
   'sourceFailures',
   'leaseWaits',
@@ -110,6 +112,7 @@ export class TieredCache<Value> implements AsyncDisposable {
   readonly #shared: SharedLevel<Value> | undefined;
   readonly #source: KeyBatch<Sourced<Value>>;
   readonly #feed: InvalidationFeed | undefined;
+  readonly #catchUp: CatchUp;
   #epoch = -1;
   #isHeard = false;
 
@@ -131,6 +134,11 @@ export class TieredCache<Value> implements AsyncDisposable {
     this.#shared = this.#sharedLevel();
     this.#source = new KeyBatch({ ask: (keys) => this.#load(keys), keysMax });
     this.#feed = shared && this.#openFeed(shared);
+    this.#catchUp = new CatchUp({
+      counters,
+      isHeard: (key, version) => this.#own.versionMin(key) >= version,
+      invalidate: (key, version) => this.invalidate(key, version),
+    });
   }
 
   /** Entries of this process. */
@@ -182,6 +190,15 @@ export class TieredCache<Value> implements AsyncDisposable {
     await this.#feed?.publish(key, version);
   }
 
+  /**
+   * A change as the source's change feed tells it, to every process that follows it: invalidates it in place of a
+   * writer that was killed after its commit. At once for one that was heard of; repeats and older ones do nothing.
+   */
+  toldByFeed(key: string, version: number): void {
+    assertVersion(version);
+    this.#catchUp.told(key, version);
+  }
+
   /** Loads keys before they are asked for, in batches one after the other; how many there were values of. */
   async warm(keys: readonly string[]): Promise<number> {
     let found = 0;
@@ -200,6 +217,7 @@ export class TieredCache<Value> implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#catchUp[Symbol.dispose]();
     await this.#feed?.[Symbol.asyncDispose]();
   }
 

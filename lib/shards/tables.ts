@@ -20,7 +20,8 @@ const tablesText = `
     (select json_agg(json_build_object('name', a.attname, 'type', format_type(a.atttypid, a.atttypmod)) order by a.attnum)
      from pg_attribute a where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '') as columns,
     (select coalesce(array_agg(distinct f.confrelid::int), '{}') from pg_constraint f
-     where f.conrelid = c.oid and f.contype = 'f' and f.confrelid <> c.oid) as parents
+     where f.contype = 'f' and f.confrelid <> c.oid
+       and (f.conrelid = c.oid or f.conrelid in (select inhrelid from pg_inherits where inhparent = c.oid))) as parents
   from pg_class c join pg_index i on i.indrelid = c.oid and i.indisprimary
   where c.relnamespace = 'public'::regnamespace and c.relkind in ('r', 'p') and not c.relispartition
     and c.relname <> 'shard_owner'

@@ -29,6 +29,17 @@ export const roomSection = section(
       .describe('reads of rows at once in a database'),
     readerKeysMax: z.number().int().min(512).max(1_000_000).default(20_000).describe('rows that wait for it'),
     readerAbsentMs: ms(250, 10_000).describe('how long it is remembered that a row is not there'),
+    archiveSettleMs: ms(1000, 60_000).describe('age of an ended room before it goes to the archive'),
+    archiveEveryMs: ms(500, 60_000).describe('pause between two looks for ended rooms'),
+    weeksEveryMs: ms(60_000, 3_600_000).describe('pause between two looks for weeks to drop'),
+    archiveBatchMax: z.number().int().min(1).max(5000).default(500).describe('rooms archived at once'),
+    hotDays: z
+      .number()
+      .int()
+      .min(1)
+      .max(3650)
+      .default(28)
+      .describe('how long an archived room also stays in the online shards; whole weeks'),
     cacheEntriesMax: z.number().int().min(16).max(1_000_000).default(10_000),
   }),
 );

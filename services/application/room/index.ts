@@ -2,7 +2,12 @@ import { startChangeReaders } from '@gala/lib/changes';
 import { watchDisk, type DiskWatch } from '@gala/lib/disk';
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { RoomService } from '@gala/protocol/room';
+import { CatalogService } from '@gala/protocol/catalog';
 import { Admission } from './admission.ts';
+import { Archiver } from './archive/archiver.ts';
+import { Areas } from './areas.ts';
+import { CatalogEvents } from './catalog-events.ts';
+import { createCatalogHandlers } from './catalog-routes.ts';
 import { readConfig, readDiskConfig } from './config.ts';
 import { RoomEvents } from './events.ts';
 import { HeartBeats } from './heart-beats.ts';
@@ -29,7 +34,9 @@ export const role: Role = {
   name: 'room',
   async start(context) {
     await using started = new AsyncDisposableStack();
-    const parts = partsOf(context, started.use(await openDisk(context)));
+    const catalogEvents = new CatalogEvents(context);
+    const areas = started.use(await Areas.open({ ...context, catalogEvents }));
+    const parts = { ...partsOf(context, started.use(await openDisk(context))), areas };
     started.use(
       startChangeReaders({
         ...context,
@@ -39,8 +46,10 @@ export const role: Role = {
       }),
     );
     started.use(keepOngoing(context, parts));
+    started.use(new Archiver({ ...parts, logger: context.logger }));
     started.use(new Sweeper(parts, await context.coord.members('edge')));
     started.use(await context.rpc.serve(RoomService, createHandlers(routedParts(parts))));
+    started.use(await context.rpc.serve(CatalogService, createCatalogHandlers(parts)));
     return started.move();
   },
 };
@@ -63,13 +72,14 @@ function partsOf(context: Context, disk: DiskWatch) {
 
 function keepOngoing(
   { logger, metrics, clock, eventlog: log }: Context,
-  { ongoing: rooms, config }: Parts,
+  { ongoing: rooms, reads, config }: Parts,
 ): OngoingKeeper {
   const events = new OngoingEvents({ logger, metrics });
-  return new OngoingKeeper({ rooms, log, clock, config, events, metrics });
+  const onTold = reads.roomTold.bind(reads);
+  return new OngoingKeeper({ rooms, onTold, log, clock, config, events, metrics });
 }
 
-function routedParts(parts: Parts) {
+function routedParts(parts: Parts & { readonly areas: Areas }) {
   const viewerCounts = new ViewerCounts(parts);
   return {
     hosts: new Hosts(parts),

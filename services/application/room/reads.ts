@@ -9,12 +9,14 @@ import {
 import type { Clock } from '@gala/lib/clock';
 import type { Metrics } from '@gala/lib/metrics';
 import type { Sql } from '@gala/lib/sql';
-import { shardOfRoom, shardOfUser, splitRoomId } from '@gala/protocol/ids';
+import { composeRoomId, hostOfRoom, shardOfRoom, shardOfUser, splitRoomId } from '@gala/protocol/ids';
+import { RoomFinder } from './archive/room-finder.ts';
 import type { RoomConfig } from './config.ts';
 import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
 import type { RowSource } from './reader/db-reader.ts';
 import type { HostProfile, Room } from './room.ts';
 import type { Recording } from './recordings.ts';
+import type { Connection } from './store/connection.ts';
 import { listRecordings } from './store/recordings.ts';
 import { findPresentRoom } from './store/rooms.ts';
 
@@ -61,13 +63,13 @@ export class Reads {
       counters: metrics.counters(`room_${name}_cache`, loadingCacheCounterNames),
     });
     const bounds = boundsOf(config);
-    const roomOf = (key: number) => parts.source.room(key, this.#roomVersions.of(key));
+    const finder = new RoomFinder(parts);
+    const roomOf = (key: number) => finder.find(key, this.#roomVersions.of(key));
     this.#rooms = caches.open({ name: 'rooms', bounds, load: loadEach(roomOf, ({ version }) => version) });
-    const presentOf = (key: number) => findPresentRoom(parts.sql.shard(shardOfUser(key)).pool, key);
     this.#presentRooms = caches.open({
       name: 'present-rooms',
       bounds,
-      load: loadEach(presentOf, presentVersion),
+      load: loadEach((hostId) => this.#findPresent(hostId), presentVersion),
     });
     this.#hosts = new LoadingCache(options<HostProfile>('host'));
     this.#recordings = new LoadingCache(options<readonly Recording[]>('recording'));
@@ -79,6 +81,15 @@ export class Reads {
 
   presentRoom(hostId: number): Promise<Room | undefined> {
     return this.#presentRooms.get(String(hostId));
+  }
+
+  /** The last room of a host who has not been on air for a while is in the archive alone; its id is known. */
+  async #findPresent(hostId: number): Promise<Room | undefined> {
+    const find = (client: Connection) => findPresentRoom(client, hostId);
+    const room = await this.#parts.sql.read(shardOfUser(hostId), find);
+    if (room) return room;
+    const sessions = (await this.host(hostId))?.sessionCount ?? 0;
+    return sessions > 0 ? this.room(composeRoomId(hostId, sessions)) : undefined;
   }
 
   host(hostId: number): Promise<HostProfile | undefined> {
@@ -105,7 +116,13 @@ export class Reads {
     this.#parts.ongoing.note(room);
   }
 
-  /** The same of a host. Other processes learn it within `readTtlMs`. */
+  /** A committed change of any process, as the change feed tells it: also of one that did not live to tell it. */
+  roomTold({ roomId, version }: Pick<Room, 'roomId' | 'version'>): void {
+    this.#rooms.toldByFeed(String(roomId), version);
+    this.#presentRooms.toldByFeed(String(hostOfRoom(roomId)), presentVersion({ roomId, version }));
+  }
+
+  /** A change of a host by this process. Others learn it within `readTtlMs`. */
   hostChanged({ hostId, version }: Pick<HostProfile, 'hostId' | 'version'>): void {
     this.#hostVersions.note(hostId, version);
     this.#hosts.delete(hostId);
@@ -127,7 +144,7 @@ function boundsOf({ cacheEntriesMax, readTtlMs, staleMsMax, readerAbsentMs }: Ro
 }
 
 /** What a host shows now: a later session is newer, whatever the versions of their rows. */
-function presentVersion({ roomId, version }: Room): number {
+function presentVersion({ roomId, version }: Pick<Room, 'roomId' | 'version'>): number {
   return splitRoomId(roomId).session * rowVersions + version;
 }
 

@@ -57,11 +57,17 @@ export class Recordings {
     return this.#parts.reads.recordings(roomId);
   }
 
-  /** Newest rooms first. */
-  ofHost(hostId: number, page: { limit: number; beforeRoomId: number }): Promise<RecordedRoom[]> {
+  /** Newest rooms first. Files stay where they are for as long as they exist; their rooms may be in the archive. */
+  async ofHost(hostId: number, page: { limit: number; beforeRoomId: number }): Promise<RecordedRoom[]> {
     const limit = Math.min(Math.max(1, page.limit), roomsMax);
+    const { sql, reads } = this.#parts;
     const list = { ...page, limit };
-    return this.#parts.sql.read(shardOfUser(hostId), (client) => listHostRecordings(client, hostId, list));
+    const found = await sql.read(shardOfUser(hostId), (client) => listHostRecordings(client, hostId, list));
+    const rooms = await Promise.all(found.map(async ({ room, roomId }) => room ?? reads.room(roomId)));
+    return found.flatMap(({ recordings }, index) => {
+      const room = rooms[index];
+      return room ? [{ room, recordings }] : [];
+    });
   }
 
   /** At once nobody sees them any more; their edge removes them when it asks next. */

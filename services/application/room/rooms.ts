@@ -81,20 +81,21 @@ export class Rooms {
   }
 
   /**
-   * Ends a room for good; a room that has ended stays as it is. Its edge learns it by its next heart-beat.
+   * Ends a room for good; a room that has ended stays as it is, wherever it lies. Its edge learns it by its next heart-beat.
    * @throws CodedError ROOM_UNKNOWN
    */
   async end(roomId: number, reason: string): Promise<Room> {
     const { clock, sql } = this.#parts;
-    const { before, after } = await sql.tx(shardOfRoom(roomId), async (client) => {
+    const moved = await sql.tx(shardOfRoom(roomId), async (client) => {
       const before = await lockRoom(client, roomId);
-      if (!before) throw new CodedError(roomErrors, 'ROOM_UNKNOWN');
+      if (!before) return undefined;
       const at = { nowMs: clock.nowMs(), reason: cleanReason(reason) };
       const after = moveRoom(before, decide(before.state, 'endAsked'), at);
       return { before, after: await saveLocked(client, before, after) };
     });
-    this.#moved(before, after, 'asked');
-    return after;
+    if (!moved) return this.get(roomId);
+    this.#moved(moved.before, moved.after, 'asked');
+    return moved.after;
   }
 
   /** What came of an admitted publish. The same report told again changes nothing and gets the same order. */

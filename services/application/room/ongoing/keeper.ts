@@ -9,9 +9,12 @@ import type { OngoingEvents } from './events.ts';
 import { LogWatch } from './log-watch.ts';
 import type { OngoingRooms, Refreshed } from './ongoing-rooms.ts';
 import { roomTopic, toldRoom } from './room-change.ts';
+import type { OngoingRow } from './room-table.ts';
 
 export interface KeeperParts {
   readonly rooms: OngoingRooms;
+  /** Hears of each change of a room that the feed tells, also of rooms off the air. */
+  readonly onTold?: (row: Pick<OngoingRow, 'roomId' | 'version'>) => void;
   /** Without one the databases are read again and again. */
   readonly log: Pick<EventLog, 'end' | 'follow'> | undefined;
   readonly clock: Clock;
@@ -120,6 +123,7 @@ export class OngoingKeeper implements AsyncDisposable {
         const told = toldRoom(change);
         if (!told) return;
         this.#parts.rooms.tell(told.row, told.isOnAir);
+        this.#parts.onTold?.(told.row);
         this.#lagMs = Math.max(0, this.#parts.clock.nowMs() - change.committedAtMs);
       },
       onEvent: (event, error) => this.#note(over, event, error),

@@ -14,14 +14,18 @@ export const roomFeed = {
       columns: [
         'shard',
         'room_id',
+        'archived_week',
         'version',
         'epoch',
         'started_at_ms',
         'state',
         'visibility',
         'edge_id',
+        'area_id',
         'title',
       ],
+      // The row of an ended room that goes to its week is deleted here and inserted there: neither tells anything.
+      where: 'archived_week = 0',
     },
   ],
 };
@@ -46,6 +50,7 @@ export function toldRoom({ kind, row }: Change): ToldRoom | undefined {
     isHeld: state === 'hold',
     isPublic: row['visibility'] === 'public',
     edgeId: textOf(row['edge_id']),
+    areaId: textOf(row['area_id']),
     title: Buffer.from(textOf(row['title'])),
   };
   return { row: told, isOnAir: state === 'live' || state === 'hold' };

@@ -8,6 +8,8 @@ import { shardOfRoom, shardOfUser } from '@gala/protocol/ids';
 import type { RoomConfig } from '../config.ts';
 import type { Host, HostProfile, Room } from '../room.ts';
 import { findHost, findHosts } from '../store/hosts.ts';
+import { findInArchives } from '../archive/find-in-archives.ts';
+import { findArchived } from '../store/archive.ts';
 import { findRoom, findRooms } from '../store/rooms.ts';
 import type { Connection, FoundRows } from '../store/connection.ts';
 import { KeyedLoader, loaderCounterNames, type Keyed } from './keyed-loader.ts';
@@ -20,6 +22,7 @@ export interface DbReaderParts {
   readonly breakers: Breakers;
 }
 
+const archiveLane = 'archives';
 const keysPerStatementMax = 512;
 /** Shorter than a call may take, so that whoever asks hears of it. */
 const statementMsMax = 2000;
@@ -34,6 +37,8 @@ const policy: BreakerPolicy = {
 export interface RowSource {
   room(roomId: number, leastVersion?: number): Promise<Room | undefined>;
   host(hostId: number, leastVersion?: number): Promise<HostProfile | undefined>;
+  /** From the archives alone; fails when it is in none of those that answer and one does not. */
+  archivedRoom(roomId: number): Promise<Room | undefined>;
 }
 
 interface Kind<Value extends Keyed> {
@@ -48,11 +53,17 @@ export class DbReader implements RowSource {
   readonly #parts: DbReaderParts;
   readonly #rooms: KeyedLoader<Room>;
   readonly #hosts: KeyedLoader<Host>;
+  readonly #archived: KeyedLoader<Room>;
 
   constructor(parts: DbReaderParts) {
     this.#parts = parts;
     this.#rooms = this.#loader({ name: 'room', shardOf: shardOfRoom, findAll: findRooms, find: findRoom });
     this.#hosts = this.#loader({ name: 'host', shardOf: shardOfUser, findAll: findHosts, find: findHost });
+    this.#archived = new KeyedLoader({
+      ...this.#options('archived_room'),
+      laneOf: () => archiveLane,
+      load: (_, keys) => this.#loadArchived(keys),
+    });
   }
 
   /** @throws CodedError BREAKER_OPEN, UNAVAILABLE, and the errors of the database */
@@ -65,17 +76,37 @@ export class DbReader implements RowSource {
     return this.#hosts.get(hostId, leastVersion);
   }
 
+  /** @throws CodedError UNAVAILABLE */
+  archivedRoom(roomId: number): Promise<Room | undefined> {
+    return this.#archived.get(roomId);
+  }
+
   #loader<Value extends Keyed>(kind: Kind<Value>): KeyedLoader<Value> {
-    const { sql, clock, config, metrics } = this.#parts;
+    const { sql } = this.#parts;
     return new KeyedLoader<Value>({
+      ...this.#options(kind.name),
+      laneOf: (key) => sql.shard(kind.shardOf(key)).name,
+      load: (lane, keys) => this.#load(kind, lane, keys),
+    });
+  }
+
+  #options(name: string) {
+    const { clock, config, metrics } = this.#parts;
+    return {
       clock,
-      counters: metrics.counters(`reader_${kind.name}`, loaderCounterNames),
+      counters: metrics.counters(`reader_${name}`, loaderCounterNames),
       statementsMax: config.readerStatementsMax,
       keysPerStatementMax,
       keysMax: config.readerKeysMax,
       absentMs: config.readerAbsentMs,
-      laneOf: (key) => sql.shard(kind.shardOf(key)).name,
-      load: (lane, keys) => this.#load(kind, lane, keys),
+    };
+  }
+
+  async #loadArchived(roomIds: readonly number[]): Promise<ReadonlyMap<number, Room | Error>> {
+    const { sql, breakers } = this.#parts;
+    return findInArchives(sql.archives(), roomIds, ({ name, pool }) => {
+      const breaker = breakers.get({ dependency: 'archive', instance: name, policy });
+      return breaker.run(() => inTime(findArchived(pool, roomIds)));
     });
   }
 

@@ -21,8 +21,8 @@ export const loaderCounterNames = [
 export type LoaderCounters = Record<(typeof loaderCounterNames)[number], number>;
 
 export interface KeyedLoaderOptions<Value extends Keyed> {
-  /** Reads many keys of one lane in one statement; those that are not there are left out. */
-  readonly load: (lane: string, keys: readonly number[]) => Promise<ReadonlyMap<number, Value>>;
+  /** Reads many keys of one lane in one statement; those that are not there are left out, an `Error` is of its key. */
+  readonly load: (lane: string, keys: readonly number[]) => Promise<ReadonlyMap<number, Value | Error>>;
   /** The physical database of a key. */
   readonly laneOf: (key: number) => string;
   readonly clock: Clock;
@@ -144,6 +144,10 @@ export class KeyedLoader<Value extends Keyed> {
       );
       for (const [key, waiting] of batch) {
         const value = found.get(key);
+        if (value instanceof Error) {
+          waiting.reject(value);
+          continue;
+        }
         if (value) this.#absent.delete(key);
         else this.#rememberAbsent(key);
         waiting.resolve(value);

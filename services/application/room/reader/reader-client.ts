@@ -19,7 +19,8 @@ interface Asked {
 type Answer = Pick<ReadRoom | ReadHost, 'error'>;
 
 interface Kind<Message extends Answer> {
-  readonly shardOf: (key: number) => number;
+  /** Names what the key is read from: keys of one lane share calls. */
+  readonly laneOf: (key: number) => string;
   readonly call: (asked: readonly Asked[], member: string) => Promise<readonly Message[]>;
   readonly valueOf: (message: Message) => unknown;
 }
@@ -32,6 +33,7 @@ export class ReaderClient implements RowSource {
   readonly #rpc: Rpc;
   readonly #rooms: Batches<ReadRoom>;
   readonly #hosts: Batches<ReadHost>;
+  readonly #archived: Batches<ReadRoom>;
 
   constructor({ rpc, sql }: { readonly rpc: Rpc; readonly sql: Sql }) {
     this.#rpc = rpc;
@@ -40,13 +42,20 @@ export class ReaderClient implements RowSource {
       asked.map(({ key, leastVersion }) => ({ id: BigInt(key), leastVersion: BigInt(leastVersion) }));
     const options = (member: string) => ({ member, timeoutMs: readMsMax });
     const members = () => this.#rpc.members(ReaderService);
-    this.#rooms = new Batches(sql, members, {
-      shardOf: shardOfRoom,
+    const roomOf = ({ room }: ReadRoom) => room && roomOfStored(room);
+    this.#rooms = new Batches(members, {
+      laneOf: (key) => sql.shard(shardOfRoom(key)).name,
       call: async (asked, member) => (await client.readRooms({ rooms: rows(asked) }, options(member))).rooms,
-      valueOf: ({ room }) => room && roomOfStored(room),
+      valueOf: roomOf,
     });
-    this.#hosts = new Batches(sql, members, {
-      shardOf: shardOfUser,
+    this.#archived = new Batches(members, {
+      laneOf: () => 'archives',
+      call: async (asked, member) =>
+        (await client.readArchivedRooms({ rooms: rows(asked) }, options(member))).rooms,
+      valueOf: roomOf,
+    });
+    this.#hosts = new Batches(members, {
+      laneOf: (key) => sql.shard(shardOfUser(key)).name,
       call: async (asked, member) => (await client.readHosts({ hosts: rows(asked) }, options(member))).hosts,
       valueOf: ({ host }) => host && hostOfStored(host),
     });
@@ -61,17 +70,20 @@ export class ReaderClient implements RowSource {
   host(hostId: number, leastVersion = 0): Promise<HostProfile | undefined> {
     return this.#hosts.get(hostId, leastVersion) as Promise<HostProfile | undefined>;
   }
+
+  /** @throws CodedError UNAVAILABLE, DEADLINE_EXCEEDED */
+  archivedRoom(roomId: number): Promise<Room | undefined> {
+    return this.#archived.get(roomId, 0) as Promise<Room | undefined>;
+  }
 }
 
 /** Keys of one kind that wait for the end of this turn; whoever asks bounds how many (`LoadingCache`). */
 class Batches<Message extends Answer> {
-  readonly #sql: Sql;
   readonly #members: () => Promise<readonly string[]>;
   readonly #kind: Kind<Message>;
   #waiting: Asked[] = [];
 
-  constructor(sql: Sql, members: () => Promise<readonly string[]>, kind: Kind<Message>) {
-    this.#sql = sql;
+  constructor(members: () => Promise<readonly string[]>, kind: Kind<Message>) {
     this.#members = members;
     this.#kind = kind;
   }
@@ -96,10 +108,9 @@ class Batches<Message extends Answer> {
   /** Rows of another database do not wait for one that hangs: each has calls of its own. */
   async #spread(waiting: readonly Asked[], members: readonly string[]): Promise<void> {
     if (members.length === 0) throw unavailable('no reader');
-    const databaseOf = (key: number): string => this.#sql.shard(this.#kind.shardOf(key)).name;
     const groups = Map.groupBy(waiting, ({ key }) => {
       const [first, second = first] = membersByRank(members, key);
-      return JSON.stringify([first, second, databaseOf(key)]);
+      return JSON.stringify([first, second, this.#kind.laneOf(key)]);
     });
     const calls = [...groups].flatMap(([name, asked]) => {
       const [first, second] = JSON.parse(name) as [string, string];

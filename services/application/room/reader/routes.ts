@@ -12,14 +12,21 @@ export function createReaderHandlers(reader: DbReader): Handlers<typeof ReaderSe
   return {
     readRooms: async ({ rooms }) => {
       const read = async (asked: AskedRow) => {
-        const room = await reader.room(idOf(asked, roomIdMax), Number(asked.leastVersion));
+        const room = await reader.room(idOf(asked.id, roomIdMax), Number(asked.leastVersion));
+        return room ? { room: storedRoom(room) } : {};
+      };
+      return { rooms: await readAll(rooms, read) };
+    },
+    readArchivedRooms: async ({ rooms }) => {
+      const read = async ({ id }: AskedRow) => {
+        const room = await reader.archivedRoom(idOf(id, roomIdMax));
         return room ? { room: storedRoom(room) } : {};
       };
       return { rooms: await readAll(rooms, read) };
     },
     readHosts: async ({ hosts }) => {
       const read = async (asked: AskedRow) => {
-        const host = await reader.host(idOf(asked, userIdMax), Number(asked.leastVersion));
+        const host = await reader.host(idOf(asked.id, userIdMax), Number(asked.leastVersion));
         return host ? { host: storedHost(host) } : {};
       };
       return { hosts: await readAll(hosts, read) };
@@ -37,7 +44,7 @@ function readAll<Answer extends object>(
   );
 }
 
-function idOf({ id }: AskedRow, max: number): number {
+function idOf(id: bigint, max: number): number {
   if (id < 1n || id > BigInt(max)) throw invalid('id');
   return Number(id);
 }

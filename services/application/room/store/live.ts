@@ -12,12 +12,12 @@ export async function listOfEdges(
   const { rows } = await db.query<RoomRow>({
     name: 'room-list-of-edges',
     text: `select ${roomColumns} from ${roomTables}
-           where room.state in ('live', 'hold') and room.edge_id = any($1::text[])
+           where room.archived_week = 0 and room.state in ('live', 'hold') and room.edge_id = any($1::text[])
            union
            select ${roomColumns} from ${roomTables}
            join unnest($2::smallint[], $3::bigint[]) as copied (shard, room_id)
              on room.shard = copied.shard and room.room_id = copied.room_id
-           where room.state in ('live', 'hold')`,
+           where room.archived_week = 0 and room.state in ('live', 'hold')`,
     values: [edgeIds, roomIds.map(shardOfRoom), roomIds],
   });
   return rows.map(roomOf);
@@ -40,7 +40,7 @@ export async function saveViewers(db: Connection, counts: readonly ViewerCount[]
            from unnest($1::smallint[], $2::bigint[], $3::bigint[], $4::integer[])
              as report (shard, room_id, epoch, viewers)
            join room on room.shard = report.shard and room.room_id = report.room_id
-             and room.epoch = report.epoch and room.state in ('live', 'hold')
+             and room.archived_week = 0 and room.epoch = report.epoch and room.state in ('live', 'hold')
            order by report.shard, report.room_id
            on conflict (shard, room_id) do update set viewers = excluded.viewers`,
     values: [
@@ -57,8 +57,8 @@ export async function dropViewersOfEnded(db: Connection): Promise<void> {
   await db.query({
     name: 'room-drop-viewers',
     text: `delete from room_viewers watched where not exists (
-             select from room where room.shard = watched.shard and room.room_id = watched.room_id
-               and room.state in ('live', 'hold'))`,
+             select from room where room.archived_week = 0 and room.shard = watched.shard
+               and room.room_id = watched.room_id and room.state in ('live', 'hold'))`,
   });
 }
 
@@ -68,10 +68,10 @@ export async function listOwningEdges(db: Connection): Promise<string[]> {
     name: 'room-list-owning-edges',
     text: `
       with recursive owner as (
-        (select edge_id from room where state in ('live', 'hold') order by edge_id limit 1)
+        (select edge_id from room where archived_week = 0 and state in ('live', 'hold') order by edge_id limit 1)
         union all
         select (select next.edge_id from room next
-                where next.state in ('live', 'hold') and next.edge_id > owner.edge_id
+                where next.archived_week = 0 and next.state in ('live', 'hold') and next.edge_id > owner.edge_id
                 order by next.edge_id limit 1)
         from owner where owner.edge_id is not null
       )
@@ -88,7 +88,7 @@ export async function listLiveOfEdges(
   const { rows } = await db.query<RoomRow>({
     name: 'room-list-live-of-edges',
     text: `select ${roomColumns} from ${roomTables}
-           where room.state in ('live', 'hold') and room.state = 'live' and room.edge_id = any($1::text[])
+           where room.archived_week = 0 and room.state in ('live', 'hold') and room.state = 'live' and room.edge_id = any($1::text[])
            limit $2`,
     values: [edgeIds, limit],
   });
@@ -99,7 +99,7 @@ export async function listHeldBefore(db: Connection, beforeMs: number, limit: nu
   const { rows } = await db.query<RoomRow>({
     name: 'room-list-held-before',
     text: `select ${roomColumns} from ${roomTables}
-           where room.state = 'hold' and room.held_at_ms <= $1 order by room.held_at_ms limit $2`,
+           where room.archived_week = 0 and room.state = 'hold' and room.held_at_ms <= $1 order by room.held_at_ms limit $2`,
     values: [beforeMs, limit],
   });
   return rows.map(roomOf);
@@ -109,7 +109,7 @@ export async function listScheduledBefore(db: Connection, beforeMs: number, limi
   const { rows } = await db.query<RoomRow>({
     name: 'room-list-scheduled-before',
     text: `select ${roomColumns} from ${roomTables}
-           where room.state = 'created' and room.created_at_ms <= $1 order by room.created_at_ms limit $2`,
+           where room.archived_week = 0 and room.state = 'created' and room.created_at_ms <= $1 order by room.created_at_ms limit $2`,
     values: [beforeMs, limit],
   });
   return rows.map(roomOf);

@@ -1,6 +1,7 @@
 import { composeRoomId, sessionCount, shardOfRoom, shardOfUser } from '@gala/protocol/ids';
 import type { Connection } from './connection.ts';
-import type { RecordedRoom, Recording, RecordingFormat, RecordingState } from '../recordings.ts';
+import type { Room } from '../room.ts';
+import type { Recording, RecordingFormat, RecordingState } from '../recordings.ts';
 import { roomColumns, roomOf, roomTables, type RoomRow } from './rooms.ts';
 
 const names = ['room_id', 'started_at_ms', 'format', 'folder', 'duration_ms', 'bytes', 'state', 'reason'];
@@ -53,13 +54,22 @@ export interface RecordedPage {
   readonly beforeRoomId: number;
 }
 
+/** What a host has recorded in one room. */
+export interface FoundRecordings {
+  readonly roomId: number;
+  /** Undefined when its row has left for the archive. */
+  readonly room: Room | undefined;
+  readonly recordings: readonly Recording[];
+}
+
+/** Newest rooms first. */
 export async function listHostRecordings(
   db: Connection,
   hostId: number,
   { limit, beforeRoomId }: RecordedPage,
-): Promise<RecordedRoom[]> {
+): Promise<FoundRecordings[]> {
   const last = composeRoomId(hostId, sessionCount - 1);
-  const { rows } = await db.query<RecordingRow & { room: RoomRow }>({
+  const { rows } = await db.query<RecordingRow & { room: RoomRow | null }>({
     name: 'recording-list-host',
     text: `
       with recorded as (
@@ -67,9 +77,9 @@ export async function listHostRecordings(
         where shard = $1 and room_id between $2 and $3 and state in ('recording', 'done', 'failed')
         order by room_id desc limit $4
       )
-      select ${columns}, to_jsonb(shown) as room
+      select ${columns}, case when shown.room_id is not null then to_jsonb(shown) end as room
       from recorded join recording on recording.shard = $1 and recording.room_id = recorded.room_id
-      join lateral (
+      left join lateral (
         select ${roomColumns} from ${roomTables} where room.shard = $1 and room.room_id = recorded.room_id
       ) shown on true
       where recording.state in ('recording', 'done', 'failed')
@@ -82,8 +92,9 @@ export async function listHostRecordings(
     ],
   });
   const rooms = Map.groupBy(rows, (row) => row.room_id);
-  return [...rooms.values()].map((found) => ({
-    room: roomOf(found[0].room),
+  return [...rooms].map(([roomId, found]) => ({
+    roomId,
+    room: found[0].room ? roomOf(found[0].room) : undefined,
     recordings: found.map(recordingOf),
   }));
 }

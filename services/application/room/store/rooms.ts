@@ -10,7 +10,7 @@ export const roomColumns = `
   room.edge_id, room.created_at_ms, room.started_at_ms, room.key_frame_at_ms, room.held_at_ms,
   room.ended_at_ms, room.changed_at_ms, room.end_reason,
   case room.state when 'ended' then 0 else coalesce(watched.viewers, 0) end as viewers, room.report_sequence,
-  room.video_codec, room.audio_codec, room.renditions, room.version`;
+  room.video_codec, room.audio_codec, room.renditions, room.area_id, room.starts_at_ms, room.version`;
 export const roomTables = `
   room join room_host host on host.shard = room.shard and host.host_id = room.host_id
   left join room_viewers watched on watched.shard = room.shard and watched.room_id = room.room_id`;
@@ -36,6 +36,8 @@ export interface RoomRow {
   video_codec: string;
   audio_codec: string;
   renditions: string;
+  area_id: string;
+  starts_at_ms: number;
   version: number;
 }
 
@@ -48,14 +50,27 @@ export async function findRoom(db: Connection, roomId: number): Promise<Room | u
   return rows[0] && roomOf(rows[0]);
 }
 
-/** Many rooms of one database in one statement. */
+/** Many rooms of one database: those that are current in one statement, and the weeks only for what is not there. */
 export async function findRooms(db: Connection, roomIds: readonly number[]): Promise<FoundRows<Room>> {
+  const { found, elsewhere } = await findRoomsIn(db, 'current', roomIds);
+  const missing = roomIds.filter((roomId) => !found.has(roomId) && !elsewhere.includes(roomId));
+  if (missing.length === 0) return { found, elsewhere };
+  const older = await findRoomsIn(db, 'weeks', missing);
+  return { found: new Map([...found, ...older.found]), elsewhere: [...elsewhere, ...older.elsewhere] };
+}
+
+async function findRoomsIn(
+  db: Connection,
+  part: 'current' | 'weeks',
+  roomIds: readonly number[],
+): Promise<FoundRows<Room>> {
   const { rows } = await db.query<RoomRow & { asked_id: number; is_owned: boolean }>({
-    name: 'room-find-many',
+    name: `room-find-many-${part}`,
     text: `select asked.room_id as asked_id, owner.shard is not null as is_owned, ${roomColumns}
            from unnest($1::smallint[], $2::bigint[]) as asked (shard, room_id)
            left join shard_owner owner on owner.shard = asked.shard
-           left join (${roomTables}) on room.shard = asked.shard and room.room_id = asked.room_id`,
+           left join (${roomTables}) on room.shard = asked.shard and room.room_id = asked.room_id
+             and room.archived_week ${part === 'current' ? '= 0' : '> 0'}`,
     values: [roomIds.map(shardOfRoom), roomIds],
   });
   const here = rows.filter((row) => row.is_owned && row.room_id !== null);
@@ -65,14 +80,21 @@ export async function findRooms(db: Connection, roomIds: readonly number[]): Pro
   };
 }
 
+/**
+ * One that has ended changes no more and is not locked: the archiver may be moving its row, and whoever waits for a
+ * row that goes to another partition gets an error.
+ */
 export async function lockRoom(client: Transaction, roomId: number): Promise<Room | undefined> {
   const { rows } = await client.query<RoomRow>({
     name: 'room-lock',
     text: `select ${roomColumns} from ${roomTables}
-           where room.shard = $1 and room.room_id = $2 for update of room`,
+           where room.archived_week = 0 and room.shard = $1 and room.room_id = $2 and room.state <> 'ended'
+           for update of room`,
     values: [shardOfRoom(roomId), roomId],
   });
-  return rows[0] && roomOf(rows[0]);
+  if (rows.length > 0) return roomOf(rows[0]);
+  const room = await findRoom(client, roomId);
+  return room?.state === 'ended' ? room : undefined;
 }
 
 /** The host's room that has not ended, locked. */
@@ -80,20 +102,21 @@ export async function lockPresentRoom(client: Transaction, hostId: number): Prom
   const { rows } = await client.query<RoomRow>({
     name: 'room-lock-present',
     text: `select ${roomColumns} from ${roomTables}
-           where room.shard = $1 and room.host_id = $2 and room.state <> 'ended' for update of room`,
+           where room.archived_week = 0 and room.shard = $1 and room.host_id = $2 and room.state <> 'ended'
+           for update of room`,
     values: [shardOfUser(hostId), hostId],
   });
   return rows[0] && roomOf(rows[0]);
 }
 
-/** The host's room that has not ended, else the last one that has. */
+/** The host's room that has not ended, else the last one that has, unless it has left for the archive. */
 export async function findPresentRoom(db: Connection, hostId: number): Promise<Room | undefined> {
   const { rows } = await db.query<RoomRow>({
     name: 'room-find-present',
     text: `
       select * from (
         (select ${roomColumns} from ${roomTables}
-         where room.shard = $1 and room.host_id = $2 and room.state <> 'ended')
+         where room.archived_week = 0 and room.shard = $1 and room.host_id = $2 and room.state <> 'ended')
         union all
         (select ${roomColumns} from ${roomTables}
          where room.shard = $1 and room.room_id between $3 and $4 order by room.room_id desc limit 1)
@@ -111,8 +134,9 @@ export async function insertRoom(client: Transaction, room: Room): Promise<Room>
     text: `
       insert into room (shard, room_id, host_id, title, visibility, state, epoch, edge_id, created_at_ms,
         started_at_ms, key_frame_at_ms, held_at_ms, ended_at_ms, changed_at_ms, end_reason, report_sequence,
-        video_codec, audio_codec, renditions, version)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+        video_codec, audio_codec, renditions, area_id, starts_at_ms, version)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+        $21, $22)`,
     values: [
       shardOfRoom(room.roomId),
       room.roomId,
@@ -133,6 +157,8 @@ export async function insertRoom(client: Transaction, room: Room): Promise<Room>
       room.videoCodec,
       room.audioCodec,
       room.renditions,
+      room.areaId,
+      room.startsAtMs,
       stored.version,
     ],
   });
@@ -166,6 +192,8 @@ const changeColumns: readonly ColumnOfChange[] = [
   ['video_codec', 'text', ({ after }) => after.videoCodec],
   ['audio_codec', 'text', ({ after }) => after.audioCodec],
   ['renditions', 'text', ({ after }) => after.renditions],
+  ['area_id', 'text', ({ after }) => after.areaId],
+  ['starts_at_ms', 'bigint', ({ after }) => after.startsAtMs],
 ];
 
 const saveText = `
@@ -176,7 +204,8 @@ const saveText = `
       .join(', ')}
     from unnest(${changeColumns.map(([, type], index) => `$${index + 1}::${type}[]`).join(', ')})
       as change (${changeColumns.map(([name]) => name).join(', ')})
-    where room.shard = change.shard and room.room_id = change.room_id and room.version = change.version_before
+    where room.archived_week = 0 and room.shard = change.shard and room.room_id = change.room_id
+      and room.version = change.version_before
     returning room.shard, room.room_id, room.version, room.state
   ), unwatched as (
     delete from room_viewers watched using saved
@@ -232,6 +261,8 @@ export function roomOf(row: RoomRow): Room {
     videoCodec: row.video_codec,
     audioCodec: row.audio_codec,
     renditions: row.renditions,
+    areaId: row.area_id,
+    startsAtMs: row.starts_at_ms,
     version: row.version,
   };
 }

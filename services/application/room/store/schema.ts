@@ -1,5 +1,6 @@
 import type { MigrationSet } from '@gala/lib/sql';
 import { sql } from 'kysely';
+import { archiveMigrations, weeksMigration } from './weeks-schema.ts';
 
 /**
  * A host has at most one room that has not ended: `room_present` makes the database refuse a second. Whatever
@@ -130,6 +131,24 @@ export const migrations: MigrationSet[] = [
             ) with (fillfactor = 50)`.execute(db);
         },
       },
+      '0007_weeks': weeksMigration,
+      '0008_areas_schedule_announcements': {
+        async up(db) {
+          await sql`
+            alter table room
+              add column area_id text not null default '',
+              add column starts_at_ms bigint not null default 0`.execute(db);
+          await sql`
+            alter table room_host
+              add column area_id text not null default '',
+              add column announcement text not null default '',
+              add column announced_at_ms bigint not null default 0`.execute(db);
+          await sql`
+            create index room_coming on room_current (starts_at_ms, room_id)
+            where state = 'created' and visibility = 'public' and starts_at_ms > 0`.execute(db);
+        },
+      },
     },
   },
+  archiveMigrations,
 ];
