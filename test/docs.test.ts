@@ -7,6 +7,7 @@ import { coordErrors } from '@gala/lib/coord';
 import { eventLogErrors } from '@gala/lib/eventlog';
 import type { ErrorTable } from '@gala/lib/error';
 import { httpErrors } from '@gala/lib/http';
+import { recordErrors } from '@gala/lib/records';
 import { shardErrors } from '@gala/lib/shards';
 import { sqlErrors } from '@gala/lib/sql';
 import { protocolErrors } from '@gala/protocol/errors';
@@ -38,6 +39,7 @@ describe('docs/errors.md', () => {
     ...changeErrors,
     ...shardErrors,
     ...coordErrors,
+    ...recordErrors,
     ...collectionsErrors,
     ...eventLogErrors,
   };

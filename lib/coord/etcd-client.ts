@@ -13,6 +13,13 @@ export interface EtcdAccess {
 /** One request; a second try at another member fits within a lease. */
 export const callWithinMs = 800;
 
+/**
+ * The first request on a connection: TLS, and the check of a password, which costs the engine more the busier
+ * its machine is, so that with one short limit nobody would ever get in. A member that hangs costs the first only.
+ */
+const openWithinMs = [callWithinMs, 2 * callWithinMs, 4 * callWithinMs] as const;
+const signInWithinMs = openWithinMs[2];
+
 type Policy = NonNullable<NonNullable<IOptions['faultHandling']>['global']>;
 
 /**
@@ -39,6 +46,8 @@ let serial = 0;
 /** One connection to one member of the cluster; after its first failure it is closed and another is opened. */
 export class EtcdLink {
   readonly endpoint: string;
+  /** It has answered. */
+  isOpen = false;
   readonly #client: Etcd3;
   readonly #onClose = new Set<() => void>();
   #closed = false;
@@ -51,7 +60,10 @@ export class EtcdLink {
       credentials: tls && { rootCertificate: tls.ca, privateKey: tls.key, certChain: tls.cert },
       // Channels of the same options share a connection, also a dead one: those of one link and no others shall.
       grpcOptions: { ...channelOptions, 'grpc.primary_user_agent': `gala/${++serial}` },
-      defaultCallOptions: ({ isStream }) => (isStream ? {} : { deadline: Date.now() + callWithinMs }),
+      defaultCallOptions: ({ isStream, service }) => {
+        if (isStream) return {};
+        return { deadline: Date.now() + (service === 'Auth' ? signInWithinMs : callWithinMs) };
+      },
       faultHandling: { host: () => through, global: through },
     });
   }
@@ -107,6 +119,8 @@ export class EtcdClient {
   readonly #access: EtcdAccess;
   #index: number;
   #link: EtcdLink | undefined;
+  /** The link whose first request is under way: others that are in a hurry leave it alone. */
+  #opening: EtcdLink | undefined;
 
   constructor(access: EtcdAccess) {
     this.#access = access;
@@ -129,14 +143,46 @@ export class EtcdClient {
     this.#index++;
   }
 
+  /**
+   * Makes sure that there is a link which has answered: for a time when nothing is held that waiting could lose.
+   * `read` asks for something small. Errors: COORD_UNAVAILABLE.
+   */
+  async open(read: (link: EtcdLink, options: { deadline: number }) => Promise<unknown>): Promise<void> {
+    for (const withinMs of openWithinMs) {
+      const link = this.link();
+      if (link.isOpen) return;
+      this.#opening = link;
+      try {
+        const options = { deadline: Date.now() + withinMs };
+        await this.#answer(link, () => within(read(link, options), withinMs));
+        return;
+      } catch (error) {
+        this.fail(link);
+        if (withinMs === openWithinMs.at(-1)) throw error;
+      } finally {
+        this.#opening = undefined;
+      }
+    }
+  }
+
   /** One try within the time limit. Errors: COORD_UNAVAILABLE; EtcdLeaseInvalidError, which is an answer. */
   async once<Result>(work: (link: EtcdLink) => Promise<Result>): Promise<Result> {
     const link = this.link();
     try {
-      return await within(work(link));
+      return await this.#answer(link, () => within(work(link), callWithinMs + 100));
+    } catch (error) {
+      if (!(error instanceof EtcdLeaseInvalidError) && link !== this.#opening) this.fail(link);
+      throw error;
+    }
+  }
+
+  async #answer<Result>(link: EtcdLink, work: () => Promise<Result>): Promise<Result> {
+    try {
+      const result = await work();
+      link.isOpen = true;
+      return result;
     } catch (cause) {
       if (cause instanceof EtcdLeaseInvalidError) throw cause;
-      this.fail(link);
       throw new CodedError(coordErrors, 'COORD_UNAVAILABLE', { cause, detail: link.endpoint });
     }
   }
@@ -158,8 +204,8 @@ export class EtcdClient {
 }
 
 /** The client asks for a new token as often as one is refused, without end; closing its link ends that. */
-async function within<Result>(work: Promise<Result>): Promise<Result> {
+async function within<Result>(work: Promise<Result>, ms: number): Promise<Result> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('no answer in time')), callWithinMs + 100);
+  const timer = setTimeout(() => reject(new Error('no answer in time')), ms);
   return Promise.race([work, promise]).finally(() => clearTimeout(timer));
 }

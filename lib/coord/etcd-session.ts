@@ -111,6 +111,9 @@ export class EtcdSession {
   }
 
   async #grant(): Promise<Session> {
+    // The TTL counts from the request for it, so what a new connection takes comes before.
+    const request = { key: this.#probe, count_only: true };
+    await this.#client.open((link, options) => link.kv.range(request, options));
     const renewedMs = this.#nowMs();
     const { ID } = await this.#client.twice((link) => link.leases.leaseGrant({ TTL: ttlMs / 1000 }));
     this.#current = { id: ID, renewedMs };

@@ -59,6 +59,8 @@ export const roomErrors = {
   TOO_MANY_ROOMS: entry(429, resourceExhausted, 'too many rooms begun in a short time'),
   SOURCE_UNSET: entry(409, failedPrecondition, 'the host has no source to pull from, or is private'),
   STREAM_KEY_WRONG: entry(403, permissionDenied, 'the stream key is unknown or no longer valid'),
+  AREA_UNKNOWN: entry(404, notFound, 'there is no such area, or it was retired'),
+  TOO_MANY_AREAS: entry(409, failedPrecondition, 'there are as many areas as there may be'),
   STREAM_STALE: entry(409, aborted, 'a newer publisher has taken over'),
 } as const;
 

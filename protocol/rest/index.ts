@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type * as catalog from './catalog-schemas.ts';
 import type * as jobs from './job-schemas.ts';
 import type * as shape from './schemas.ts';
 import type * as streams from './stream-schemas.ts';
@@ -6,6 +7,7 @@ import type * as streams from './stream-schemas.ts';
 export * as schemas from './schemas.ts';
 export type { Access, Operation } from './operation.ts';
 export * from './operations.ts';
+export { catalogOperations } from './catalog-operations.ts';
 export { jobOperations } from './job-operations.ts';
 export { streamOperations } from './stream-operations.ts';
 
@@ -26,6 +28,7 @@ export type StreamViewer = z.infer<typeof streams.viewer>;
 export type Edge = z.infer<typeof streams.edge>;
 export type Span = z.infer<typeof streams.span>;
 export type TraceSummary = z.infer<typeof streams.traceSummary>;
+export type Area = z.infer<typeof catalog.area>;
 export type JobPlan = z.infer<typeof jobs.plan>;
 export type JobRun = z.infer<typeof jobs.run>;
 export type ShardedJob = z.infer<typeof jobs.shardedJob>;

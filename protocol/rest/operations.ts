@@ -1,7 +1,9 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { roomIdMax } from '../ids/index.ts';
+import { areaId } from '../settings/index.ts';
 import * as shape from './schemas.ts';
+import { catalogOperations } from './catalog-operations.ts';
 import { jobOperations } from './job-operations.ts';
 import { streamOperations } from './stream-operations.ts';
 
@@ -74,10 +76,17 @@ export const operations = {
   updateMyHost: {
     method: 'PATCH',
     path: '/v1/hosts/me',
-    summary: 'Change the title or who may watch',
+    summary: 'Change the title, who may watch or the area',
     access: 'host',
     scope: 'hosts:write',
-    body: z.object({ title: shape.title.optional(), visibility: shape.visibility.optional() }),
+    body: z.object({
+      title: shape.title.optional(),
+      visibility: shape.visibility.optional(),
+      areaId: z
+        .union([z.literal(''), areaId])
+        .optional()
+        .describe('empty for none'),
+    }),
     status: 200,
     response: z.object({ host: shape.host }),
   },
@@ -155,11 +164,15 @@ export const operations = {
     query: z.object({
       limit: z.coerce.number().int().min(1).max(100).default(50),
       cursor: z.string().max(256).default(''),
+      areaId: z
+        .union([z.literal(''), areaId])
+        .default('')
+        .describe('only rooms of this area'),
     }),
     status: 200,
     response: z.object({
       rooms: z.array(shape.room),
-      total: z.number().int(),
+      total: z.number().int().describe('of the area when one was asked for'),
       nextCursor: z.string().optional(),
     }),
   },
@@ -260,6 +273,7 @@ export const operations = {
   },
   ...streamOperations,
   ...jobOperations,
+  ...catalogOperations,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof operations;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { roomIdMax, userIdMax } from '../ids/index.ts';
+import * as settings from '../settings/index.ts';
 
 /** The JSON shapes of `/v1`. Times are milliseconds since 1970; ids are decimal numbers below 2^53. */
 export const userId = z.number().int().min(0).max(userIdMax).meta({ id: 'UserId' });
@@ -46,6 +47,7 @@ export const host = z
     visibility,
     createdAtMs: timeMs,
     sessionCount: z.number().int(),
+    areaId: settings.areaId.optional().describe('absent for a host without one'),
   })
   .meta({ id: 'Host' });
 
@@ -70,6 +72,7 @@ export const room = z
     startedAtMs: timeMs.optional(),
     endedAtMs: timeMs.optional(),
     endReason: z.string().optional(),
+    areaId: settings.areaId.optional().describe('absent for a room without one'),
     media: roomMedia.optional().describe('absent while it is not known'),
     renditions: z
       .array(z.string())
@@ -177,6 +180,7 @@ export const scope = z.enum([
   'streams:write',
   'jobs:read',
   'jobs:write',
+  'catalog:write',
 ]);
 export const issuer = z
   .object({
@@ -201,6 +205,7 @@ export const pathParameters = {
     .string()
     .regex(/^(@[A-Za-z0-9][A-Za-z0-9._-]{2,31}|[1-9][0-9]{0,10})$/)
     .describe('a host id, or `@name`'),
+  areaId: settings.areaId,
   tokenId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   edgeId: z
     .string()

@@ -10,6 +10,10 @@ type Routes = {
 
 /** The part of `protocol/rest` that is needed at run time: without it the schemas would come along. */
 export const routes: Routes = {
+  listAreas: { method: 'GET', path: '/v1/areas' },
+  putArea: { method: 'PUT', path: '/v1/areas/{areaId}' },
+  orderAreas: { method: 'PUT', path: '/v1/areas' },
+  retireArea: { method: 'POST', path: '/v1/areas/{areaId}/retire' },
   signIn: { method: 'POST', path: '/v1/sessions' },
   signInPartner: { method: 'POST', path: '/v1/sessions/partner' },
   getSession: { method: 'GET', path: '/v1/sessions/current' },

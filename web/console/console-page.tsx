@@ -11,6 +11,7 @@ import { TokenForm } from './token-form.tsx';
 import { forgetToken, readToken } from './token.ts';
 import { ConsoleWords, useConsoleWords, type ConsoleWord } from './words.tsx';
 
+const AreasPage = lazy(() => import('./areas-page.tsx'));
 const JobsPage = lazy(() => import('./jobs-page.tsx'));
 
 type Access =
@@ -66,6 +67,8 @@ function Console({ roomId, part }: ConsolePageProps) {
       <ConsoleParts part={part} />
       {part === 'jobs' ? (
         <JobsPage client={access.client} explain={explain} />
+      ) : part === 'areas' ? (
+        <AreasPage client={access.client} explain={explain} />
       ) : roomId === undefined ? (
         <StreamList client={access.client} explain={explain} />
       ) : (
@@ -90,6 +93,9 @@ function ConsoleParts({ part }: Pick<ConsolePageProps, 'part'>) {
       </Link>
       <Link to="/console/jobs" {...current('jobs')}>
         {say('jobs')}
+      </Link>
+      <Link to="/console/areas" {...current('areas')}>
+        {say('areas')}
       </Link>
     </nav>
   );

@@ -1,7 +1,7 @@
 import { parseLatency } from '../player/latency.ts';
 import { parseProtocol, parseQuality, type PlayPreference } from '../player/support.ts';
 
-export type ConsolePart = 'streams' | 'jobs';
+export type ConsolePart = 'streams' | 'jobs' | 'areas';
 
 export type Route =
   | { readonly page: 'home' }
@@ -10,6 +10,7 @@ export type Route =
   | { readonly page: 'room'; readonly roomRef: string; readonly preference: PlayPreference }
   | { readonly page: 'unknown' };
 
+const consolePartPath = /^\/console\/(jobs|areas)$/;
 const consolePath = /^\/console(?:\/([1-9][0-9]{0,15}))?$/;
 const roomPath = /^\/room\/([1-9][0-9]{0,15})$/;
 const hostNamePath = /^\/(@[A-Za-z0-9][A-Za-z0-9._-]{2,31})$/;
@@ -19,7 +20,8 @@ export function parseRoute(path: string, search: string): Route {
   const trimmed = path.length > 1 ? path.replace(/\/+$/, '') || '/' : path;
   if (trimmed === '/') return { page: 'home' };
   if (trimmed === '/host') return { page: 'host' };
-  if (trimmed === '/console/jobs') return { page: 'console', roomId: undefined, part: 'jobs' };
+  const part = consolePartPath.exec(trimmed)?.[1] as ConsolePart | undefined;
+  if (part) return { page: 'console', roomId: undefined, part };
   const onConsole = consolePath.exec(trimmed);
   if (onConsole) {
     const roomId = onConsole[1] === undefined ? undefined : Number(onConsole[1]);

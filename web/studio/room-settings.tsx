@@ -1,6 +1,7 @@
 import { useState, type SubmitEvent } from 'react';
-import type { Host } from '@gala/protocol/rest';
+import type { BodyOf, Host } from '@gala/protocol/rest';
 import { ApiError } from '@gala/sdk/room';
+import { useAreas } from '../viewer/areas.tsx';
 import { client } from '../shell/client.ts';
 import { useWords } from '../shell/words.tsx';
 import { type Word } from '../words/index.ts';
@@ -27,7 +28,7 @@ export function RoomSettings({ host, onSaved }: RoomSettingsProps) {
     event.preventDefault();
     setProgress('saving');
     setFailed(undefined);
-    client.updateMyHost(readForm(event.currentTarget)).then(
+    client.updateMyHost(readForm(event.currentTarget, host.areaId ?? '')).then(
       () => {
         setProgress('saved');
         onSaved();
@@ -56,6 +57,7 @@ export function RoomSettings({ host, onSaved }: RoomSettingsProps) {
         <VisibilityChoice value="public" chosen={host.visibility} />
         <VisibilityChoice value="private" chosen={host.visibility} />
       </fieldset>
+      <AreaField chosen={host.areaId ?? ''} />
       {failed && (
         <p className="form-error" role="alert">
           {explain(failed)}
@@ -65,6 +67,26 @@ export function RoomSettings({ host, onSaved }: RoomSettingsProps) {
         <span aria-live="polite">{t(buttonWords[progress])}</span>
       </button>
     </form>
+  );
+}
+
+function AreaField({ chosen }: { readonly chosen: string }) {
+  const { t, language } = useWords();
+  const areas = useAreas();
+  const offered = areas.filter(({ areaId, isRetired }) => !isRetired || areaId === chosen);
+  if (offered.length === 0) return null;
+  return (
+    <label className="field">
+      <span>{t('host.settings.area')}</span>
+      <select name="areaId" key={offered.length} defaultValue={chosen} data-testid="area-input">
+        <option value="">{t('host.settings.area.none')}</option>
+        {offered.map(({ areaId, names }) => (
+          <option key={areaId} value={areaId}>
+            {names[language]}
+          </option>
+        ))}
+      </select>
+    </label>
   );
 }
 
@@ -86,11 +108,14 @@ function VisibilityChoice({ value, chosen }: VisibilityChoiceProps) {
   );
 }
 
-function readForm(form: HTMLFormElement): { title: string; visibility: Host['visibility'] } {
+function readForm(form: HTMLFormElement, kept: string): BodyOf<'updateMyHost'> {
   const fields = new FormData(form);
   const title = fields.get('title');
+  const areaId = fields.get('areaId');
   return {
     title: typeof title === 'string' ? title.trim() : '',
     visibility: fields.get('visibility') === 'private' ? 'private' : 'public',
+    // What is kept already is not chosen anew: it may be retired.
+    ...(typeof areaId === 'string' && areaId !== kept && { areaId }),
   };
 }

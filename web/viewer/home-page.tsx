@@ -1,4 +1,4 @@
-import { useCallback, useState } from 'react';
+import { useCallback, useState, type ReactNode } from 'react';
 import type { ApiError } from '@gala/sdk/room';
 import { Icon } from '../design/icon.tsx';
 import { Notice } from '../design/notice.tsx';
@@ -8,6 +8,7 @@ import { Link } from '../shell/link.tsx';
 import { usePoll } from '../shell/poll.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
+import { AreaChoice, useAreas } from './areas.tsx';
 import { listLive, pagesMax, type LiveList } from './live-list.ts';
 import { RoomCard } from './room-card.tsx';
 
@@ -17,7 +18,12 @@ export default function HomePage() {
   const { t } = useWords();
   useTitle('');
   const [pages, setPages] = useState(1);
-  const ask = useCallback((signal: AbortSignal) => listLive(client, pages, { signal }), [pages]);
+  const [areaId, setAreaId] = useState('');
+  const areas = useAreas();
+  const ask = useCallback(
+    (signal: AbortSignal) => listLive(client, { pages, areaId }, { signal }),
+    [pages, areaId],
+  );
   const { answer, error, refresh } = usePoll(ask, refreshMs);
   if (!answer) {
     return error ? <ListFailed error={error} onRetry={refresh} /> : <ListLoading label={t('home.loading')} />;
@@ -25,7 +31,13 @@ export default function HomePage() {
   return (
     <>
       {error && <Stale error={error} />}
-      {answer.rooms.length === 0 ? <NobodyLive /> : <RoomList list={answer} />}
+      {answer.total > 0 || areaId !== '' ? (
+        <RoomList list={answer}>
+          <AreaChoice areas={areas} chosen={areaId} onChoose={setAreaId} />
+        </RoomList>
+      ) : (
+        <NobodyLive />
+      )}
       {answer.hasMore && pages < pagesMax && (
         <div className="actions more">
           <button className="button" onClick={() => setPages(pages + 1)}>
@@ -37,7 +49,7 @@ export default function HomePage() {
   );
 }
 
-function RoomList({ list }: { readonly list: LiveList }) {
+function RoomList({ list, children }: { readonly list: LiveList; readonly children: ReactNode }) {
   const { t } = useWords();
   const { rooms, total } = list;
   return (
@@ -48,6 +60,8 @@ function RoomList({ list }: { readonly list: LiveList }) {
           {total === 1 ? t('home.total.one') : t('home.total.many', { count: total })}
         </p>
       </div>
+      {children}
+      {rooms.length === 0 && <p className="hint">{t('home.area.none')}</p>}
       <div className="room-grid" data-testid="room-list">
         {rooms.map((room) => (
           <RoomCard key={room.roomId} room={room} />

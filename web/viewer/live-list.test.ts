@@ -29,7 +29,7 @@ afterEach(async () => {
 
 const list = (pages: number) => {
   const { port } = server.address() as AddressInfo;
-  return listLive(createRoomClient({ baseUrl: `http://127.0.0.1:${port}` }), pages, {});
+  return listLive(createRoomClient({ baseUrl: `http://127.0.0.1:${port}` }), { pages, areaId: '' }, {});
 };
 
 test('one page is one call', async () => {

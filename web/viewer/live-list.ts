@@ -12,13 +12,17 @@ export interface LiveList {
 }
 
 /** The first pages of the live rooms, each room once though rooms move between pages while they are read. */
-export async function listLive(client: RoomClient, pages: number, options: CallOptions): Promise<LiveList> {
+export async function listLive(
+  client: RoomClient,
+  { pages, areaId }: { readonly pages: number; readonly areaId: string },
+  options: CallOptions,
+): Promise<LiveList> {
   const rooms = new Map<number, Room>();
   let total = 0;
   let cursor: string | undefined = '';
   for (let page = 0; page < Math.min(pages, pagesMax) && cursor !== undefined; page++) {
     const answer: Awaited<ReturnType<RoomClient['listLiveRooms']>> = await client.listLiveRooms(
-      { limit: roomsPerPage, cursor },
+      { limit: roomsPerPage, cursor, ...(areaId && { areaId }) },
       options,
     );
     for (const room of answer.rooms) rooms.set(room.roomId, room);

@@ -37,14 +37,16 @@ function play(
     readonly rate?: number;
     readonly soundBehindMs?: number;
     readonly everyMs?: number;
+    /** Stream time of the first tag. */
+    readonly beganMs?: number;
   },
 ): void {
-  const { seconds, rate = 1, soundBehindMs = 0, everyMs = 20 } = options;
+  const { seconds, rate = 1, soundBehindMs = 0, everyMs = 20, beganMs = 0 } = options;
   for (let atMs = 0; atMs < seconds * 1000; atMs += everyMs) {
     clock.advance(everyMs);
     for (let tickMs = atMs; tickMs < atMs + everyMs; tickMs += 20) {
-      if (tickMs % 40 === 0) stats.count(makeTag({ timestampMs: tickMs * rate }));
-      stats.count(makeTag({ kind: 'audio', timestampMs: tickMs * rate - soundBehindMs }));
+      if (tickMs % 40 === 0) stats.count(makeTag({ timestampMs: beganMs + tickMs * rate }));
+      stats.count(makeTag({ kind: 'audio', timestampMs: beganMs + tickMs * rate - soundBehindMs }));
     }
   }
 }
@@ -66,6 +68,22 @@ test('an encoder that is 1 % slow falls behind the wall clock, and a new publish
   expect(stats.driftMs).toBeLessThan(-290);
   stats.beginPublisher();
   expect([stats.driftMs, stats.jitterMs, stats.skewMs]).toEqual([0, 0, 0]);
+});
+
+test('a publisher that was held up at its start has not drifted when it has caught up', () => {
+  const clock = new ManualClock();
+  const stats = new StreamStats({ clock });
+  play(stats, clock, { seconds: 6, rate: 2 });
+  const beganMs = 12_000;
+  play(stats, clock, { seconds: 10, beganMs });
+  expect(Math.abs(stats.driftMs)).toBeLessThanOrEqual(40);
+});
+
+test('an encoder that is always fast is said to drift', () => {
+  const clock = new ManualClock();
+  const stats = new StreamStats({ clock });
+  play(stats, clock, { seconds: 40, rate: 1.2 });
+  expect(stats.driftMs).toBeGreaterThan(3000);
 });
 
 test('media in bursts shows as jitter', () => {

@@ -7,8 +7,11 @@ export interface StreamStatsOptions {
   readonly bytesOut?: () => number;
 }
 
-/** Arrival of what an encoder had kept back settles in this time; drift counts from there. */
+/** Arrival of what an encoder had kept back has settled when it ran ahead by no more than `rushMs` in this time. */
 const settleMs = 2_000;
+const rushMs = 200;
+/** Whoever still runs ahead after this time has a fast clock; drift counts from there at the latest. */
+const settleMsMax = 20_000;
 const jitterWeight = 1 / 16;
 const skewWeight = 1 / 32;
 
@@ -27,6 +30,11 @@ export class StreamStats {
   #lastMs = { audio: -1, video: -1 };
   #lastAheadMs = 0;
   #publisherSinceMs = -1;
+  /** Begin of the present look at whether arrival has settled, and how far ahead stream time was then. */
+  #lookSinceMs = 0;
+  #lookAheadMs = 0;
+  #isSettled = false;
+  /** Drift counts from here. */
   #firstAheadMs = 0;
   /** Distance between the last two key frames, in stream time. */
   gopMs = 0;
@@ -63,6 +71,7 @@ export class StreamStats {
   /** Another publisher has another clock and another way to us. */
   beginPublisher(): void {
     this.#publisherSinceMs = -1;
+    this.#isSettled = false;
     this.#lastMs.audio = -1;
     this.#lastMs.video = -1;
     this.jitterMs = 0;
@@ -100,13 +109,24 @@ export class StreamStats {
   #followArrival(aheadMs: number, nowMs: number): void {
     if (this.#publisherSinceMs < 0) {
       this.#publisherSinceMs = nowMs;
+      this.#lookSinceMs = nowMs;
+      this.#lookAheadMs = aheadMs;
       this.#firstAheadMs = aheadMs;
     } else {
       this.jitterMs += (Math.abs(aheadMs - this.#lastAheadMs) - this.jitterMs) * jitterWeight;
     }
     this.#lastAheadMs = aheadMs;
-    if (nowMs - this.#publisherSinceMs > settleMs) this.driftMs = aheadMs - this.#firstAheadMs;
+    if (nowMs - this.#lookSinceMs > settleMs) this.#lookWhetherSettled(nowMs);
+    if (this.#isSettled) this.driftMs = aheadMs - this.#firstAheadMs;
     else this.#firstAheadMs = Math.max(this.#firstAheadMs, aheadMs);
+  }
+
+  /** A publisher that was held up at its start sends faster than real time until it has caught up. */
+  #lookWhetherSettled(nowMs: number): void {
+    const isRushing = this.#firstAheadMs - this.#lookAheadMs > rushMs;
+    this.#isSettled ||= !isRushing || nowMs - this.#publisherSinceMs > settleMsMax;
+    this.#lookSinceMs = nowMs;
+    this.#lookAheadMs = this.#firstAheadMs;
   }
 
   #roll(nowMs: number): void {

@@ -30,6 +30,11 @@ export function ownUserId(caller: Caller): number {
   return caller.userId;
 }
 
+/** User id of who asks; 0 for the operator token. */
+export async function byOf(caller: () => Promise<Caller>): Promise<string> {
+  return String((await caller()).userId);
+}
+
 export function checkOwnRoom(caller: Caller, roomId: number): void {
   if (hostOfRoom(roomId) !== caller.userId && !isOperator(caller)) throw forbidden('the room is not yours');
 }

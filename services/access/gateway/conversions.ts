@@ -23,6 +23,7 @@ export function restRoom(room: Room): rest.Room {
     createdAtMs: Number(room.createdAtMs),
     ...(room.startedAtMs && { startedAtMs: Number(room.startedAtMs) }),
     ...(room.endedAtMs && { endedAtMs: Number(room.endedAtMs) }),
+    ...(room.areaId && { areaId: room.areaId }),
     ...(room.endReason && { endReason: room.endReason }),
     ...((room.videoCodec || room.audioCodec) && { media: restMedia(room) }),
     ...(room.renditionLines.length > 0 && { renditions: room.renditionLines.map((lines) => `${lines}p`) }),
@@ -41,6 +42,7 @@ export function restHost(host: Host): rest.Host {
     visibility: restVisibility(host.visibility),
     createdAtMs: Number(host.createdAtMs),
     sessionCount: host.sessionCount,
+    ...(host.areaId && { areaId: host.areaId }),
   };
 }
 

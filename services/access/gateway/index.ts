@@ -1,5 +1,6 @@
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { AccountService } from '@gala/protocol/account';
+import { CatalogService } from '@gala/protocol/catalog';
 import { EdgeService } from '@gala/protocol/edge';
 import { operations, type OperationName } from '@gala/protocol/rest';
 import { RoomService } from '@gala/protocol/room';
@@ -28,6 +29,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
   const parts: Parts = {
     account: context.rpc.client(AccountService),
     room: context.rpc.client(RoomService),
+    catalog: context.rpc.client(CatalogService),
     scheduler: context.rpc.client(SchedulerService),
     edges: new Spread(context.rpc, EdgeService),
     traces: new Spread(context.rpc, TraceService),

@@ -1,5 +1,6 @@
 import type { JobPartition, JobPlan, JobRun, ShardedJob } from '@gala/protocol/rest';
 import type * as wire from '@gala/protocol/scheduler';
+import { byOf } from './access.ts';
 import type { Call, Handlers } from './call.ts';
 import type { Parts } from './parts.ts';
 
@@ -95,11 +96,6 @@ function shardHandlers({
     pauseShardedJob: (call) => pause(call, true),
     resumeShardedJob: (call) => pause(call, false),
   };
-}
-
-/** User id of who asks; 0 for the operator token. */
-async function byOf(caller: Call['caller']): Promise<string> {
-  return String((await caller()).userId);
 }
 
 function restPlan(plan: wire.Plan): JobPlan {

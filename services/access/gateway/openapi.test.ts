@@ -62,6 +62,7 @@ test('query fields with a default are optional, bodies are required where a fiel
   expect(list.map(({ name, required }) => ({ name, required }))).toEqual([
     { name: 'limit', required: false },
     { name: 'cursor', required: false },
+    { name: 'areaId', required: false },
   ]);
   expect(paths['/v1/sessions'].post.requestBody?.required).toBe(true);
   expect(paths['/v1/rooms'].post.requestBody?.required).toBe(false);

@@ -2,6 +2,7 @@ import type { Clock } from '@gala/lib/clock';
 import type { Client } from '@gala/lib/rpc';
 import type { Tracer } from '@gala/lib/trace';
 import type { AccountService } from '@gala/protocol/account';
+import type { CatalogService } from '@gala/protocol/catalog';
 import type { EdgeService } from '@gala/protocol/edge';
 import type { RoomService } from '@gala/protocol/room';
 import type { SchedulerService } from '@gala/protocol/scheduler';
@@ -14,6 +15,7 @@ import type { Spread } from './spread.ts';
 export interface Parts {
   readonly account: Client<typeof AccountService>;
   readonly room: Client<typeof RoomService>;
+  readonly catalog: Client<typeof CatalogService>;
   readonly scheduler: Client<typeof SchedulerService>;
   readonly edges: Spread<typeof EdgeService>;
   /** Every process. */

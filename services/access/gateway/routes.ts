@@ -9,6 +9,7 @@ import { restApiToken, restHost, restIssuer, restRoom, rpcVisibility } from './c
 import { enterRoom, hostIdOf, roomIdOf } from './enter.ts';
 import { hostMediaHandlers } from './host-media.ts';
 import { createHost } from './host.ts';
+import { catalogHandlers } from './catalog.ts';
 import { jobHandlers } from './jobs.ts';
 import { recordingHandlers } from './recordings.ts';
 import { isSameOrigin } from './page.ts';
@@ -33,6 +34,7 @@ export function createHandlers(parts: Parts): Handlers {
     ...streamHandlers(parts),
     ...traceHandlers(parts),
     ...jobHandlers(parts),
+    ...catalogHandlers(parts),
   };
 }
 
@@ -95,11 +97,12 @@ function hostHandlers(
       };
     },
     updateMyHost: async (call) => {
-      const { title, visibility } = call.body;
+      const { title, visibility, areaId } = call.body;
       const hostId = BigInt(ownUserId(await call.caller()));
       const changes = {
         ...(title !== undefined && { title }),
         ...(visibility && { visibility: rpcVisibility(visibility) }),
+        ...(areaId !== undefined && { areaId }),
       };
       const { host } = await room.updateHost({ hostId, ...changes }, call.rpc);
       if (!host) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');

@@ -4,6 +4,7 @@ import type { Sql } from '@gala/lib/sql';
 import { commonErrors, roomErrors } from '@gala/protocol/errors';
 import { shardOfUser } from '@gala/protocol/ids';
 import type { Transaction } from './store/connection.ts';
+import type { Areas } from './areas.ts';
 import type { RoomEvents } from './events.ts';
 import type { Reads } from './reads.ts';
 import { checkHostMedia, noHostMedia } from './host-media.ts';
@@ -20,11 +21,14 @@ export interface HostParts {
   readonly clock: Clock;
   readonly events: RoomEvents;
   readonly reads: Reads;
+  readonly areas: Pick<Areas, 'checkChoice'>;
 }
 
 export interface HostChange {
   readonly title?: string;
   readonly visibility?: Visibility;
+  /** Empty for none. */
+  readonly areaId?: string;
 }
 
 /** A host with the only copy of the stream key that there will ever be. */
@@ -56,6 +60,9 @@ export class Hosts {
       sessionCount: 0,
       createdAtMs: this.#parts.clock.nowMs(),
       media: noHostMedia,
+      areaId: '',
+      announcement: '',
+      announcedAtMs: 0,
       version: 1,
     };
     const isNew = await this.#parts.sql.tx(shardOfUser(hostId), (client) => insertHost(client, host));
@@ -72,9 +79,13 @@ export class Hosts {
     return host;
   }
 
-  /** Changes the profile and the room that has not ended, so that a show on air follows at once. */
+  /**
+   * Changes the profile and the room that has not ended, so that a show on air follows at once.
+   * @throws CodedError HOST_UNKNOWN, AREA_UNKNOWN, INVALID_REQUEST
+   */
   async update(hostId: number, change: HostChange): Promise<Host> {
     if (change.title !== undefined) checkTitle(change.title);
+    if (change.areaId !== undefined) this.#parts.areas.checkChoice(change.areaId);
     const changed = await this.#change(hostId, async (client, host) => {
       const room = await lockPresentRoom(client, hostId);
       const renamed = room && (await saveLocked(client, room, { ...room, ...change }));

@@ -2,8 +2,12 @@ import { startChangeReaders } from '@gala/lib/changes';
 import { watchDisk, type DiskWatch } from '@gala/lib/disk';
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { RoomService } from '@gala/protocol/room';
+import { CatalogService } from '@gala/protocol/catalog';
 import { Admission } from './admission.ts';
 import { Archiver } from './archive/archiver.ts';
+import { Areas } from './areas.ts';
+import { CatalogEvents } from './catalog-events.ts';
+import { createCatalogHandlers } from './catalog-routes.ts';
 import { readConfig, readDiskConfig } from './config.ts';
 import { RoomEvents } from './events.ts';
 import { HeartBeats } from './heart-beats.ts';
@@ -30,7 +34,9 @@ export const role: Role = {
   name: 'room',
   async start(context) {
     await using started = new AsyncDisposableStack();
-    const parts = partsOf(context, started.use(await openDisk(context)));
+    const catalogEvents = new CatalogEvents(context);
+    const areas = started.use(await Areas.open({ ...context, catalogEvents }));
+    const parts = { ...partsOf(context, started.use(await openDisk(context))), areas };
     started.use(
       startChangeReaders({
         ...context,
@@ -43,6 +49,7 @@ export const role: Role = {
     started.use(new Archiver({ ...parts, logger: context.logger }));
     started.use(new Sweeper(parts, await context.coord.members('edge')));
     started.use(await context.rpc.serve(RoomService, createHandlers(routedParts(parts))));
+    started.use(await context.rpc.serve(CatalogService, createCatalogHandlers(parts)));
     return started.move();
   },
 };
@@ -72,7 +79,7 @@ function keepOngoing(
   return new OngoingKeeper({ rooms, onTold, log, clock, config, events, metrics });
 }
 
-function routedParts(parts: Parts) {
+function routedParts(parts: Parts & { readonly areas: Areas }) {
   const viewerCounts = new ViewerCounts(parts);
   return {
     hosts: new Hosts(parts),

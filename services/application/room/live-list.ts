@@ -25,6 +25,13 @@ export interface LiveListParts {
   readonly metrics: Metrics;
 }
 
+export interface LiveAsked {
+  readonly limit: number;
+  readonly cursor: string;
+  /** Empty for all areas. */
+  readonly areaId?: string;
+}
+
 export interface LivePage {
   readonly rooms: readonly Room[];
   /** Empty on the last page. */
@@ -60,19 +67,20 @@ export class LiveList {
   }
 
   /** @throws CodedError INVALID_REQUEST for a foreign cursor, or the error of the databases when all are down */
-  async list(asked: { readonly limit: number; readonly cursor: string }): Promise<LivePage> {
+  async list(asked: LiveAsked): Promise<LivePage> {
     const limit = Math.min(Math.max(asked.limit || limitMax, 1), limitMax);
     const after = asked.cursor === '' ? top : parseCursor(asked.cursor);
-    const key = `${limit}/${formatCursor(after)}`;
-    const { page } = await this.#pages.get(key, () => this.#page(after, limit));
+    const areaId = asked.areaId || undefined;
+    const key = `${limit}/${formatCursor(after)}/${areaId ?? ''}`;
+    const { page } = await this.#pages.get(key, () => this.#page(after, limit, areaId));
     return page;
   }
 
-  async #page(after: Rank, limit: number): Promise<LoadedPage> {
+  async #page(after: Rank, limit: number, areaId: string | undefined): Promise<LoadedPage> {
     const { ongoing, viewerCounts, reads } = this.#parts;
     const failure = await viewerCounts.refresh();
     if (failure !== undefined && !ongoing.isComplete) throw failure;
-    const ranked = ongoing.ranked(after, limit + 1);
+    const ranked = ongoing.ranked(after, limit + 1, areaId);
     const shown = ranked.slice(0, limit);
     const settled = await Promise.allSettled(shown.map(({ roomId }) => reads.room(roomId)));
     const read = settled.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []));
@@ -83,10 +91,12 @@ export class LiveList {
     const rooms = read
       .filter((room) => room !== undefined)
       .filter((room) => isOnAir(room) && room.visibility === 'public')
+      .filter((room) => areaId === undefined || room.areaId === areaId)
       .map((room) => ({ ...room, viewers: viewers.get(room.roomId)! }));
     const last = shown.at(-1);
     const nextCursor = last && ranked.length > limit ? formatCursor(last) : '';
-    return { page: { rooms, nextCursor, total: ongoing.publicCount }, isFresh: failure === undefined };
+    const total = areaId === undefined ? ongoing.publicCount : ongoing.publicCountOf(areaId);
+    return { page: { rooms, nextCursor, total }, isFresh: failure === undefined };
   }
 }
 

@@ -34,6 +34,10 @@ export interface Room {
   readonly audioCodec: string;
   /** Renditions that may be asked for: `720,540`, the lines of their shorter side, largest first. */
   readonly renditions: string;
+  /** Of the list of areas; empty for none. */
+  readonly areaId: string;
+  /** When a scheduled room is to begin. */
+  readonly startsAtMs: number;
   /** Of the row; grows with every change but that of the viewers. 0: not stored yet. */
   readonly version: number;
 }
@@ -59,6 +63,10 @@ export interface Host {
   readonly sessionCount: number;
   readonly createdAtMs: number;
   readonly media: HostMedia;
+  readonly areaId: string;
+  /** What the host tells on his page; empty for nothing. */
+  readonly announcement: string;
+  readonly announcedAtMs: number;
   /** Of the row; grows with every change. 0: not stored yet. */
   readonly version: number;
 }
@@ -71,10 +79,11 @@ export interface RoomPlan {
   readonly title: string;
   readonly visibility: Visibility;
   readonly nowMs: number;
+  readonly startsAtMs?: number;
 }
 
 /** The next room of a host, not begun yet. */
-export function planRoom(host: Host, { session, title, visibility, nowMs }: RoomPlan): Room {
+export function planRoom(host: Host, { session, title, visibility, nowMs, startsAtMs = 0 }: RoomPlan): Room {
   return {
     roomId: composeRoomId(host.hostId, session),
     hostId: host.hostId,
@@ -96,6 +105,8 @@ export function planRoom(host: Host, { session, title, visibility, nowMs }: Room
     videoCodec: '',
     audioCodec: '',
     renditions: '',
+    areaId: host.areaId,
+    startsAtMs,
     version: 0,
   };
 }

@@ -65,10 +65,11 @@ function hostHandlers({
       return { host: wireHost(host), streamKey };
     },
     getHost: async ({ hostId }) => ({ host: wireHost(await hosts.get(userIdOf(hostId))) }),
-    updateHost: async ({ hostId, title, visibility }) => {
+    updateHost: async ({ hostId, title, visibility, areaId }) => {
       const change: HostChange = {
         ...(title !== undefined && { title }),
         ...(visibility && { visibility: visibilityOf(visibility) }),
+        ...(areaId !== undefined && { areaId }),
       };
       return { host: wireHost(await hosts.update(userIdOf(hostId), change)) };
     },
@@ -101,8 +102,8 @@ function roomHandlers({
       const room = await rooms.present(userIdOf(hostId));
       return room ? { room: wireRoom(room) } : {};
     },
-    listLive: async ({ limit, cursor }) => {
-      const page = await liveList.list({ limit, cursor });
+    listLive: async ({ limit, cursor, areaId }) => {
+      const page = await liveList.list({ limit, cursor, areaId });
       return { rooms: page.rooms.map(wireRoom), nextCursor: page.nextCursor, total: page.total };
     },
     endRoom: async ({ roomId, reason }) => ({ room: wireRoom(await rooms.end(roomIdOf(roomId), reason)) }),
@@ -199,7 +200,7 @@ function recordingHandlers({
 }
 
 /** Callers know the codes of the protocol only: whatever ails the databases is UNAVAILABLE to them. */
-function toProtocolError(cause: unknown): unknown {
+export function toProtocolError(cause: unknown): unknown {
   if (!hasCode(cause, ...outageCodes, 'CACHE_BUSY', 'BREAKER_OPEN')) return cause;
   return new CodedError(commonErrors, 'UNAVAILABLE', { cause, retryAfterSeconds: 1 });
 }
@@ -234,6 +235,9 @@ function wireHost(host: HostProfile) {
     createdAtMs: BigInt(host.createdAtMs),
     sessionCount: host.sessionCount,
     version: BigInt(host.version),
+    areaId: host.areaId,
+    announcement: host.announcement,
+    announcedAtMs: BigInt(host.announcedAtMs),
   };
 }
 
@@ -261,6 +265,8 @@ function wireRoom(room: Room) {
     audioCodec: room.audioCodec,
     renditionLines: room.renditions.split(',').filter(Boolean).map(Number),
     version: BigInt(room.version),
+    areaId: room.areaId,
+    startsAtMs: BigInt(room.startsAtMs),
   };
 }
 

@@ -2,11 +2,13 @@ import { Breakers } from '@gala/lib/breaker';
 import { Caches } from '@gala/lib/cache';
 import { ManualClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
-import { coordMigrations } from '@gala/lib/coord';
+import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
 import { createMetrics } from '@gala/lib/metrics';
 import { startTestPostgres } from '@gala/lib/sql/testing';
 import { composeUserId } from '@gala/protocol/ids';
 import { Admission } from './admission.ts';
+import { Areas } from './areas.ts';
+import { CatalogEvents } from './catalog-events.ts';
 import { readConfig, roomSection, type RoomConfig } from './config.ts';
 import { RoomEvents } from './events.ts';
 import { HeartBeats } from './heart-beats.ts';
@@ -25,7 +27,10 @@ export type TestRooms = Awaited<ReturnType<typeof startTestRooms>>;
 /** The domain of the room role on a real PostgreSQL, with a clock that tests move. */
 export async function startTestRooms(config: Partial<RoomConfig> = {}, archives?: readonly string[]) {
   const postgres = await startTestPostgres({ sets: [coordMigrations, ...migrations], archives });
-  const parts = createTestParts(postgres, config);
+  const made = createTestParts(postgres, config);
+  const coord = await openPostgresCoord({ ...made, database: postgres.sql.core(), processId: 'test-1' });
+  const areas = await Areas.open({ ...made, coord });
+  const parts = { ...made, coord, areas };
   return {
     ...parts,
     postgres,
@@ -35,7 +40,11 @@ export async function startTestRooms(config: Partial<RoomConfig> = {}, archives?
     heartBeats: new HeartBeats(parts),
     liveList: new LiveList({ ...parts, viewerCounts: new ViewerCounts(parts) }),
     recordings: new Recordings(parts),
-    [Symbol.asyncDispose]: () => postgres[Symbol.asyncDispose](),
+    [Symbol.asyncDispose]: async () => {
+      await areas[Symbol.asyncDispose]();
+      await coord[Symbol.asyncDispose]();
+      await postgres[Symbol.asyncDispose]();
+    },
   };
 }
 
@@ -48,12 +57,24 @@ function createTestParts(
   const metrics = createMetrics('test');
   const config = { ...readConfig(loadSettings([roomSection], { env: {} })), ...changes };
   const events = new RoomEvents({ logger, metrics });
+  const catalogEvents = new CatalogEvents({ logger, metrics });
   const ongoing = new OngoingRooms({ sql, clock, config, metrics });
   const caches = new Caches({ processId: 'test', clock, metrics });
   const breakers = new Breakers({ clock, logger, metrics });
   const source = new DbReader({ sql, clock, config, metrics, breakers });
   const reads = new Reads({ sql, source, ongoing, caches, clock, config, metrics });
-  return { sql, logger, clock, metrics, config, events, reads, ongoing, disk: { isFull: false } };
+  return {
+    sql,
+    logger,
+    clock,
+    metrics,
+    config,
+    events,
+    catalogEvents,
+    reads,
+    ongoing,
+    disk: { isFull: false },
+  };
 }
 
 let hostsMade = 0;

@@ -38,7 +38,7 @@ async function rowOf(room: Room): Promise<OngoingRow> {
     room.roomId,
   ))!;
   const at = { roomId, version, epoch, startedAtMs, edgeId };
-  return { ...at, isHeld: state === 'hold', isPublic: true, title: Buffer.from(title) };
+  return { ...at, isHeld: state === 'hold', isPublic: true, areaId: '', title: Buffer.from(title) };
 }
 
 test('a refresh shows what the databases have, of all shards, and nothing else', async () => {

@@ -102,9 +102,14 @@ export class OngoingRooms {
     }
   }
 
-  /** The public rooms that rank next after a place, by viewers. */
-  ranked(after: Rank, limit: number): OngoingRoom[] {
-    return this.#table.ranked(after, limit).map((slot) => this.#table.roomAt(slot));
+  /** Public rooms on air of an area. */
+  publicCountOf(areaId: string): number {
+    return this.#table.publicCountOf(areaId);
+  }
+
+  /** The public rooms that rank next after a place, by viewers; of one area alone when it is given. */
+  ranked(after: Rank, limit: number, areaId?: string): OngoingRoom[] {
+    return this.#table.ranked(after, limit, areaId).map((slot) => this.#table.roomAt(slot));
   }
 
   setViewers(roomId: number, viewers: number): void {
@@ -115,11 +120,14 @@ export class OngoingRooms {
   /** A change that this process has committed. */
   note(room: Room): void {
     if (room.version === 0) return;
-    const { roomId, version, epoch, startedAtMs, edgeId } = room;
+    const { roomId, version, epoch, startedAtMs, edgeId, areaId } = room;
     const isHeld = room.state === 'hold';
     const isPublic = room.visibility === 'public';
     const title = Buffer.from(room.title);
-    this.#apply({ roomId, version, epoch, startedAtMs, isHeld, isPublic, edgeId, title }, isOnAir(room));
+    this.#apply(
+      { roomId, version, epoch, startedAtMs, isHeld, isPublic, edgeId, areaId, title },
+      isOnAir(room),
+    );
   }
 
   /** A change as the feed tells it. False when it was known. */

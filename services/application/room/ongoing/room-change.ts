@@ -21,6 +21,7 @@ export const roomFeed = {
         'state',
         'visibility',
         'edge_id',
+        'area_id',
         'title',
       ],
       // The row of an ended room that goes to its week is deleted here and inserted there: neither tells anything.
@@ -49,6 +50,7 @@ export function toldRoom({ kind, row }: Change): ToldRoom | undefined {
     isHeld: state === 'hold',
     isPublic: row['visibility'] === 'public',
     edgeId: textOf(row['edge_id']),
+    areaId: textOf(row['area_id']),
     title: Buffer.from(textOf(row['title'])),
   };
   return { row: told, isOnAir: state === 'live' || state === 'hold' };

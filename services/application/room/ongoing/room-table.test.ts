@@ -6,7 +6,16 @@ import { RoomTable, type OngoingRow } from './room-table.ts';
 function rowOf(number: number, change: Partial<OngoingRow> = {}): OngoingRow {
   const roomId = composeRoomId(composeUserId(number % 32, 1 + number), 1 + (number % 7));
   const title = Buffer.from(`show ${number} 夜`);
-  const row = { roomId, version: 1, epoch: 1, startedAtMs: 1000 + number, isHeld: false, isPublic: true };
+  const areaId = ['', 'games', 'music'][number % 3];
+  const row = {
+    roomId,
+    version: 1,
+    epoch: 1,
+    startedAtMs: 1000 + number,
+    isHeld: false,
+    isPublic: true,
+    areaId,
+  };
   return { ...row, edgeId: `media-${number % 5}`, title, ...change };
 }
 
@@ -16,14 +25,15 @@ test('the table answers as a map would, whatever is put, replaced and removed', 
     isRemoval: fc.boolean(),
     version: fc.integer({ min: 1, max: 9 }),
     isPublic: fc.boolean(),
+    areaId: fc.constantFrom('', 'games', 'music'),
     title: fc.string({ maxLength: 60 }),
   });
   fc.assert(
     fc.property(fc.array(step, { maxLength: 1500, size: 'max' }), (steps) => {
       const table = new RoomTable(200);
       const model = new Map<number, OngoingRow>();
-      for (const { number, isRemoval, version, isPublic, title } of steps) {
-        const row = rowOf(number, { version, isPublic, title: Buffer.from(title) });
+      for (const { number, isRemoval, version, isPublic, areaId, title } of steps) {
+        const row = rowOf(number, { version, isPublic, areaId, title: Buffer.from(title) });
         const slot = table.find(row.roomId);
         if ((slot !== -1) !== model.has(row.roomId)) expect.fail(`room ${row.roomId} is lost or back`);
         if (isRemoval && slot !== -1) table.remove(slot);
@@ -33,9 +43,20 @@ test('the table answers as a map would, whatever is put, replaced and removed', 
       }
       expect(table.size).toBe(model.size);
       expect(table.publicCount).toBe([...model.values()].filter((row) => row.isPublic).length);
+      for (const areaId of ['', 'games', 'music', 'other']) {
+        const inArea = [...model.values()].filter((row) => row.isPublic && row.areaId === areaId);
+        expect(table.publicCountOf(areaId)).toBe(inArea.length);
+      }
       for (const [roomId, row] of model) {
-        const { version, edgeId, startedAtMs } = row;
-        const expected = { roomId, version, edgeId, startedAtMs, title: Buffer.from(row.title).toString() };
+        const { version, edgeId, areaId, startedAtMs } = row;
+        const expected = {
+          roomId,
+          version,
+          edgeId,
+          areaId,
+          startedAtMs,
+          title: Buffer.from(row.title).toString(),
+        };
         expect(table.get(roomId)).toMatchObject(expected);
       }
       expect(new Set(walk(table))).toEqual(new Set(model.keys()));
@@ -96,4 +117,13 @@ test('the ranking has the public rooms by viewers and id, from any place on', ()
     after = page.at(-1)!;
   }
   expect(seen).toEqual(ranked);
+});
+
+test('the ranking of an area has its rooms alone', () => {
+  const table = new RoomTable(1000);
+  for (let number = 0; number < 300; number++) table.put(rowOf(number), 1);
+  const first = { viewers: 2 ** 31 - 1, roomId: Number.MAX_SAFE_INTEGER };
+  const rooms = table.ranked(first, 200, 'games').map((slot) => table.roomAt(slot));
+  expect(rooms.map(({ areaId }) => areaId)).toEqual(Array.from({ length: 100 }, () => 'games'));
+  expect(table.ranked(first, 200, 'nowhere')).toEqual([]);
 });

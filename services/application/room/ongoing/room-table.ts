@@ -12,6 +12,8 @@ export interface OngoingRow {
   isHeld: boolean;
   isPublic: boolean;
   edgeId: string;
+  /** Empty for none. */
+  areaId: string;
   title: Uint8Array;
 }
 
@@ -24,6 +26,7 @@ export interface OngoingRoom {
   readonly state: 'live' | 'hold';
   readonly visibility: Visibility;
   readonly edgeId: string;
+  readonly areaId: string;
   readonly title: string;
   /** As they were counted last. */
   readonly viewers: number;
@@ -50,6 +53,7 @@ function columnsOf(slots: number) {
     stamps: new Uint32Array(slots),
     viewers: new Int32Array(slots),
     edges: new Uint32Array(slots),
+    areas: new Uint32Array(slots),
     titleOffsets: new Uint32Array(slots),
     titleLengths: new Uint16Array(slots),
     flags: new Uint8Array(slots),
@@ -58,7 +62,7 @@ function columnsOf(slots: number) {
 type Columns = ReturnType<typeof columnsOf>;
 
 /**
- * Rooms on air in typed arrays: about 60 bytes a room and its title. A room keeps its slot as long as it is here, so
+ * Rooms on air in typed arrays: about 64 bytes a room and its title. A room keeps its slot as long as it is here, so
  * whoever walks the slots sees each room that is here all the while exactly once, however long the walk takes and
  * whatever changes meanwhile.
  */
@@ -66,6 +70,9 @@ export class RoomTable {
   readonly #roomsMax: number;
   readonly #titles = new Titles();
   readonly #edges = new Names();
+  readonly #areas = new Names();
+  /** Public rooms by the number of their area. */
+  readonly #publicOfArea: number[] = [];
   readonly #index = new RoomIndex((slot) => this.#columns.ids[slot]);
   readonly #free: number[] = [];
   #columns: Columns = columnsOf(slotsFirst);
@@ -85,6 +92,11 @@ export class RoomTable {
     return this.#publicCount;
   }
 
+  /** Of them those of an area. */
+  publicCountOf(areaId: string): number {
+    return this.#publicOfArea[this.#areas.find(areaId)] ?? 0;
+  }
+
   /** The slot of a room, -1 when it is not here. */
   find(roomId: number): number {
     return this.#index.find(roomId);
@@ -96,7 +108,7 @@ export class RoomTable {
     if (found === -1 && this.size >= this.#roomsMax) return false;
     const slot = found === -1 ? this.#take(row.roomId) : found;
     const columns = this.#columns;
-    this.#publicCount += Number(row.isPublic) - Number((columns.flags[slot] & publicFlag) !== 0);
+    this.#countPublic(slot, -1);
     columns.versions[slot] = row.version;
     columns.epochs[slot] = row.epoch;
     columns.startedAtMs[slot] = row.startedAtMs;
@@ -104,16 +116,20 @@ export class RoomTable {
     columns.stamps[slot] = stamp;
     this.#edges.drop(columns.edges[slot]);
     columns.edges[slot] = this.#edges.add(row.edgeId);
+    this.#areas.drop(columns.areas[slot]);
+    columns.areas[slot] = this.#areas.add(row.areaId);
+    this.#countPublic(slot, 1);
     this.#putTitle(slot, row.title);
     return true;
   }
 
   remove(slot: number): void {
     const columns = this.#columns;
-    if ((columns.flags[slot] & publicFlag) !== 0) this.#publicCount--;
+    this.#countPublic(slot, -1);
     this.#index.remove(columns.ids[slot]);
     this.#titles.drop(columns.titleLengths[slot]);
     this.#edges.drop(columns.edges[slot]);
+    this.#areas.drop(columns.areas[slot]);
     for (const column of Object.values(columns)) column[slot] = 0;
     this.#free.push(slot);
   }
@@ -125,7 +141,7 @@ export class RoomTable {
 
   roomAt(slot: number): OngoingRoom {
     const { ids, versions, epochs, startedAtMs, flags, edges, viewers } = this.#columns;
-    const { titleOffsets, titleLengths } = this.#columns;
+    const { titleOffsets, titleLengths, areas } = this.#columns;
     return {
       roomId: ids[slot],
       hostId: hostOfRoom(ids[slot]),
@@ -135,6 +151,7 @@ export class RoomTable {
       state: (flags[slot] & heldFlag) === 0 ? 'live' : 'hold',
       visibility: (flags[slot] & publicFlag) === 0 ? 'private' : 'public',
       edgeId: this.#edges.at(edges[slot]),
+      areaId: this.#areas.at(areas[slot]),
       title: this.#titles.read(titleOffsets[slot], titleLengths[slot]),
       viewers: viewers[slot],
     };
@@ -182,13 +199,14 @@ export class RoomTable {
   }
 
   /** Slots of the `limit` public rooms that rank next after a place, best first: one pass, nothing sorted but these. */
-  ranked(after: Rank, limit: number): number[] {
-    const { ids, viewers, flags } = this.#columns;
+  ranked(after: Rank, limit: number, areaId?: string): number[] {
+    const { ids, viewers, flags, areas } = this.#columns;
+    const area = areaId === undefined ? undefined : this.#areas.find(areaId);
     const best: number[] = [];
     const isBefore = (a: number, b: number): boolean =>
       viewers[a] > viewers[b] || (viewers[a] === viewers[b] && ids[a] > ids[b]);
     for (let slot = 0; slot < this.#slotsUsed; slot++) {
-      if ((flags[slot] & publicFlag) === 0) continue;
+      if ((flags[slot] & publicFlag) === 0 || (area !== undefined && areas[slot] !== area)) continue;
       const count = viewers[slot];
       const isAfter = count < after.viewers || (count === after.viewers && ids[slot] < after.roomId);
       if (!isAfter) continue;
@@ -199,6 +217,13 @@ export class RoomTable {
       best.splice(place, 0, slot);
     }
     return best;
+  }
+
+  #countPublic(slot: number, by: 1 | -1): void {
+    const { flags, areas } = this.#columns;
+    if ((flags[slot] & publicFlag) === 0) return;
+    this.#publicCount += by;
+    this.#publicOfArea[areas[slot]] = (this.#publicOfArea[areas[slot]] ?? 0) + by;
   }
 
   #take(roomId: number): number {
@@ -248,6 +273,11 @@ class Names {
     if (number === 0 || --this.#users[number] > 0) return;
     this.#numbers.delete(this.#names[number]);
     this.#free.push(number);
+  }
+
+  /** -1 when nobody has the name. */
+  find(name: string): number {
+    return this.#numbers.get(name) ?? -1;
   }
 
   at(number: number): string {

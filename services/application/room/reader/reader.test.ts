@@ -89,6 +89,9 @@ async function begin(hostId: number): Promise<void> {
     sessionCount: 1,
     createdAtMs: 5,
     media: { record: true, forwardUrls: ['rtmp://127.0.0.1/x'], sourceUrl: '' },
+    areaId: 'games',
+    announcement: 'at eight',
+    announcedAtMs: 6,
     version: 1,
   };
   const plan = { session: 1, title: 'a show', visibility: 'public', nowMs: 7 } as const;

@@ -16,13 +16,14 @@ export function storedRoom(room: Room) {
     heldAtMs: BigInt(room.heldAtMs),
     endedAtMs: BigInt(room.endedAtMs),
     changedAtMs: BigInt(room.changedAtMs),
+    startsAtMs: BigInt(room.startsAtMs),
     reportSequence: BigInt(room.reportSequence),
     version: BigInt(room.version),
   };
 }
 
 export function roomOfStored(stored: StoredRoom): Room {
-  const { hostName, title, edgeId, endReason, viewers, videoCodec, audioCodec, renditions } = stored;
+  const { hostName, title, edgeId, endReason, viewers, videoCodec, audioCodec, renditions, areaId } = stored;
   return {
     roomId: Number(stored.roomId),
     hostId: Number(stored.hostId),
@@ -44,6 +45,8 @@ export function roomOfStored(stored: StoredRoom): Room {
     videoCodec,
     audioCodec,
     renditions,
+    areaId,
+    startsAtMs: Number(stored.startsAtMs),
     version: Number(stored.version),
   };
 }
@@ -62,6 +65,9 @@ export function storedHost(host: Host) {
     record: media.record,
     forwardUrls: [...media.forwardUrls],
     sourceUrl: media.sourceUrl,
+    areaId: host.areaId,
+    announcement: host.announcement,
+    announcedAtMs: BigInt(host.announcedAtMs),
     version: BigInt(host.version),
   };
 }
@@ -77,6 +83,9 @@ export function hostOfStored(stored: StoredHost): HostProfile {
     sessionCount,
     createdAtMs: Number(stored.createdAtMs),
     media: { record, forwardUrls, sourceUrl },
+    areaId: stored.areaId,
+    announcement: stored.announcement,
+    announcedAtMs: Number(stored.announcedAtMs),
     version: Number(stored.version),
   };
 }

@@ -25,6 +25,8 @@ const archivedColumns = [
   'video_codec',
   'audio_codec',
   'renditions',
+  'area_id',
+  'starts_at_ms',
   'version',
 ].join(', ');
 
@@ -137,6 +139,8 @@ function rowOf(room: Room): RoomRow {
     video_codec: room.videoCodec,
     audio_codec: room.audioCodec,
     renditions: room.renditions,
+    area_id: room.areaId,
+    starts_at_ms: room.startsAtMs,
     version: room.version,
   };
 }

@@ -3,8 +3,12 @@ import { shardOfUser } from '@gala/protocol/ids';
 import type { Connection, FoundRows, Transaction } from './connection.ts';
 import type { Host, HostMedia, Visibility } from '../room.ts';
 
-const columns = `host_id, name, title, visibility, stream_key_hash, stream_key_version, session_count, created_at_ms`;
+const columns = `host_id, name, title, visibility, stream_key_hash, stream_key_version, session_count, created_at_ms, area_id,
+  announcement, announced_at_ms`;
 const columnsRead = `${columns}, record, forward_urls, source_url, version`;
+
+/** Place in `columns` of what never changes. */
+const createdAtColumn = 7;
 
 interface HostRow {
   host_id: number;
@@ -15,6 +19,9 @@ interface HostRow {
   stream_key_version: number;
   session_count: number;
   created_at_ms: number;
+  area_id: string;
+  announcement: string;
+  announced_at_ms: number;
   record: boolean;
   forward_urls: string[];
   source_url: string;
@@ -60,7 +67,7 @@ export async function lockHost(client: Transaction, hostId: number): Promise<Hos
 /** False when the host is there already. A new one has no media settings. */
 export async function insertHost(client: Transaction, host: Host): Promise<boolean> {
   const { rowCount } = await client.query(
-    `insert into room_host (shard, ${columns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+    `insert into room_host (shard, ${columns}) values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
      on conflict do nothing`,
     [shardOfUser(host.hostId), ...valuesOf(host)],
   );
@@ -75,9 +82,9 @@ export async function saveHost(client: Transaction, host: Host): Promise<Host> {
   const { rows } = await client.query<{ version: number }>({
     name: 'room-save-host',
     text: `update room_host set name = $3, title = $4, visibility = $5, stream_key_hash = $6,
-             stream_key_version = $7, session_count = $8
+             stream_key_version = $7, session_count = $8, area_id = $9, announcement = $10, announced_at_ms = $11
            where shard = $1 and host_id = $2 returning version`,
-    values: [shardOfUser(host.hostId), ...valuesOf(host).slice(0, -1)],
+    values: [shardOfUser(host.hostId), ...valuesOf(host).filter((_, index) => index !== createdAtColumn)],
   });
   invariant(rows.length === 1, 'a locked host is there');
   return { ...host, version: rows[0].version };
@@ -101,7 +108,18 @@ export async function saveHostMedia(
 function valuesOf(host: Host): unknown[] {
   const { hostId, name, title, visibility, streamKeyHash, streamKeyVersion, sessionCount, createdAtMs } =
     host;
-  return [hostId, name, title, visibility, streamKeyHash, streamKeyVersion, sessionCount, createdAtMs];
+  const told = [host.areaId, host.announcement, host.announcedAtMs];
+  return [
+    hostId,
+    name,
+    title,
+    visibility,
+    streamKeyHash,
+    streamKeyVersion,
+    sessionCount,
+    createdAtMs,
+    ...told,
+  ];
 }
 
 function hostOf(row: HostRow): Host {
@@ -115,6 +133,9 @@ function hostOf(row: HostRow): Host {
     sessionCount: row.session_count,
     createdAtMs: row.created_at_ms,
     media: { record: row.record, forwardUrls: row.forward_urls, sourceUrl: row.source_url },
+    areaId: row.area_id,
+    announcement: row.announcement,
+    announcedAtMs: row.announced_at_ms,
     version: row.version,
   };
 }

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { copyBinary, type CopiedTable, type Database } from '@gala/lib/sql';
+import { copyBinary, type BytesColumn, type CopiedTable, type Database } from '@gala/lib/sql';
 import { shardCount, shardOfRoom } from '@gala/protocol/ids';
 import type { OngoingRow } from '../ongoing/room-table.ts';
 
@@ -14,6 +14,7 @@ const columns = {
   isHeld: 'bool',
   isPublic: 'bool',
   edgeId: 'bytes',
+  areaId: 'bytes',
   title: 'bytes',
 } as const;
 
@@ -22,7 +23,7 @@ const selectCount = 2;
 const selects = Array.from(
   { length: selectCount },
   (_, part) => `
-    select room_id, version, epoch, started_at_ms, state = 'hold', visibility = 'public', edge_id, title
+    select room_id, version, epoch, started_at_ms, state = 'hold', visibility = 'public', edge_id, area_id, title
     from room where archived_week = 0 and state in ('live', 'hold') and shard % ${selectCount} = ${part}`,
 );
 
@@ -52,6 +53,7 @@ async function visitRows(
     isHeld: false,
     isPublic: false,
     edgeId: '',
+    areaId: '',
     title: Buffer.alloc(0),
   };
   for (let index = 0; index < rows; index++) {
@@ -63,10 +65,15 @@ async function visitRows(
     row.startedAtMs = of.startedAtMs[index];
     row.isHeld = of.isHeld[index] === 1;
     row.isPublic = of.isPublic[index] === 1;
-    row.edgeId = of.edgeId.bytes.toString('utf8', of.edgeId.offsets[index], of.edgeId.offsets[index + 1]);
+    row.edgeId = textAt(of.edgeId, index);
+    row.areaId = textAt(of.areaId, index);
     row.title = of.title.bytes.subarray(of.title.offsets[index], of.title.offsets[index + 1]);
     visit(row);
   }
+}
+
+function textAt({ bytes, offsets }: BytesColumn, index: number): string {
+  return bytes.toString('utf8', offsets[index], offsets[index + 1]);
 }
 
 const countBytes = 12;

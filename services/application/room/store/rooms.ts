@@ -10,7 +10,7 @@ export const roomColumns = `
   room.edge_id, room.created_at_ms, room.started_at_ms, room.key_frame_at_ms, room.held_at_ms,
   room.ended_at_ms, room.changed_at_ms, room.end_reason,
   case room.state when 'ended' then 0 else coalesce(watched.viewers, 0) end as viewers, room.report_sequence,
-  room.video_codec, room.audio_codec, room.renditions, room.version`;
+  room.video_codec, room.audio_codec, room.renditions, room.area_id, room.starts_at_ms, room.version`;
 export const roomTables = `
   room join room_host host on host.shard = room.shard and host.host_id = room.host_id
   left join room_viewers watched on watched.shard = room.shard and watched.room_id = room.room_id`;
@@ -36,6 +36,8 @@ export interface RoomRow {
   video_codec: string;
   audio_codec: string;
   renditions: string;
+  area_id: string;
+  starts_at_ms: number;
   version: number;
 }
 
@@ -132,8 +134,9 @@ export async function insertRoom(client: Transaction, room: Room): Promise<Room>
     text: `
       insert into room (shard, room_id, host_id, title, visibility, state, epoch, edge_id, created_at_ms,
         started_at_ms, key_frame_at_ms, held_at_ms, ended_at_ms, changed_at_ms, end_reason, report_sequence,
-        video_codec, audio_codec, renditions, version)
-      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20)`,
+        video_codec, audio_codec, renditions, area_id, starts_at_ms, version)
+      values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20,
+        $21, $22)`,
     values: [
       shardOfRoom(room.roomId),
       room.roomId,
@@ -154,6 +157,8 @@ export async function insertRoom(client: Transaction, room: Room): Promise<Room>
       room.videoCodec,
       room.audioCodec,
       room.renditions,
+      room.areaId,
+      room.startsAtMs,
       stored.version,
     ],
   });
@@ -187,6 +192,8 @@ const changeColumns: readonly ColumnOfChange[] = [
   ['video_codec', 'text', ({ after }) => after.videoCodec],
   ['audio_codec', 'text', ({ after }) => after.audioCodec],
   ['renditions', 'text', ({ after }) => after.renditions],
+  ['area_id', 'text', ({ after }) => after.areaId],
+  ['starts_at_ms', 'bigint', ({ after }) => after.startsAtMs],
 ];
 
 const saveText = `
@@ -254,6 +261,8 @@ export function roomOf(row: RoomRow): Room {
     videoCodec: row.video_codec,
     audioCodec: row.audio_codec,
     renditions: row.renditions,
+    areaId: row.area_id,
+    startsAtMs: row.starts_at_ms,
     version: row.version,
   };
 }

@@ -132,6 +132,22 @@ export const migrations: MigrationSet[] = [
         },
       },
       '0007_weeks': weeksMigration,
+      '0008_areas_schedule_announcements': {
+        async up(db) {
+          await sql`
+            alter table room
+              add column area_id text not null default '',
+              add column starts_at_ms bigint not null default 0`.execute(db);
+          await sql`
+            alter table room_host
+              add column area_id text not null default '',
+              add column announcement text not null default '',
+              add column announced_at_ms bigint not null default 0`.execute(db);
+          await sql`
+            create index room_coming on room_current (starts_at_ms, room_id)
+            where state = 'created' and visibility = 'public' and starts_at_ms > 0`.execute(db);
+        },
+      },
     },
   },
   archiveMigrations,

@@ -89,5 +89,13 @@ export const archiveMigrations: MigrationSet = {
           for each statement execute function archive_is_final()`.execute(db);
       },
     },
+    '0002_areas_and_schedule': {
+      async up(db) {
+        await sql`
+          alter table archived_room
+            add column area_id text not null default '',
+            add column starts_at_ms bigint not null default 0`.execute(db);
+      },
+    },
   },
 };

@@ -126,6 +126,16 @@ export declare type StoredRoom = Message<"gala.room.v1.StoredRoom"> & {
    * @generated from field: uint64 version = 21;
    */
   version: bigint;
+
+  /**
+   * @generated from field: string area_id = 22;
+   */
+  areaId: string;
+
+  /**
+   * @generated from field: uint64 starts_at_ms = 23;
+   */
+  startsAtMs: bigint;
 };
 
 /**
@@ -194,6 +204,21 @@ export declare type StoredHost = Message<"gala.room.v1.StoredHost"> & {
    * @generated from field: uint64 version = 11;
    */
   version: bigint;
+
+  /**
+   * @generated from field: string area_id = 12;
+   */
+  areaId: string;
+
+  /**
+   * @generated from field: string announcement = 13;
+   */
+  announcement: string;
+
+  /**
+   * @generated from field: uint64 announced_at_ms = 14;
+   */
+  announcedAtMs: bigint;
 };
 
 /**

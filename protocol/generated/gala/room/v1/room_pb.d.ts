@@ -54,6 +54,25 @@ export declare type Host = Message<"gala.room.v1.Host"> & {
    * @generated from field: uint64 version = 7;
    */
   version: bigint;
+
+  /**
+   * Of the list of areas; empty when the host has chosen none.
+   *
+   * @generated from field: string area_id = 8;
+   */
+  areaId: string;
+
+  /**
+   * What the host tells on his page and in his rooms, and since when; empty for nothing.
+   *
+   * @generated from field: string announcement = 9;
+   */
+  announcement: string;
+
+  /**
+   * @generated from field: uint64 announced_at_ms = 10;
+   */
+  announcedAtMs: bigint;
 };
 
 /**
@@ -166,6 +185,18 @@ export declare type Room = Message<"gala.room.v1.Room"> & {
    * @generated from field: uint64 version = 18;
    */
   version: bigint;
+
+  /**
+   * @generated from field: string area_id = 19;
+   */
+  areaId: string;
+
+  /**
+   * When a scheduled room is to begin; 0 when no time is set.
+   *
+   * @generated from field: uint64 starts_at_ms = 20;
+   */
+  startsAtMs: bigint;
 };
 
 /**
@@ -308,6 +339,20 @@ export declare type UpdateHostRequest = Message<"gala.room.v1.UpdateHostRequest"
    * @generated from field: optional gala.room.v1.Visibility visibility = 3;
    */
   visibility?: Visibility | undefined;
+
+  /**
+   * Empty for no area.
+   *
+   * @generated from field: optional string area_id = 4;
+   */
+  areaId?: string | undefined;
+
+  /**
+   * Empty takes the announcement away.
+   *
+   * @generated from field: optional string announcement = 5;
+   */
+  announcement?: string | undefined;
 };
 
 /**
@@ -451,6 +496,13 @@ export declare type CreateRoomRequest = Message<"gala.room.v1.CreateRoomRequest"
    * @generated from field: gala.room.v1.Visibility visibility = 3;
    */
   visibility: Visibility;
+
+  /**
+   * Ahead by no more than the setting `room.scheduleDaysMax`; 0 for no time.
+   *
+   * @generated from field: uint64 starts_at_ms = 4;
+   */
+  startsAtMs: bigint;
 };
 
 /**
@@ -556,6 +608,13 @@ export declare type ListLiveRequest = Message<"gala.room.v1.ListLiveRequest"> & 
    * @generated from field: string cursor = 2;
    */
   cursor: string;
+
+  /**
+   * Only rooms of this area; empty for all.
+   *
+   * @generated from field: string area_id = 3;
+   */
+  areaId: string;
 };
 
 /**
@@ -579,6 +638,8 @@ export declare type ListLiveResponse = Message<"gala.room.v1.ListLiveResponse"> 
   nextCursor: string;
 
   /**
+   * Of the area when one was asked for.
+   *
    * @generated from field: uint32 total = 3;
    */
   total: number;

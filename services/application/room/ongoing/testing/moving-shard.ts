@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { Breakers } from '@gala/lib/breaker';
 import { systemClock } from '@gala/lib/clock';
-import { hasCode } from '@gala/lib/error';
+import { hasCode, invariant } from '@gala/lib/error';
 import type { Logger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
 import { moveShard } from '@gala/lib/shards';
@@ -41,7 +41,9 @@ export async function keepMoving(options: MovingShardOptions): Promise<MovedShar
   const roomIds = options.hostIds
     .filter((hostId) => shardOfUser(hostId) === options.shard)
     .map((hostId) => composeRoomId(hostId, 1));
-  const [reading, writing] = [readOn(options, roomIds), writeOn(options, roomIds)];
+  // What has ended changes no more.
+  const onAir = await listOnAir(options);
+  const [reading, writing] = [readOn(options, roomIds), writeOn(options, onAir)];
   const { sql, shard, pauseMs, signal } = options;
   let moves = 0;
   let fenceMsMax = 0;
@@ -58,6 +60,13 @@ export async function keepMoving(options: MovingShardOptions): Promise<MovedShar
     await delay(pauseMs, undefined, { signal }).catch(() => undefined);
   }
   return { moves, fenceMsMax, ...(await reading), ...(await writing) };
+}
+
+async function listOnAir({ sql, shard }: MovingShardOptions): Promise<number[]> {
+  const text = `select room_id from room where shard = $1 and state in ('live', 'hold')`;
+  const { rows } = await sql.read(shard, (client) => client.query<{ room_id: number }>(text, [shard]));
+  invariant(rows.length > 0, 'a room of the shard is on air');
+  return rows.map((row) => row.room_id);
 }
 
 async function readOn({ sql, logger, signal }: MovingShardOptions, roomIds: readonly number[]) {

@@ -1,0 +1,1 @@
+export * from '../generated/gala/room/v1/catalog_pb.js';

@@ -1,0 +1,25 @@
+import { z } from 'zod';
+
+/** Records that change at run time (`lib/records`): their keys in coord, schemas and bounds. */
+export const areasKey = 'room/areas';
+
+export const areasMax = 100;
+export const areaId = z
+  .string()
+  .regex(/^[a-z0-9][a-z0-9-]{0,31}$/)
+  .describe('1 to 32 small letters, digits or dashes');
+
+const name = z.string().trim().min(1).max(40);
+/** A text in the languages of the pages. */
+export const areaNames = z.object({ en: name, zh: name });
+
+export const area = z.object({
+  areaId,
+  names: areaNames,
+  isRetired: z.boolean().describe('no host may choose it any more'),
+});
+/** In the order in which they are shown. */
+export const areas = z.array(area).max(areasMax);
+
+export type Area = z.infer<typeof area>;
+export type AreaNames = z.infer<typeof areaNames>;
