@@ -24,6 +24,7 @@ const warmUpMs = 2000;
 const measureMs = 5000;
 const latencySamples = 500;
 const latencyEveryMs = 5;
+const keys = 16;
 
 const topic: Topic = { name: 'bench', partitions: 8, retentionMs: 3_600_000 };
 const logger = createLogger({ name: 'bench', level: 'error' });
@@ -81,8 +82,11 @@ async function measure(engine: string, open: Open): Promise<object> {
   return {
     engine,
     'events/s': Math.round(perSecond),
-    'append → reader p50 ms': quantile(latencies, 0.5),
-    'p99 ms': quantile(latencies, 0.99),
+    'reader begins ms': Math.round(latencies.beginMs),
+    'append p50 ms': quantile(latencies.appended, 0.5),
+    'append p99 ms': quantile(latencies.appended, 0.99),
+    'append → reader p50 ms': quantile(latencies.read, 0.5),
+    'append → reader p99 ms': quantile(latencies.read, 0.99),
   };
 }
 
@@ -93,7 +97,7 @@ async function appendFor(logs: readonly EventLog[], ms: number): Promise<number>
   let records = 0;
   const produce = async (log: EventLog, index: number): Promise<void> => {
     for (let turn = 0; performance.now() - beginMs < ms; turn++) {
-      await log.append(topic, `key-${index}-${turn % 16}`, values);
+      await log.append(topic, `key-${index}-${turn % keys}`, values);
       records += values.length;
     }
   };
@@ -101,26 +105,50 @@ async function appendFor(logs: readonly EventLog[], ms: number): Promise<number>
   return (records / (performance.now() - beginMs)) * 1000;
 }
 
-/** From before the append until the record is in the reader's hands, one record at a time. */
-async function readLatencies(writer: EventLog, reader: EventLog): Promise<number[]> {
-  const latencies: number[] = [];
+interface Latencies {
+  /** From `follow` until the reader is at the end: on Kafka it looks back for what was written twice. */
+  readonly beginMs: number;
+  /** Until the append is acknowledged. */
+  readonly appended: number[];
+  /** From before the append until the record is in the reader's hands. */
+  readonly read: number[];
+}
+
+/** One record at a time, after the reader has had one of each key. */
+async function readLatencies(writer: EventLog, reader: EventLog): Promise<Latencies> {
   const ending = new AbortController();
   const end = await reader.end(topic);
+  const followMs = performance.now();
+  const came = new Map<number, (atMs: number) => void>();
   const reading = (async () => {
-    for await (const { records } of reader.follow(topic, end, ending.signal)) {
-      for (const { value } of records) latencies.push(performance.now() - value.readDoubleBE());
-      if (latencies.length >= latencySamples) return;
-    }
+    for await (const { records } of reader.follow(topic, end, ending.signal))
+      for (const { value } of records) came.get(value.readUInt32BE())?.(performance.now());
   })();
-  for (let sample = 0; sample < latencySamples; sample++) {
+  const send = async (sample: number): Promise<{ appendedMs: number; readMs: number }> => {
     const value = Buffer.alloc(recordBytes);
-    value.writeDoubleBE(performance.now());
-    await writer.append(topic, `key-${sample % 16}`, [value]);
+    value.writeUInt32BE(sample);
+    const beginMs = performance.now();
+    const read = new Promise<number>((resolve) => came.set(sample, resolve));
+    await writer.append(topic, `key-${sample % keys}`, [value]);
+    const appendedMs = performance.now() - beginMs;
+    return { appendedMs, readMs: (await read) - beginMs };
+  };
+  await Promise.all(Array.from({ length: keys }, (_, key) => send(key)));
+  const beginMs = performance.now() - followMs;
+  const samples: { appendedMs: number; readMs: number }[] = [];
+  for (let sample = keys; sample < keys + latencySamples; sample++) {
+    samples.push(await send(sample));
     await new Promise((resolve) => setTimeout(resolve, latencyEveryMs));
   }
-  await reading;
   ending.abort();
-  return latencies.toSorted((one, other) => one - other);
+  await reading;
+  const ordered = (of: (sample: (typeof samples)[0]) => number): number[] =>
+    samples.map(of).toSorted((one, other) => one - other);
+  return {
+    beginMs,
+    appended: ordered(({ appendedMs }) => appendedMs),
+    read: ordered(({ readMs }) => readMs),
+  };
 }
 
 function quantile(sorted: readonly number[], share: number): number {

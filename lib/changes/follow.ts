@@ -1,6 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '../error/index.ts';
 import type { Batch, EventLog, Position, Topic } from '../eventlog/types.ts';
+import { positionAfter } from '../eventlog/positions.ts';
 import { decodeChange, type Change } from './change.ts';
 
 export interface FollowOptions {
@@ -50,7 +51,7 @@ export async function followChanges(options: FollowOptions): Promise<void> {
 class Follower {
   readonly #options: FollowOptions;
   /** The next offset of each partition; undefined before a scan and after a gap. */
-  #next: Map<number, number> | undefined;
+  #next: Map<number, Position> | undefined;
   /** Of each database the newest reader's fence, and the gap that was healed last. */
   readonly #fences = new Map<string, number>();
   readonly #healed = new Map<string, string>();
@@ -62,8 +63,7 @@ class Follower {
   async run(onProgress: () => void): Promise<void> {
     const { log, topic, signal } = this.#options;
     this.#next ??= await this.#scan();
-    const from: Position[] = [...this.#next].map(([partition, offset]) => ({ partition, offset }));
-    for await (const batch of log.follow(topic, from, signal)) {
+    for await (const batch of log.follow(topic, [...this.#next.values()], signal)) {
       onProgress();
       if (this.#take(batch)) {
         this.#next = undefined;
@@ -78,19 +78,19 @@ class Follower {
     this.#options.onEvent?.(isTrimmed ? 'trimmed' : 'failure', error);
   }
 
-  async #scan(): Promise<Map<number, number>> {
+  async #scan(): Promise<Map<number, Position>> {
     const { log, topic, signal } = this.#options;
     const end = await log.end(topic);
     await this.#options.scan(signal);
     this.#options.onEvent?.('scanned');
-    return new Map(end.map(({ partition, offset }) => [partition, offset]));
+    return new Map(end.map((position) => [position.partition, position]));
   }
 
   /** True when changes are missing. */
   #take({ partition, records }: Batch): boolean {
-    for (const { offset, value } of records) {
-      if (this.#apply(decodeChange(value))) return true;
-      this.#next?.set(partition, offset + 1);
+    for (const record of records) {
+      if (this.#apply(decodeChange(record.value))) return true;
+      this.#next?.set(partition, positionAfter(record));
     }
     this.#options.onBatch?.();
     return false;

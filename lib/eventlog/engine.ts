@@ -30,14 +30,20 @@ export interface TopicEngine extends AsyncDisposable {
   end(): Promise<Position[]>;
   /** First offset that is still kept. */
   start(partition: number): Promise<number>;
-  /** Waits until there are records from the offset on; a part of them, in order. Errors: LOG_TRIMMED. */
+  /**
+   * Waits until there are records from the offset on; a part of them, in order. Errors: LOG_TRIMMED, also when the
+   * position is beyond the end, or, where an engine can tell, when another record stands before it.
+   */
   read(position: Position, signal: AbortSignal): Promise<readonly LogRecord[]>;
   /** End of the partition as last seen, for the lag; undefined before. */
   headOf(partition: number): number | undefined;
-  /** The offset from which the group goes on; from here on commits with an older fence are refused. */
+  /**
+   * The offset from which the group goes on, its last commit unless that is beyond the end; from here on commits with
+   * an older fence are refused.
+   */
   claim(claim: GroupClaim): Promise<number>;
-  /** False when the partition is another's by now. */
-  commit(claim: GroupClaim, offset: number): Promise<boolean>;
+  /** False when the partition is another's by now, or, where an engine can tell, the log is not that of the position. */
+  commit(claim: GroupClaim, position: Position): Promise<boolean>;
 }
 
 export interface LogEngine extends AsyncDisposable {

@@ -13,6 +13,7 @@ const names = [
   'duplicatesDropped',
   'recordsRedelivered',
   'recordsTrimmed',
+  'setBacks',
   'commits',
   'commitFailures',
   'claims',
@@ -50,6 +51,12 @@ export class LogEvents {
   claimed(topic: Topic, group: string, claim: { partition: number; offset: number; fence: number }): void {
     this.counters.claims++;
     this.#logger.info({ topic: topic.name, group, ...claim }, 'reading partition of event log');
+  }
+
+  /** The log is in an older state than a group has read, as after a restore: what it has been given may come again. */
+  setBack(topic: Topic, group: string, place: { partition: number; before: number; offset: number }): void {
+    this.counters.setBacks++;
+    this.#logger.error({ topic: topic.name, group, ...place }, 'event log was set back to an older state');
   }
 
   /** Records that a group has not seen are gone: it was away for longer than they are kept. */

@@ -223,11 +223,13 @@ class KafkaTopic implements TopicEngine {
     const groups = await this.#askCoordinator((admin) =>
       admin.listConsumerGroupOffsets({ groups: [{ groupId, topics }] }),
     );
-    const offset = groups[0]?.topics[0]?.partitions[0]?.committedOffset ?? -1n;
-    return Math.max(0, Number(offset));
+    const committed = Number(groups[0]?.topics[0]?.partitions[0]?.committedOffset ?? -1n);
+    const end = (await this.#listOffsets(latest))[partition];
+    if (committed > end) return this.start(partition);
+    return Math.max(0, committed);
   }
 
-  async commit({ group, partition }: GroupClaim, offset: number): Promise<boolean> {
+  async commit({ group, partition }: GroupClaim, { offset }: Position): Promise<boolean> {
     const { name, prefix } = this.#options;
     const topics = [{ name, partitionOffsets: [{ partition, offset: BigInt(offset) }] }];
     const groupId = `${prefix}${group}`;

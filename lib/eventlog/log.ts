@@ -133,7 +133,7 @@ class Log implements EventLog {
     signal: AbortSignal;
   }): Promise<void> {
     const { open, position, channel, signal } = follow;
-    const { partition, offset: from } = position;
+    const { partition } = position;
     const engine = await this.#insist(open, signal);
     if (!engine) return;
     const deliver = async (records: readonly LogRecord[]): Promise<void> => {
@@ -142,8 +142,7 @@ class Log implements EventLog {
     const { lookBackRecords } = this.#options.engine;
     const reader = new PartitionReader({
       engine,
-      partition,
-      from,
+      from: position,
       lookBackRecords,
       events: this.#events,
       deliver,

@@ -4,12 +4,12 @@ import { Deduplicator } from './deduplicator.ts';
 import type { TopicEngine } from './engine.ts';
 import type { LogEvents } from './events.ts';
 import { batchRecordsMax } from './limits.ts';
-import type { LogRecord } from './types.ts';
+import { positionAfter } from './positions.ts';
+import type { LogRecord, Position } from './types.ts';
 
 export interface PartitionReaderOptions {
   readonly engine: TopicEngine;
-  readonly partition: number;
-  readonly from: number;
+  readonly from: Position;
   /** Records before `from` that are looked at for what comes twice. */
   readonly lookBackRecords: number;
   readonly events: LogEvents;
@@ -22,33 +22,32 @@ export interface PartitionReaderOptions {
  * LOG_TRIMMED ends it.
  */
 export class PartitionReader {
-  /** The offset that is read next. */
-  position: number;
+  #position: Position;
   readonly #options: PartitionReaderOptions;
   readonly #seen = new Deduplicator();
   readonly #backoff = new Backoff({ initialMs: 50, maxMs: 1000 });
 
   constructor(options: PartitionReaderOptions) {
     this.#options = options;
-    this.position = options.from;
+    this.#position = options.from;
   }
 
   async run(signal: AbortSignal): Promise<void> {
-    const { engine, lookBackRecords, partition, from } = this.#options;
-    if (lookBackRecords > 0 && from > 0) {
+    const { engine, lookBackRecords, from } = this.#options;
+    const { partition, offset } = from;
+    if (lookBackRecords > 0 && offset > 0) {
       const start = await this.#insist(() => engine.start(partition), signal);
       // What is trimmed at `from` itself is found by the reading.
-      if (start !== undefined && start <= from) this.position = Math.max(start, from - lookBackRecords);
+      if (start !== undefined && start <= offset)
+        this.#position = { partition, offset: Math.max(start, offset - lookBackRecords) };
     }
     while (!signal.aborted) await this.#step(signal);
   }
 
   async #step(signal: AbortSignal): Promise<void> {
-    const { engine, partition } = this.#options;
-    const position = { partition, offset: this.position };
-    const records = await this.#insist(() => engine.read(position, signal), signal);
+    const records = await this.#insist(() => this.#options.engine.read(this.#position, signal), signal);
     if (!records || records.length === 0) return;
-    this.position = records.at(-1)!.offset + 1;
+    this.#position = positionAfter(records.at(-1)!);
     for (let at = 0; at < records.length && !signal.aborted; at += batchRecordsMax)
       await this.#deliver(records.slice(at, at + batchRecordsMax));
   }
@@ -57,7 +56,7 @@ export class PartitionReader {
     const { from, events, deliver } = this.#options;
     const unseen = this.#seen.filter(records);
     events.counters.duplicatesDropped += records.length - unseen.length;
-    const wanted = unseen.filter(({ offset }) => offset >= from);
+    const wanted = unseen.filter(({ offset }) => offset >= from.offset);
     if (wanted.length === 0) return;
     events.counters.recordsRead += wanted.length;
     await deliver(wanted);

@@ -7,6 +7,8 @@ export interface HintsOptions {
   readonly database: Database;
   readonly metrics: Metrics;
   onHint(topic: number): void;
+  /** Hints were heard, and now are not: the database, or the way to it, was away. */
+  onLost(): void;
 }
 
 /** Hints of one process to the others: so far apart at least. */
@@ -92,8 +94,10 @@ export class Hints implements AsyncDisposable {
 
   /** Readers look more often until hints are heard again. */
   #lost(): void {
+    const wasHeard = this.#client !== undefined;
     this.#client = undefined;
     if (this.#closed) return;
+    if (wasHeard) this.#options.onLost();
     setTimeout(() => {
       if (!this.#closed) this.#connecting = this.#connect();
     }, reconnectEveryMs).unref();

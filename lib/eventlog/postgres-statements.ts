@@ -2,8 +2,8 @@ import type { Pool, QueryConfig } from 'pg';
 import { readBinaryRows, type Database } from '../sql/index.ts';
 import type { GroupClaim, PartitionWrite } from './engine.ts';
 import { decodeEntries, encodeEntries } from './framing.ts';
-import { batchBytesMax } from './limits.ts';
-import type { LogRecord, Position } from './types.ts';
+import { batchBytesMax, flushRecordsMax } from './limits.ts';
+import type { LogRecord, Origin, Position } from './types.ts';
 
 export const notifyChannel = 'gala_eventlog';
 
@@ -89,49 +89,114 @@ export async function readPartitions(pool: Pool, topic: number): Promise<Partiti
   return rows;
 }
 
-/** Records from each position on, about `batchBytesMax` of each partition, and at least one row. */
+/** What is at a position. */
+export interface Reading extends Position {
+  /** Of the record that stands before it; undefined where that is no longer kept. */
+  readonly before: Origin | undefined;
+  readonly records: readonly LogRecord[];
+}
+
+/**
+ * Records from each position on, about `batchBytesMax` of each partition, and at least one row. The row before a
+ * position comes without its body.
+ */
 export async function readRecords(
   database: Database,
   topic: number,
   positions: readonly Position[],
-): Promise<LogRecord[]> {
+): Promise<Reading[]> {
+  const found = await readRows(database, recordsText(topic, positions));
+  const byPartition = Map.groupBy(found, ({ partition }) => partition);
+  return positions.map((position) => toReading(position, byPartition.get(position.partition) ?? []));
+}
+
+/** Of the record before each position, where it is kept. */
+export async function readBefore(
+  database: Database,
+  topic: number,
+  positions: readonly Position[],
+): Promise<Position[]> {
+  const found = await readRows(database, recordsText(topic, positions, 1));
+  return positions.map((position) => {
+    const row = found.find(({ partition }) => partition === position.partition);
+    return { ...position, after: row && originBefore(position, row) };
+  });
+}
+
+function recordsText(topic: number, positions: readonly Position[], limit = rowsMax): string {
   const wanted = positions.map(({ partition, offset }) => `(${partition}, ${offset}::bigint)`).join(', ');
-  const rows = await readBinaryRows(
-    database,
-    `copy (
-      select b.partition, b.last_offset, b.records, b.producer, b.first_sequence, b.written_at_ms, b.body
-      from (values ${wanted}) w(partition, position), lateral (
-        select *, sum(octet_length(body)) over (order by last_offset) - octet_length(body) as bytes_before
-        from (
-          select partition, last_offset, records, producer, first_sequence,
-            (extract(epoch from written_at) * 1000)::bigint as written_at_ms, body
-          from eventlog_${topic} where partition = w.partition and last_offset >= w.position
-          order by last_offset limit ${rowsMax}
-        ) r
-      ) b where b.bytes_before < ${batchBytesMax} order by 1, 2
-    ) to stdout (format binary)`,
-  );
-  const from = new Map(positions.map(({ partition, offset }) => [partition, offset]));
-  const records: LogRecord[] = [];
+  return `copy (
+    select b.partition, b.last_offset, b.records, b.producer, b.first_sequence, b.written_at_ms, b.body
+    from (values ${wanted}) w(partition, position), lateral (
+      select *, sum(octet_length(body)) over (order by last_offset) - octet_length(body) as bytes_before
+      from (
+        select partition, last_offset, records, producer, first_sequence,
+          (extract(epoch from written_at) * 1000)::bigint as written_at_ms,
+          case when last_offset < w.position then '' else body end as body
+        from eventlog_${topic} where partition = w.partition and last_offset >= w.position - 1
+        order by last_offset limit ${limit}
+      ) r
+    ) b where b.bytes_before < ${batchBytesMax} order by 1, 2
+  ) to stdout (format binary)`;
+}
+
+/** What one process wrote to one partition in one commit. */
+interface Row {
+  readonly partition: number;
+  readonly firstOffset: number;
+  readonly producer: string;
+  readonly firstSequence: number;
+  readonly writtenAtMs: number;
+  /** Empty for the row before a position. */
+  readonly body: Buffer;
+}
+
+async function readRows(database: Database, text: string): Promise<Row[]> {
+  const rows = await readBinaryRows(database, text);
+  const found: Row[] = [];
   while (rows.next()) {
     const partition = rows.int4();
     const lastOffset = rows.int8();
     const count = rows.int4();
-    const producer = rows.text();
-    const firstSequence = rows.int8();
-    const writtenAtMs = rows.int8();
-    // A copy of its own, so that a record that is kept keeps its row alive and not all that was read with it.
-    const entries = decodeEntries(Buffer.from(rows.bytes()));
-    for (const [index, { key, value }] of entries.entries()) {
-      const offset = lastOffset - count + 1 + index;
-      if (offset < from.get(partition)!) continue;
+    found.push({
+      partition,
+      firstOffset: lastOffset - count + 1,
+      producer: rows.text(),
+      firstSequence: rows.int8(),
+      writtenAtMs: rows.int8(),
+      // A copy of its own, so that a record that is kept keeps its row alive and not all that was read with it.
+      body: Buffer.from(rows.bytes()),
+    });
+  }
+  return found;
+}
+
+function toReading(position: Position, rows: readonly Row[]): Reading {
+  const records: LogRecord[] = [];
+  for (const { partition, firstOffset, producer, firstSequence, writtenAtMs, body } of rows) {
+    for (const [index, { key, value }] of decodeEntries(body).entries()) {
+      const offset = firstOffset + index;
+      if (offset < position.offset) continue;
       records.push({ partition, offset, key, value, writtenAtMs, producer, sequence: firstSequence + index });
     }
   }
-  return records;
+  const before = rows.length > 0 ? originBefore(position, rows[0]) : undefined;
+  return { ...position, before, records };
 }
 
-/** Where the group goes on; a claim with a newer fence shuts out the older ones. */
+/** The first row that ends at the position or after it has what stands before it, unless that is gone. */
+function originBefore(
+  { offset }: Position,
+  { firstOffset, producer, firstSequence, writtenAtMs }: Row,
+): Origin | undefined {
+  if (firstOffset >= offset) return undefined;
+  return { producer, sequence: firstSequence + offset - 1 - firstOffset, writtenAtMs };
+}
+
+/**
+ * Where the group goes on; a claim with a newer fence shuts out the older ones. A commit beyond the end is of a log
+ * that is there no more: the group begins again with what there is.
+ */
 export async function claim(
   pool: Pool,
   topic: number,
@@ -140,25 +205,45 @@ export async function claim(
   const { rows } = await pool.query<{ committed: number }>({
     name: 'eventlog_claim',
     text: `insert into eventlog_group as known (topic, partition, member_group, fence) values ($1, $2, $3, $4)
-      on conflict (topic, partition, member_group) do update set fence = greatest(known.fence, excluded.fence)
+      on conflict (topic, partition, member_group) do update set fence = greatest(known.fence, excluded.fence),
+        committed = (select case when known.committed > p.head then p.start else known.committed end
+          from eventlog_partition p where p.topic = $1 and p.partition = $2)
       returning committed`,
     values: [topic, partition, group, fence],
   });
   return rows[0].committed;
 }
 
-/** A commit that is lost with the machine makes records come again, which they may: it does not wait for the disk. */
+/**
+ * A commit that is lost with the machine makes records come again, which they may: it does not wait for the disk.
+ * Refused when the record before the position is another one than that which was read, and not just gone by age.
+ */
 export async function commit(
   pool: Pool,
   topic: number,
-  { group, partition, fence, offset }: GroupClaim & { offset: number },
+  { group, partition, fence, offset, after }: GroupClaim & Position,
 ): Promise<boolean> {
   const { rowCount } = await pool.query({
-    name: 'eventlog_commit',
+    name: `eventlog_commit_${topic}`,
     text: `update eventlog_group g set committed = greatest(g.committed, $5)
       from set_config('synchronous_commit', 'off', true)
-      where g.topic = $1 and g.partition = $2 and g.member_group = $3 and g.fence = $4`,
-    values: [topic, partition, group, fence, offset],
+      where g.topic = $1 and g.partition = $2 and g.member_group = $3 and g.fence = $4 and ($6::text is null
+        or exists (select from eventlog_${topic} r
+          where r.partition = $2 and r.last_offset >= $5 - 1 and r.last_offset < $5 + ${flushRecordsMax}
+            and r.producer = $6 and r.first_sequence + ($5 - 1 - (r.last_offset - r.records + 1)) = $7
+            and r.written_at >= to_timestamp(($8::bigint - 1) / 1000.0)
+            and r.written_at < to_timestamp(($8::bigint + 1) / 1000.0))
+        or exists (select from eventlog_partition p where p.topic = $1 and p.partition = $2 and p.start >= $5))`,
+    values: [
+      topic,
+      partition,
+      group,
+      fence,
+      offset,
+      after?.producer ?? null,
+      after?.sequence ?? null,
+      after?.writtenAtMs ?? null,
+    ],
     query_timeout: answerWithinMs,
   } as QueryConfig);
   return rowCount === 1;

@@ -1,6 +1,7 @@
 import { CodedError } from '../error/index.ts';
 import { eventLogErrors } from './errors.ts';
-import type { PartitionState } from './postgres-statements.ts';
+import { assertFollows, isSameOrigin } from './positions.ts';
+import type { PartitionState, Reading } from './postgres-statements.ts';
 import { RecentRecords } from './recent-records.ts';
 import { Slots } from './slots.ts';
 import type { LogRecord, Position } from './types.ts';
@@ -8,13 +9,15 @@ import { Waiters, type Waiter } from './waiters.ts';
 
 export interface PostgresTailOptions {
   readonly readPartitions: () => Promise<PartitionState[]>;
-  readonly readRecords: (positions: readonly Position[]) => Promise<LogRecord[]>;
+  readonly readRecords: (positions: readonly Position[]) => Promise<Reading[]>;
   /** How long to wait for a hint before looking all the same. */
   readonly idleMs: () => number;
 }
 
 /** Between two readings while records flow: what comes meanwhile is read at once. */
 const spacingMs = 4;
+/** So long after the database was away readers at the end are told, too, when it came back as an older one. */
+const doubtMs = 10_000;
 /** Readings of those who are far behind, at once in one process; the pool is there for others, too. */
 const readingsMax = 2;
 
@@ -32,6 +35,7 @@ export class PostgresTail implements Disposable {
   #hinted = false;
   #lastTurnMs = 0;
   #dueMs = Infinity;
+  #doubtedUntilMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #closed = false;
 
@@ -47,13 +51,15 @@ export class PostgresTail implements Disposable {
   async read(position: Position, signal: AbortSignal): Promise<readonly LogRecord[]> {
     while (!signal.aborted) {
       if (this.#closed) throw new CodedError(eventLogErrors, 'LOG_CLOSED');
-      const kept = this.#recent.get(position.partition)?.from(position) ?? [];
+      const recent = this.#recent.get(position.partition);
+      const kept = recent?.from(position) ?? [];
+      if (kept.length > 0) assertFollows(position, recent!.before(position.offset));
       if (kept.length > 0) return kept;
       const state = this.#states.get(position.partition);
       if (state) assertKept(position, state);
       if (state && position.offset < state.head) {
-        const records = await this.#readings.run(() => this.#options.readRecords([position]));
-        if (records.length > 0) return assertNext(position, records);
+        const [reading] = await this.#readings.run(() => this.#options.readRecords([position]));
+        if (reading.records.length > 0) return assertNext(position, reading);
       }
       await this.#wait(position, signal);
     }
@@ -63,6 +69,14 @@ export class PostgresTail implements Disposable {
   /** Something was appended, here or elsewhere. */
   hint(): void {
     this.#hinted = true;
+    if (this.#waiters.size > 0) this.#schedule(spacingMs);
+  }
+
+  /** The database was away, and may come back as it was at an earlier time. */
+  doubt(): void {
+    this.#doubtedUntilMs = performance.now() + doubtMs;
+    for (const recent of this.#recent.values()) recent.clear();
+    this.#states.clear();
     if (this.#waiters.size > 0) this.#schedule(spacingMs);
   }
 
@@ -97,6 +111,7 @@ export class PostgresTail implements Disposable {
     try {
       if (await this.#look()) waitMs = spacingMs;
     } catch (error) {
+      this.doubt();
       for (const waiter of this.#waiters) waiter.fail(error);
     }
     this.#turning = false;
@@ -108,15 +123,20 @@ export class PostgresTail implements Disposable {
     const waiting = [...this.#waiters];
     for (const state of await this.#options.readPartitions()) this.#note(state);
     this.#failBeyond(waiting);
-    const behind = [...this.#waiters].filter(({ partition, offset }) => {
-      const state = this.#states.get(partition);
-      return state !== undefined && (offset < state.head || offset < state.start);
-    });
-    if (behind.length === 0) return false;
-    const positions = this.#edgesOf(behind);
-    if (positions.length > 0) this.#keep(await this.#options.readRecords(positions));
+    const isDoubted = performance.now() < this.#doubtedUntilMs;
+    const looking = [...this.#waiters].filter((waiter) => isDoubted || this.#isBehind(waiter));
+    const positions = this.#edgesOf(looking);
+    const readings = positions.length > 0 ? await this.#options.readRecords(positions) : [];
+    for (const reading of readings) this.#keep(reading);
+    this.#failChanged(looking, readings);
+    const behind = looking.filter((waiter) => this.#isBehind(waiter));
     for (const waiter of behind) waiter.wake();
-    return true;
+    return behind.length > 0;
+  }
+
+  #isBehind({ partition, offset }: Position): boolean {
+    const state = this.#states.get(partition);
+    return state !== undefined && (offset < state.head || offset < state.start);
   }
 
   /** What the log has dropped is dropped here, so that all readers are told the same. */
@@ -138,6 +158,19 @@ export class PostgresTail implements Disposable {
     }
   }
 
+  /** Those who were where is read now, after another record than is there. */
+  #failChanged(waiters: readonly Waiter[], readings: readonly Reading[]): void {
+    const before = new Map(readings.map((reading) => [`${reading.partition} ${reading.offset}`, reading]));
+    for (const waiter of waiters) {
+      const reading = before.get(`${waiter.partition} ${waiter.offset}`);
+      try {
+        assertFollows(waiter, reading?.before);
+      } catch (error) {
+        waiter.fail(error);
+      }
+    }
+  }
+
   /** Where reading for all goes on: after what is kept, unless the foremost of those who wait is beyond it. */
   #edgesOf(waiters: readonly Position[]): Position[] {
     const foremost = new Map<number, number>();
@@ -149,19 +182,21 @@ export class PostgresTail implements Disposable {
       const end = recent?.end ?? 0;
       if (offset > end) recent?.clear();
       // Who stands before what is kept is far behind, and reads alone.
-      if (offset >= end && offset < this.#states.get(partition)!.head) edges.push({ partition, offset });
+      if (offset >= end && offset <= (this.#states.get(partition)?.head ?? -1))
+        edges.push({ partition, offset });
     }
     return edges;
   }
 
-  #keep(records: readonly LogRecord[]): void {
-    for (const [partition, all] of Map.groupBy(records, (record) => record.partition)) {
-      const recent = this.#recent.get(partition) ?? new RecentRecords();
-      this.#recent.set(partition, recent);
-      // A gap is where the oldest was dropped meanwhile.
-      if (recent.end !== undefined && recent.end !== all[0].offset) recent.clear();
-      recent.add(all);
-    }
+  #keep({ partition, records, before }: Reading): void {
+    if (records.length === 0) return;
+    const recent = this.#recent.get(partition) ?? new RecentRecords();
+    this.#recent.set(partition, recent);
+    const { offset } = records[0];
+    // A gap is where the oldest was dropped meanwhile.
+    const follows = recent.end === offset && isSameOrigin(recent.before(offset), before);
+    if (!follows) recent.clear(before);
+    recent.add(records);
   }
 }
 
@@ -173,7 +208,8 @@ function assertKept({ partition, offset }: Position, { start }: PartitionState):
 }
 
 /** Offsets have no gaps: a later one means that what was wanted is gone. */
-function assertNext(position: Position, records: LogRecord[]): LogRecord[] {
+function assertNext(position: Position, { before, records }: Reading): readonly LogRecord[] {
+  assertFollows(position, before);
   assertKept(position, { partition: position.partition, head: 0, start: records[0].offset });
   return records;
 }

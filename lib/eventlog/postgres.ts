@@ -46,7 +46,12 @@ class PostgresEngine implements LogEngine {
     this.#options = options;
     this.producer = `${options.processId}-${randomBytes(4).toString('hex')}`;
     const { database, metrics } = options;
-    this.#hints = new Hints({ database, metrics, onHint: (topic) => this.#tails.get(topic)?.hint() });
+    this.#hints = new Hints({
+      database,
+      metrics,
+      onHint: (topic) => this.#tails.get(topic)?.hint(),
+      onLost: () => this.#tails.forEach((tail) => tail.doubt()),
+    });
   }
 
   async openTopic(topic: Topic): Promise<TopicEngine> {
@@ -114,7 +119,8 @@ class PostgresTopic implements TopicEngine {
 
   async end(): Promise<Position[]> {
     const states = await statements.readPartitions(this.#pool, this.#options.id);
-    return states.map(({ partition, head }) => ({ partition, offset: head }));
+    const ends = states.map(({ partition, head }) => ({ partition, offset: head }));
+    return statements.readBefore(this.#options.database, this.#options.id, ends);
   }
 
   async start(partition: number): Promise<number> {
@@ -135,8 +141,8 @@ class PostgresTopic implements TopicEngine {
     return statements.claim(this.#pool, this.#options.id, claim);
   }
 
-  commit(claim: GroupClaim, offset: number): Promise<boolean> {
-    return statements.commit(this.#pool, this.#options.id, { ...claim, offset });
+  commit(claim: GroupClaim, position: Position): Promise<boolean> {
+    return statements.commit(this.#pool, this.#options.id, { ...claim, ...position });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

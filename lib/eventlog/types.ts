@@ -26,10 +26,15 @@ export interface Batch {
   commit(): Promise<void>;
 }
 
+/** Which write a record comes from; a log that was set back and written on has another one at the same offset. */
+export type Origin = Pick<LogRecord, 'producer' | 'sequence' | 'writtenAtMs'>;
+
 /** The offset that is to be read next. */
 export interface Position {
   readonly partition: number;
   readonly offset: number;
+  /** Of the record before it, where that is known: by this a reader is told when the log is not the same any more. */
+  readonly after?: Origin;
 }
 
 /**
@@ -46,6 +51,9 @@ export interface EventLog extends AsyncDisposable {
   end(topic: Topic): Promise<Position[]>;
   /** A member of a group: each partition is read by one member, from the group's last commit on, first from the start. */
   consume(topic: Topic, group: string, signal: AbortSignal): AsyncIterable<Batch>;
-  /** All partitions, from these positions on, without a group: what replicas follow. Errors: LOG_TRIMMED. */
+  /**
+   * All partitions, from these positions on, without a group: what replicas follow. Errors: LOG_TRIMMED, when what
+   * follows a position is not kept, or the log was set back to an older state than the position's.
+   */
   follow(topic: Topic, from: readonly Position[], signal: AbortSignal): AsyncIterable<Batch>;
 }

@@ -18,7 +18,7 @@ export class Waiters {
   }
 
   /** Resolves when it is woken or the signal is aborted. */
-  wait({ partition, offset }: Position, signal: AbortSignal): Promise<void> {
+  wait({ partition, offset, after }: Position, signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const end = (settle: () => void): void => {
         this.#waiters.delete(waiter);
@@ -26,7 +26,7 @@ export class Waiters {
         settle();
       };
       const wake = (): void => end(resolve);
-      const waiter: Waiter = { partition, offset, wake, fail: (error) => end(() => reject(error)) };
+      const waiter: Waiter = { partition, offset, after, wake, fail: (error) => end(() => reject(error)) };
       this.#waiters.add(waiter);
       signal.addEventListener('abort', wake, { once: true });
       if (signal.aborted) wake();

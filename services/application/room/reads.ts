@@ -16,6 +16,7 @@ import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
 import type { RowSource } from './reader/db-reader.ts';
 import type { HostProfile, Room } from './room.ts';
 import type { Recording } from './recordings.ts';
+import type { Connection } from './store/connection.ts';
 import { listRecordings } from './store/recordings.ts';
 import { findPresentRoom } from './store/rooms.ts';
 
@@ -84,7 +85,8 @@ export class Reads {
 
   /** The last room of a host who has not been on air for a while is in the archive alone; its id is known. */
   async #findPresent(hostId: number): Promise<Room | undefined> {
-    const room = await findPresentRoom(this.#parts.sql.shard(shardOfUser(hostId)).pool, hostId);
+    const find = (client: Connection) => findPresentRoom(client, hostId);
+    const room = await this.#parts.sql.read(shardOfUser(hostId), find);
     if (room) return room;
     const sessions = (await this.host(hostId))?.sessionCount ?? 0;
     return sessions > 0 ? this.room(composeRoomId(hostId, sessions)) : undefined;
