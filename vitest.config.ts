@@ -21,7 +21,9 @@ const everyday: TestProjectInlineConfiguration[] = [
       exclude: [...OUTSIDE, ...SCENARIOS, ...ENGINES, '**/*.soak.test.ts'],
       pool: 'threads',
       isolate: false,
-      testTimeout: 10_000,
+      // What takes long is starts of PostgreSQL, several at once.
+      testTimeout: 30_000,
+      hookTimeout: 60_000,
     },
   },
   {
@@ -40,13 +42,14 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'engines',
+      globalSetup: ['./test/harness/build.ts'],
       include: ENGINES,
       exclude: OUTSIDE,
       sequence: { groupOrder: 3 },
       pool: 'forks',
-      maxWorkers: 4,
-      testTimeout: 60_000,
-      hookTimeout: 60_000,
+      maxWorkers: 5,
+      testTimeout: 120_000,
+      hookTimeout: 120_000,
     },
   },
   {

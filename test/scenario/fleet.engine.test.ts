@@ -2,7 +2,6 @@ import type { Browser } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { describeWithEngines } from '../engines.ts';
 import { launchBrowser, readWatch, watchVideo } from '../harness/browser.ts';
-import buildAll from '../harness/build.ts';
 import { GalaCommand } from '../harness/command.ts';
 import { FfmpegPublisher } from '../harness/ffmpeg.ts';
 import { FixturePublisher } from '../harness/fixture-publisher.ts';
@@ -53,12 +52,11 @@ describeWithEngines('a fleet', engines, () => {
   const table: Seen[] = [];
 
   beforeAll(async () => {
-    await buildAll();
     [fleet, browser] = await Promise.all([Fleet.start(), launchBrowser()]);
     edges = await startEdges({ env: { ...fleet.env, GALA_ROOM_HOLD_MS: '2000' } });
     alice = await edges.gala.createHost('alice');
     spares = await Promise.all(Array.from({ length: faults }, (_, n) => edges.gala.createHost(`spare${n}`)));
-  }, 90_000);
+  }, 180_000);
   afterAll(async () => {
     console.table(table);
     await publisher?.[Symbol.asyncDispose]();

@@ -1,6 +1,7 @@
 import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
+import { jobMigrations, JobRunner } from '@gala/lib/jobs';
 import type { Context } from '@gala/lib/lifecycle';
 import { createMetrics } from '@gala/lib/metrics';
 import { createRpc, type Client } from '@gala/lib/rpc';
@@ -15,7 +16,7 @@ let postgres: TestPostgres;
 let accounts: Client<typeof AccountService>;
 
 beforeAll(async () => {
-  postgres = cleanUp.use(await startTestPostgres({ sets: [coordMigrations, ...migrations] }));
+  postgres = cleanUp.use(await startTestPostgres({ sets: [coordMigrations, jobMigrations, ...migrations] }));
   const { sql, logger } = postgres;
   const metrics = createMetrics('test');
   const base = { processId: 'front-1', clock: systemClock, logger, metrics };
@@ -25,7 +26,9 @@ beforeAll(async () => {
   const rpc = cleanUp.use(createRpc({ ...network, ...identity, logger, metrics }));
   const settings = loadSettings([accountSection], { env: {} });
   const secrets = { operatorToken, clusterToken: 'token' };
-  cleanUp.use(await role.start({ ...base, sql, coord, rpc, settings, secrets } as unknown as Context));
+  const jobs = cleanUp.use(new JobRunner({ ...base, database: sql.core(), coord }));
+  const context = { ...base, sql, coord, rpc, jobs, settings, secrets };
+  cleanUp.use(await role.start(context as unknown as Context));
   accounts = rpc.client(AccountService);
 });
 afterAll(() => cleanUp.disposeAsync());

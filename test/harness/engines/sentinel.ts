@@ -44,8 +44,9 @@ export class SentinelGroup implements AsyncDisposable {
     const sentinels: EngineProcess[] = [];
     const group = new SentinelGroup(sentinels, servers, folder);
     try {
-      for (const name of options.masters) await startServers(name, options, servers);
-      for (let index = 0; index < 3; index++) sentinels.push(await group.#startSentinel(options));
+      await settled(options.masters.map((name) => startServers(name, options, servers)));
+      const startSentinel = async () => void sentinels.push(await group.#startSentinel(options));
+      await settled(Array.from({ length: 3 }, startSentinel));
     } catch (error) {
       await group[Symbol.asyncDispose]();
       throw error;
@@ -119,6 +120,12 @@ export class SentinelGroup implements AsyncDisposable {
   }
 }
 
+/** All at once; rejects when none is at work any more, so that whoever ends the rest knows of all that started. */
+async function settled(works: readonly Promise<void>[]): Promise<void> {
+  const failed = (await Promise.allSettled(works)).find(({ status }) => status === 'rejected');
+  if (failed) throw (failed as PromiseRejectedResult).reason;
+}
+
 /** A master and its replicas, which are in step: sentinels look for new ones every ten seconds only. */
 async function startServers(
   name: string,
@@ -127,10 +134,11 @@ async function startServers(
 ): Promise<void> {
   const master = await RedisServer.start({ password });
   servers.set(name, [master]);
-  for (let index = 0; index < replicas; index++) {
+  const startReplica = async (): Promise<void> => {
     const replica = await RedisServer.start({ password, replicaOf: master.port });
     servers.set(name, [...servers.get(name)!, replica]);
-  }
+  };
+  await settled(Array.from({ length: replicas }, startReplica));
   const isInStep = async (): Promise<boolean> =>
     String(await master.ask('INFO', 'replication')).split('state=online').length > replicas;
   await waitFor(isInStep, { what: `the replicas of ${name}` });

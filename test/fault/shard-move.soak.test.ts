@@ -1,0 +1,21 @@
+import { test } from 'vitest';
+import { killMovers } from '../harness/shop-kills.ts';
+import { ShopTest } from '../harness/shop-shards.ts';
+
+/**
+ * Goal: a shard is never on two databases and never on none.
+ * Method: a mover is killed after each of its steps while two processes write.
+ */
+test('a mover that is killed leaves the shard on one side, and the next one ends the move', async () => {
+  await using shop = await ShopTest.start([18]);
+  await killMovers(shop, [
+    'claimed',
+    'staged',
+    'copied',
+    'caughtUp',
+    'fenced',
+    'ready',
+    'decided',
+    'finished',
+  ]);
+}, 300_000);
