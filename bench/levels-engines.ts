@@ -11,6 +11,8 @@ import { findEngine } from '../cli/tasks/engines.ts';
 import { freePort, startChild, untilListening, type Child } from './process.ts';
 
 const nodeCount = 4;
+/** A busy machine is to make reads slow and not nodes leave, which is what the tests of faults are about. */
+const limits = { requestMsMax: 1000 };
 
 export interface Levels extends AsyncDisposable {
   quiet(): { readonly logger: Logger; readonly metrics: Metrics };
@@ -19,6 +21,8 @@ export interface Levels extends AsyncDisposable {
   openPeers(breakers: Breakers): Promise<ValueStore>;
   /** Reads that each node of Memcached has answered so far. */
   nodeReads(): Promise<number[]>;
+  /** Requests to Memcached that had no answer in time, or failed, and times that a node was left alone for it. */
+  nodeFailures(): Promise<number>;
 }
 
 export async function startLevels(): Promise<Levels> {
@@ -40,6 +44,7 @@ export async function startLevels(): Promise<Levels> {
   }
   for (const port of ports) await untilListening(port, 10_000);
   const owned = stack.move();
+  const peerMetrics: Metrics[] = [];
   const quiet = () => ({
     logger: createLogger({ name: 'bench', level: 'silent' }),
     metrics: createMetrics('bench'),
@@ -53,11 +58,21 @@ export async function startLevels(): Promise<Levels> {
     },
     openPeers: async (breakers) => {
       const clusters = [{ name: 'a', nodes: nodePorts.map((port) => `127.0.0.1:${port}`) }];
-      return owned.use(await openPeers({ clusters, clock: systemClock, breakers, ...quiet() }));
+      const { logger, metrics } = quiet();
+      peerMetrics.push(metrics);
+      return owned.use(await openPeers({ clusters, clock: systemClock, breakers, logger, metrics, limits }));
     },
+    nodeFailures: async () => (await Promise.all(peerMetrics.map(failuresOf))).reduce((sum, n) => sum + n, 0),
     nodeReads: () => Promise.all(nodePorts.map(readsOf)),
     [Symbol.asyncDispose]: () => owned.disposeAsync(),
   };
+}
+
+async function failuresOf(metrics: Metrics): Promise<number> {
+  const lines = (await metrics.text()).matchAll(
+    /^gala_cache_peer_(?:timeouts|failures|ejections)_total\{.*\} (\d+)$/gm,
+  );
+  return [...lines].reduce((sum, [, count]) => sum + Number(count), 0);
 }
 
 async function readsOf(port: number): Promise<number> {

@@ -1,11 +1,17 @@
 /** What a read costs in each level of the cache, beside lru-cache and a bare Map, and what the hot-key policies do. */
 import { Breakers } from '@gala/lib/breaker';
-import { Caches, CollectionsValueStore, MemoryValueStore, type ValueStore } from '@gala/lib/cache';
+import {
+  Caches,
+  CollectionsValueStore,
+  LoadingCache,
+  MemoryValueStore,
+  type ValueStore,
+} from '@gala/lib/cache';
 import { coarseClock, systemClock } from '@gala/lib/clock';
 import { createMetrics } from '@gala/lib/metrics';
 import { startTestPostgres } from '@gala/lib/sql/testing';
 import { LRUCache } from 'lru-cache';
-import { measurePolicies, policyTable } from './hot-policies.ts';
+import { limitsLine, measurePolicies, policyTable } from './hot-policies.ts';
 import { startLevels, type Levels } from './levels-engines.ts';
 import { formatNumber, formatSpread, spreadOf, table, type Spread } from './measure.ts';
 
@@ -19,21 +25,28 @@ interface Options {
   /** Reads of one round in this process, and of a level beyond it. */
   readonly hits: number;
   readonly remoteReads: number;
-  readonly policySeconds: number;
+  readonly policies: { readonly rounds: number; readonly seconds: number };
 }
+
+const full = { rounds: 9, hits: 1_000_000, remoteReads: 2000, policies: { rounds: 5, seconds: 2 } };
+const quick = { rounds: 3, hits: 300_000, remoteReads: 500, policies: { rounds: 3, seconds: 0.7 } };
 
 /** Answers 0: these are costs to compare, the promise of the cache is kept by its tests. */
 export async function main(args: readonly string[]): Promise<number> {
-  const options: Options = args.includes('--quick')
-    ? { rounds: 3, hits: 300_000, remoteReads: 500, policySeconds: 2 }
-    : { rounds: 7, hits: 3_000_000, remoteReads: 5000, policySeconds: 8 };
+  const options: Options = args.includes('--quick') ? quick : full;
   await using levels = await startLevels();
-  console.log(`\nHits in this process, ns each, ${options.rounds} interleaved rounds, median (range):\n`);
+  console.log(`\nIn this process, ns of CPU each, ${options.rounds} interleaved rounds, median (range):\n`);
   console.log(await hitTable(options));
-  console.log('\nReads of one key of each level beyond it, and of 100 keys at once, µs of each key:\n');
+  console.log('\nReads of one key of each level beyond it, one after the other, and of 100 keys at once:\n');
   console.log(await remoteTable(levels, options));
-  console.log('\nA key that is read 100 times as often as any other, with each policy:\n');
-  console.log(policyTable(await measurePolicies(levels, options.policySeconds)));
+  const { policies, starts, limits } = await measurePolicies(levels, options.policies);
+  console.log(
+    '\nA key that eight processes read 100 times as often as any other, 8,000 reads a second at most:\n',
+  );
+  console.log(policyTable(policies, 'policy'));
+  console.log('\nThe same in the first 250 ms of a key that no level has:\n');
+  console.log(policyTable(starts, 'start'));
+  console.log(`\n${limitsLine(limits)}`);
   return 0;
 }
 
@@ -57,21 +70,35 @@ function scattered(count: number): string[] {
   });
 }
 
+/** CPU time of this process, which other programs on the machine disturb less than the time that passes. */
+function perCpu(count: number, each: (index: number) => void): number {
+  const began = process.cpuUsage();
+  for (let index = 0; index < count; index++) each(index);
+  return cpuUsSince(began) * (1000 / count);
+}
+
+function cpuUsSince(began: NodeJS.CpuUsage): number {
+  const { user, system } = process.cpuUsage(began);
+  return user + system;
+}
+
 async function hitTable({ rounds, hits }: Options): Promise<string> {
   const order = scattered(4096);
-  const perRead = (read: (key: string) => unknown): number => {
-    const began = process.hrtime.bigint();
+  const perRead = (read: (key: string) => unknown) => () => {
     let found = 0;
-    for (let index = 0; index < hits; index++) if (read(order[index & 4095]) !== undefined) found++;
+    const ns = perCpu(hits, (index) => {
+      if (read(order[index & 4095]) !== undefined) found++;
+    });
     if (found !== hits) throw new Error('every read is a hit');
-    return Number(process.hrtime.bigint() - began) / hits;
+    return ns;
   };
-  const perAwait = async (read: (key: string) => Promise<unknown>): Promise<number> => {
-    const began = process.hrtime.bigint();
+  const perAwait = (read: (key: string) => Promise<unknown> | undefined) => async () => {
+    const began = process.cpuUsage();
     for (let index = 0; index < hits; index++) await read(order[index & 4095]);
-    return Number(process.hrtime.bigint() - began) / hits;
+    return cpuUsSince(began) * (1000 / hits);
   };
   const map = new Map(keys.map((key) => [key, row]));
+  const promises = new Map(keys.map((key) => [key, Promise.resolve(row)]));
   const peer = new LRUCache<string, typeof row>({ max: 2 * keyCount, ttl: ttlMs });
   for (const key of keys) peer.set(key, row);
   await using caches = new Caches({
@@ -83,11 +110,12 @@ async function hitTable({ rounds, hits }: Options): Promise<string> {
   const cache = caches.open<typeof row>({ name: 'bench', load, bounds: { unheardTtlMs: ttlMs, ttlMs } });
   await cache.warm(keys);
   const got = await spreads(rounds, [
-    ['Map.get', () => perRead((key) => map.get(key))],
-    ['lru-cache get, with a TTL', () => perRead((key) => peer.get(key))],
-    ['cache.peek', () => perRead((key) => cache.peek(key))],
-    ['await a resolved promise', () => perAwait(() => resolved)],
-    ['await cache.get', () => perAwait((key) => cache.get(key))],
+    ['Map.get', perRead((key) => map.get(key))],
+    ['lru-cache get, with a TTL', perRead((key) => peer.get(key))],
+    ['cache.peek', perRead((key) => cache.peek(key))],
+    ['await Map.get of a promise', perAwait((key) => promises.get(key))],
+    ['await cache.get', perAwait((key) => cache.get(key))],
+    ...fills(hits),
   ]);
   const floor = got.get('lru-cache get, with a TTL')!.median;
   const rows = [...got].map(([name, spread]) => [
@@ -95,10 +123,39 @@ async function hitTable({ rounds, hits }: Options): Promise<string> {
     formatSpread(spread, 0),
     formatNumber(spread.median / floor, 2),
   ]);
-  return table(['read', 'ns', 'beside lru-cache'], rows);
+  return table(['operation', 'ns', 'beside a get of lru-cache'], rows);
 }
 
-const resolved = Promise.resolve(row);
+/** Keys that are not there, each in the place of another one. */
+function fills(hits: number): readonly Measured[] {
+  const max = keyCount / 2;
+  const map = new Map<string, typeof row>();
+  const peer = new LRUCache<string, typeof row>({ max, ttl: ttlMs });
+  const cache = new LoadingCache<string, typeof row>({ clock: coarseClock, entriesMax: max, ttlMs });
+  const answer = () => Promise.resolve(row);
+  const count = Math.ceil(hits / 4);
+  return [
+    [
+      'Map.set, the oldest deleted',
+      () =>
+        perCpu(count, (index) => {
+          map.set(keys[index % keyCount], row);
+          if (map.size > max) map.delete(map.keys().next().value!);
+        }),
+    ],
+    ['lru-cache set, with a TTL', () => perCpu(count, (index) => peer.set(keys[index % keyCount], row))],
+    [
+      'await cache.get, load and eviction',
+      async () => {
+        const began = process.cpuUsage();
+        for (let index = 0; index < count; index++) await cache.get(keys[index % keyCount], answer);
+        return cpuUsSince(began) * (1000 / count);
+      },
+    ],
+  ];
+}
+
+const sourceName = 'source (PostgreSQL)';
 
 async function remoteTable(levels: Levels, { rounds, remoteReads }: Options): Promise<string> {
   const peers = await levels.openPeers(new Breakers({ clock: systemClock, ...levels.quiet() }));
@@ -116,9 +173,16 @@ async function remoteTable(levels: Levels, { rounds, remoteReads }: Options): Pr
   for (const [, store] of stores) {
     await Promise.all(batch.map((key) => store.set(key, { version: 1, bytes }, ttlMs)));
   }
+  const cpuUs = new Map<string, number[]>();
+  const perCallAndCpu = async (name: string, call: (index: number) => Promise<unknown>): Promise<number> => {
+    const began = process.cpuUsage();
+    const us = await perCall(remoteReads, call);
+    cpuUs.set(name, [...(cpuUs.get(name) ?? []), cpuUsSince(began) / remoteReads]);
+    return us;
+  };
   const one: Measured[] = stores.map(([name, store]) => [
     name,
-    () => perCall(remoteReads, (index) => store.get([batch[index % 100]])),
+    () => perCallAndCpu(name, (index) => store.get([batch[index % 100]])),
   ]);
   const many: Measured[] = stores.map(([name, store]) => [
     name,
@@ -133,15 +197,16 @@ async function remoteTable(levels: Levels, { rounds, remoteReads }: Options): Pr
   const single = { name: 'one', text: 'select value from bench_row where id = $1' };
   const several = { name: 'many', text: 'select id, value from bench_row where id = any($1)' };
   const ids = Array.from({ length: 100 }, (_, index) => index);
-  one.push(['source (PostgreSQL)', () => perCall(remoteReads, (index) => pool.query(single, [index % 100]))]);
-  many.push(['source (PostgreSQL)', () => perCall(remoteReads / 100, () => pool.query(several, [ids]))]);
+  one.push([sourceName, () => perCallAndCpu(sourceName, (index) => pool.query(single, [index % 100]))]);
+  many.push([sourceName, () => perCall(remoteReads / 100, () => pool.query(several, [ids]))]);
   const [ones, manys] = [await spreads(rounds, one), await spreads(rounds, many)];
   const rows = [...ones].map(([name, spread]) => [
     name,
     formatSpread(spread, 1),
+    formatSpread(spreadOf(cpuUs.get(name)!.slice(1)), 1),
     formatNumber(manys.get(name)!.median / 100, 2),
   ]);
-  return table(['level', 'one key, µs', 'each of 100, µs'], rows);
+  return table(['level', 'one key, µs', 'its CPU here, µs', 'each of 100, µs'], rows);
 }
 
 /** One after the other: µs of a call. */

@@ -4,6 +4,7 @@ import { listen, respondJson, type HttpListener } from '@gala/lib/http';
 import type { Logger } from '@gala/lib/logger';
 import { mergeMetrics, type Metrics } from '@gala/lib/metrics';
 import type { Child } from './child.ts';
+import { hotKeysOf } from './hot-keys.ts';
 import { adminSection } from './settings.ts';
 
 const forwardMs = 10_000;
@@ -16,7 +17,7 @@ export interface AdminOptions {
   readonly databaseState: () => 'running' | 'restarting' | 'external';
 }
 
-/** The supervisor's own door, on loopback by default: `/healthz`, `/status`, `/metrics` of all processes, and REST for tools. */
+/** The supervisor's own door, on loopback by default: `/healthz`, `/status`, `/hot-keys`, `/metrics` of all processes, and REST. */
 export async function openAdmin(options: AdminOptions): Promise<HttpListener> {
   const { host, port } = options.settings.get(adminSection);
   const { logger, metrics } = options;
@@ -24,6 +25,7 @@ export async function openAdmin(options: AdminOptions): Promise<HttpListener> {
   const listener = await listen({ name: 'admin', host, port, portSetting, logger, metrics });
   listener.mount('/healthz', (_request, response) => answerHealth(options, response));
   listener.mount('/status', (_request, response) => respondJson(response, status(options)));
+  listener.mount('/hot-keys', (_request, response) => void answerHotKeys(options, response));
   listener.mount('/processes', (request, response) => forwardToProcess(options, request, response));
   listener.mount('/v1', (request, response) => forwardToGateway(options, request, response));
   listener.mount('/metrics', (_request, response) => void answerMetrics(options, response));
@@ -88,6 +90,10 @@ function forward(request: IncomingMessage, response: ServerResponse, { address, 
   onward.on('timeout', () => onward.destroy());
   onward.on('error', fail);
   request.pipe(onward);
+}
+
+async function answerHotKeys({ children }: AdminOptions, response: ServerResponse): Promise<void> {
+  respondJson(response, { keys: await hotKeysOf(children.map((child) => child.status())) });
 }
 
 async function answerMetrics({ children, metrics }: AdminOptions, response: ServerResponse): Promise<void> {

@@ -1,6 +1,9 @@
 import { CodedError } from '@gala/lib/error';
 import { runningInstallation } from './client.ts';
 import { cliErrors } from './errors.ts';
+import type { HotKeyOfProcesses } from './hot-keys.ts';
+
+const shownMax = 20;
 
 interface Status {
   readonly pid: number;
@@ -29,5 +32,17 @@ export async function status(): Promise<void> {
     console.log(
       `${name.padEnd(11)} ${state}, pid ${childPid ?? '-'}, ${restarts} restarts, [${roles.join(' ')}] ${where}`,
     );
+  }
+  await printHotKeys(adminUrl);
+}
+
+/** Those read most, where there are any. */
+async function printHotKeys(adminUrl: string): Promise<void> {
+  const answer = await fetch(`${adminUrl}/hot-keys`);
+  const { keys } = (await answer.json()) as { keys: readonly HotKeyOfProcesses[] };
+  for (const { cache, key, readsPerSecond, hotMs, processes } of keys.slice(0, shownMax)) {
+    const where = processes.join(' ');
+    const seconds = Math.round(hotMs / 1000);
+    console.log(`hot key     ${cache}/${key}: ${readsPerSecond} reads/s, for ${seconds} s, [${where}]`);
   }
 }
