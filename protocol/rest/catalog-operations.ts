@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { areaId, areaNames, areasMax } from '../settings/index.ts';
 import * as shape from './catalog-schemas.ts';
+import { room, timeMs } from './schemas.ts';
 import type { Operation } from './operation.ts';
 import { reason } from './stream-schemas.ts';
 
@@ -39,6 +40,44 @@ export const catalogOperations = {
     access: 'operator',
     scope: 'catalog:write',
     body: z.object({ reason }),
+    status: 204,
+  },
+  listComingRooms: {
+    method: 'GET',
+    path: '/v1/schedule',
+    summary: 'Public rooms that are scheduled for a time, the soonest first',
+    access: 'anyone',
+    query: z.object({ limit: z.coerce.number().int().min(1).max(100).default(50) }),
+    status: 200,
+    response: z.object({ rooms: z.array(room) }),
+  },
+  getHostPage: {
+    method: 'GET',
+    path: '/v1/hosts/{hostRef}/page',
+    summary: 'What the page of a host shows: his announcement, and his room that is on air or scheduled',
+    access: 'anyone',
+    status: 200,
+    response: shape.hostPage,
+  },
+  getSiteNotice: {
+    method: 'GET',
+    path: '/v1/notice',
+    summary: 'What operators tell on every page',
+    access: 'anyone',
+    status: 200,
+    response: z.object({ notice: shape.siteNotice.optional().describe('absent while there is none') }),
+  },
+  putSiteNotice: {
+    method: 'PUT',
+    path: '/v1/notice',
+    summary: 'Tell something on every page; without texts nothing any more',
+    access: 'operator',
+    scope: 'catalog:write',
+    body: z.object({
+      texts: z.object({ en: z.string().max(300), zh: z.string().max(300) }),
+      untilMs: timeMs.optional(),
+      reason,
+    }),
     status: 204,
   },
 } as const satisfies Record<string, Operation>;

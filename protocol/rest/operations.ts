@@ -76,7 +76,7 @@ export const operations = {
   updateMyHost: {
     method: 'PATCH',
     path: '/v1/hosts/me',
-    summary: 'Change the title, who may watch or the area',
+    summary: 'Change the title, who may watch, the area or the announcement',
     access: 'host',
     scope: 'hosts:write',
     body: z.object({
@@ -86,6 +86,7 @@ export const operations = {
         .union([z.literal(''), areaId])
         .optional()
         .describe('empty for none'),
+      announcement: z.string().max(500).optional().describe('empty takes it away'),
     }),
     status: 200,
     response: z.object({ host: shape.host }),
@@ -149,10 +150,14 @@ export const operations = {
   createRoom: {
     method: 'POST',
     path: '/v1/rooms',
-    summary: "Schedule the host's next room",
+    summary: "Schedule the host's next room; again rewrites it, and ending it cancels it",
     access: 'host',
     scope: 'rooms:write',
-    body: z.object({ title: shape.title.optional(), visibility: shape.visibility.optional() }),
+    body: z.object({
+      title: shape.title.optional(),
+      visibility: shape.visibility.optional(),
+      startsAtMs: shape.timeMs.optional().describe('when it is to begin'),
+    }),
     status: 201,
     response: z.object({ room: shape.room }),
   },

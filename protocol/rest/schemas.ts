@@ -48,6 +48,10 @@ export const host = z
     createdAtMs: timeMs,
     sessionCount: z.number().int(),
     areaId: settings.areaId.optional().describe('absent for a host without one'),
+    announcement: z
+      .object({ text: z.string(), sinceMs: timeMs })
+      .optional()
+      .describe('what the host tells on his page'),
   })
   .meta({ id: 'Host' });
 
@@ -69,6 +73,7 @@ export const room = z
     visibility,
     viewers: z.number().int(),
     createdAtMs: timeMs,
+    startsAtMs: timeMs.optional().describe('when a scheduled room is to begin; absent without a time'),
     startedAtMs: timeMs.optional(),
     endedAtMs: timeMs.optional(),
     endReason: z.string().optional(),

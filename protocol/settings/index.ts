@@ -9,6 +9,17 @@ export const areaId = z
   .regex(/^[a-z0-9][a-z0-9-]{0,31}$/)
   .describe('1 to 32 small letters, digits or dashes');
 
+export const siteNoticeKey = 'room/site-notice';
+const noticeText = z.string().trim().max(300);
+/** Both texts, or none of them: there is no notice. */
+export const siteNotice = z
+  .object({
+    texts: z.object({ en: noticeText, zh: noticeText }),
+    untilMs: z.number().int().min(0).describe('0: until it is taken away'),
+  })
+  .refine(({ texts }) => (texts.en === '') === (texts.zh === ''), 'a text in one language alone');
+export type SiteNotice = z.infer<typeof siteNotice>;
+
 const name = z.string().trim().min(1).max(40);
 /** A text in the languages of the pages. */
 export const areaNames = z.object({ en: name, zh: name });

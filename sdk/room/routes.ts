@@ -10,6 +10,10 @@ type Routes = {
 
 /** The part of `protocol/rest` that is needed at run time: without it the schemas would come along. */
 export const routes: Routes = {
+  listComingRooms: { method: 'GET', path: '/v1/schedule' },
+  getHostPage: { method: 'GET', path: '/v1/hosts/{hostRef}/page' },
+  getSiteNotice: { method: 'GET', path: '/v1/notice' },
+  putSiteNotice: { method: 'PUT', path: '/v1/notice' },
   listAreas: { method: 'GET', path: '/v1/areas' },
   putArea: { method: 'PUT', path: '/v1/areas/{areaId}' },
   orderAreas: { method: 'PUT', path: '/v1/areas' },

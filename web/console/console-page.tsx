@@ -5,12 +5,13 @@ import { Link } from '../shell/link.tsx';
 import type { ConsolePart } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
-import { StreamDetail } from './stream-detail.tsx';
 import { StreamList } from './stream-list.tsx';
 import { TokenForm } from './token-form.tsx';
 import { forgetToken, readToken } from './token.ts';
 import { ConsoleWords, useConsoleWords, type ConsoleWord } from './words.tsx';
 
+const StreamDetail = lazy(() => import('./stream-detail.tsx'));
+const NoticePage = lazy(() => import('./notice-page.tsx'));
 const AreasPage = lazy(() => import('./areas-page.tsx'));
 const JobsPage = lazy(() => import('./jobs-page.tsx'));
 
@@ -67,6 +68,8 @@ function Console({ roomId, part }: ConsolePageProps) {
       <ConsoleParts part={part} />
       {part === 'jobs' ? (
         <JobsPage client={access.client} explain={explain} />
+      ) : part === 'notice' ? (
+        <NoticePage client={access.client} explain={explain} />
       ) : part === 'areas' ? (
         <AreasPage client={access.client} explain={explain} />
       ) : roomId === undefined ? (
@@ -96,6 +99,9 @@ function ConsoleParts({ part }: Pick<ConsolePageProps, 'part'>) {
       </Link>
       <Link to="/console/areas" {...current('areas')}>
         {say('areas')}
+      </Link>
+      <Link to="/console/notice" {...current('notice')}>
+        {say('notice')}
       </Link>
     </nav>
   );

@@ -19,7 +19,7 @@ interface StreamDetailProps {
 }
 
 /** One stream, its classes and its viewers, and what an operator may do with them. */
-export function StreamDetail({ client, roomId, explain }: StreamDetailProps) {
+export default function StreamDetail({ client, roomId, explain }: StreamDetailProps) {
   const say = useConsoleWords();
   const [offset, setOffset] = useState(0);
   const [action, setAction] = useState<Action>();

@@ -20,6 +20,13 @@ export const en = {
   streams: 'Streams',
   'streams.none': 'Nothing is on air.',
   'streams.more': 'The {shown} with the most viewers of {total} are shown.',
+  notice: 'Notice',
+  'notice.en': 'In English',
+  'notice.zh': 'In Chinese',
+  'notice.put': 'Show it',
+  'notice.put.ask': 'Show this on every page?',
+  'notice.remove': 'Take it away',
+  'notice.remove.ask': 'Show no notice any more?',
   areas: 'Areas',
   'areas.text':
     'Hosts choose one; the home page shows the rooms of each. Their order here is their order there.',

@@ -4,6 +4,7 @@ import { Header } from './header.tsx';
 import { Link } from './link.tsx';
 import { useAddress } from './navigation.ts';
 import { hrefOf, parseRoute, pathBelowBase, type Route } from './route.ts';
+import { SiteNotice } from './site-notice.tsx';
 import { useTitle } from './title.ts';
 import { useWords } from './words.tsx';
 
@@ -23,6 +24,7 @@ export function App() {
       </a>
       <Header page={route.page} />
       <main id="content" className="page" tabIndex={-1}>
+        <SiteNotice />
         <Suspense fallback={<div className="page-wait" />}>
           <Page route={route} />
         </Suspense>

@@ -10,6 +10,7 @@ import { Broadcast } from './broadcast.tsx';
 import { Publish } from './publish.tsx';
 import { Recordings } from './recordings.tsx';
 import { RoomSettings } from './room-settings.tsx';
+import { Schedule } from './schedule.tsx';
 import { SignIn } from './sign-in.tsx';
 
 type Session = AnswerOf<'getSession'>;
@@ -75,6 +76,7 @@ function Studio({ session, onSignedOut }: StudioProps) {
             <Publish {...answer.publish} />
             <RoomSettings host={answer.host} onSaved={refresh} />
           </div>
+          <Schedule room={answer.room} onChange={refresh} />
           <Recordings />
         </>
       )}

@@ -57,6 +57,15 @@ export function RoomSettings({ host, onSaved }: RoomSettingsProps) {
         <VisibilityChoice value="public" chosen={host.visibility} />
         <VisibilityChoice value="private" chosen={host.visibility} />
       </fieldset>
+      <label className="field">
+        <span>{t('host.settings.announcement')}</span>
+        <textarea
+          name="announcement"
+          maxLength={500}
+          defaultValue={host.announcement?.text}
+          data-testid="announcement-input"
+        />
+      </label>
       <AreaField chosen={host.areaId ?? ''} />
       {failed && (
         <p className="form-error" role="alert">
@@ -112,8 +121,11 @@ function readForm(form: HTMLFormElement, kept: string): BodyOf<'updateMyHost'> {
   const fields = new FormData(form);
   const title = fields.get('title');
   const areaId = fields.get('areaId');
+  const announcement = fields.get('announcement');
   return {
     title: typeof title === 'string' ? title.trim() : '',
+    // Forms end lines as mail does.
+    announcement: typeof announcement === 'string' ? announcement.replaceAll('\r\n', '\n').trim() : '',
     visibility: fields.get('visibility') === 'private' ? 'private' : 'public',
     // What is kept already is not chosen anew: it may be retired.
     ...(typeof areaId === 'string' && areaId !== kept && { areaId }),

@@ -13,6 +13,7 @@ import { usePoll, type Ask } from '../shell/poll.ts';
 import { hrefOf } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
+import { HostNotes } from './host-notes.tsx';
 import { Player } from './player.tsx';
 import { useReplay } from './use-replay.ts';
 import { RoomCard } from './room-card.tsx';
@@ -54,6 +55,7 @@ export default function RoomPage({ roomRef, preference }: RoomPageProps) {
           />
         )}
         {hostName !== '' && <RoomHead title={title} hostName={hostName} state={state} />}
+        {hostName !== '' && <HostNotes hostRef={`@${hostName}`} />}
       </div>
       <OtherRooms except={room?.hostId} />
     </div>

@@ -47,7 +47,7 @@ export function checkGrantedScopes(caller: Caller, scopes: readonly string[]): v
 }
 
 /** Public rooms are for everyone; ROOM_PRIVATE for others than the host himself and operators. */
-export function checkMayWatch(visitor: Caller | undefined, room: Room): void {
+export function checkMayWatch(visitor: Caller | undefined, room: Pick<Room, 'hostId' | 'visibility'>): void {
   if (room.visibility === 'public') return;
   const own = visitor !== undefined && (visitor.userId === room.hostId || isOperator(visitor));
   const readable = visitor?.scopes.length === 0 || visitor?.scopes.includes('rooms:read');

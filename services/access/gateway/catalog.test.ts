@@ -57,6 +57,55 @@ test('a host chooses an area of the list', async () => {
   expect(none.body).toEqual({ rooms: [], total: 0 });
 });
 
+test('a host schedules his next room for a time; it is listed, changed and cancelled', async () => {
+  const startsAtMs = Date.now() + 3_600_000;
+  const schedule = (body: object) => mira.session.call('createRoom', { body });
+  const { room } = (await schedule({ title: 'gala', startsAtMs })).body;
+  expect(room).toMatchObject({ state: 'created', title: 'gala', startsAtMs });
+  const coming = async () =>
+    (await stranger().call('listComingRooms')).body.rooms.map((each) => [each.roomId, each.startsAtMs]);
+  await expect.poll(coming, { timeout: 10_000 }).toEqual([[room.roomId, startsAtMs]]);
+  const later = (await schedule({ title: 'gala', startsAtMs: startsAtMs + 1000 })).body.room;
+  expect([later.roomId, later.startsAtMs]).toEqual([room.roomId, startsAtMs + 1000]);
+  for (const wrong of [Date.now() - 1000, Date.now() + 31 * 86_400_000])
+    expect((await schedule({ startsAtMs: wrong })).code).toBe('SCHEDULE_INVALID');
+  const page = async () => (await stranger().call('getHostPage', { params: { hostRef: '@mira' } })).body;
+  await expect.poll(page, { timeout: 10_000 }).toMatchObject({ room: { startsAtMs: startsAtMs + 1000 } });
+  await mira.session.call('endRoom', { params: { roomId: room.roomId }, body: { reason: 'cancelled' } });
+  await expect.poll(coming, { timeout: 10_000 }).toEqual([]);
+  expect(await page()).not.toHaveProperty('room');
+});
+
+test('a host tells something; strangers to a private host do not read it', async () => {
+  const tell = (body: object) => mira.session.call('updateMyHost', { body });
+  const { host } = (await tell({ announcement: 'at eight\nfor all' })).body;
+  expect(host.announcement).toMatchObject({ text: 'at eight\nfor all' });
+  const page = async () => await stranger().call('getHostPage', { params: { hostRef: '@mira' } });
+  const read = async () => (await page()).body.host.announcement?.text;
+  await expect.poll(read, { timeout: 10_000 }).toBe('at eight\nfor all');
+  const again = (await tell({ announcement: 'at eight\nfor all' })).body.host;
+  expect(again.announcement?.sinceMs).toBe(host.announcement?.sinceMs);
+  expect((await tell({ announcement: 'a\u0007b' })).code).toBe('INVALID_REQUEST');
+  await tell({ visibility: 'private' });
+  await expect.poll(async () => (await page()).code, { timeout: 10_000 }).toBe('ROOM_PRIVATE');
+  await tell({ visibility: 'public', announcement: '' });
+  await expect.poll(read, { timeout: 10_000 }).toBeUndefined();
+});
+
+test('operators tell something on every page, until they take it away or it is over', async () => {
+  const put = (en: string, zh: string, untilMs?: number) =>
+    operator.call('putSiteNotice', { body: { texts: { en, zh }, reason, ...(untilMs && { untilMs }) } });
+  const read = async () => (await stranger().call('getSiteNotice')).body.notice;
+  expect(await read()).toBeUndefined();
+  await put('Back at ten', '十点恢复');
+  expect(await read()).toEqual({ texts: { en: 'Back at ten', zh: '十点恢复' }, version: 1 });
+  expect((await put('Only English', '')).code).toBe('INVALID_REQUEST');
+  await put('Over', '结束', Date.now() - 1);
+  expect(await read()).toBeUndefined();
+  await put('', '');
+  expect(await read()).toBeUndefined();
+});
+
 test('every operation of the catalogue was answered with success', () => {
   const names = Object.keys(catalogOperations);
   expect([...TestClient.exercised].filter((name) => names.includes(name)).sort()).toEqual(names.sort());

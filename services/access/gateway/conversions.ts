@@ -23,6 +23,7 @@ export function restRoom(room: Room): rest.Room {
     createdAtMs: Number(room.createdAtMs),
     ...(room.startedAtMs && { startedAtMs: Number(room.startedAtMs) }),
     ...(room.endedAtMs && { endedAtMs: Number(room.endedAtMs) }),
+    ...(room.startsAtMs && { startsAtMs: Number(room.startsAtMs) }),
     ...(room.areaId && { areaId: room.areaId }),
     ...(room.endReason && { endReason: room.endReason }),
     ...((room.videoCodec || room.audioCodec) && { media: restMedia(room) }),
@@ -43,6 +44,9 @@ export function restHost(host: Host): rest.Host {
     createdAtMs: Number(host.createdAtMs),
     sessionCount: host.sessionCount,
     ...(host.areaId && { areaId: host.areaId }),
+    ...(host.announcement && {
+      announcement: { text: host.announcement, sinceMs: Number(host.announcedAtMs) },
+    }),
   };
 }
 

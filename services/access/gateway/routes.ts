@@ -97,12 +97,13 @@ function hostHandlers(
       };
     },
     updateMyHost: async (call) => {
-      const { title, visibility, areaId } = call.body;
+      const { title, visibility, areaId, announcement } = call.body;
       const hostId = BigInt(ownUserId(await call.caller()));
       const changes = {
         ...(title !== undefined && { title }),
         ...(visibility && { visibility: rpcVisibility(visibility) }),
         ...(areaId !== undefined && { areaId }),
+        ...(announcement !== undefined && { announcement }),
       };
       const { host } = await room.updateHost({ hostId, ...changes }, call.rpc);
       if (!host) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');
@@ -120,9 +121,12 @@ function roomHandlers(
   return {
     createRoom: async (call) => {
       const hostId = BigInt(ownUserId(await call.caller()));
-      const { title = '' } = call.body;
+      const { title = '', startsAtMs = 0 } = call.body;
       const visibility = rpcVisibility(call.body.visibility);
-      const { room } = await service.createRoom({ hostId, title, visibility }, call.rpc);
+      const { room } = await service.createRoom(
+        { hostId, title, visibility, startsAtMs: BigInt(startsAtMs) },
+        call.rpc,
+      );
       return { body: { room: answered(room) } };
     },
     listLiveRooms: async (call) => {

@@ -2,7 +2,7 @@ import type { Logger } from '@gala/lib/logger';
 import type { Metrics } from '@gala/lib/metrics';
 import type { Author } from '@gala/lib/records';
 
-const counterNames = ['areasChanged'] as const;
+const counterNames = ['areasChanged', 'siteNoticesPut'] as const;
 
 type Changed = Author & { readonly what: string };
 
@@ -19,5 +19,10 @@ export class CatalogEvents {
   areasChanged(change: Changed): void {
     this.#counters.areasChanged++;
     this.#log.info({ ...change }, 'areas changed');
+  }
+
+  siteNoticePut(author: Author): void {
+    this.#counters.siteNoticesPut++;
+    this.#log.info({ ...author }, 'site notice put');
   }
 }

@@ -4,8 +4,10 @@ import { mapErrors, type Handlers } from '@gala/lib/rpc';
 import type { CatalogService, Author as WireAuthor } from '@gala/protocol/catalog';
 import { commonErrors } from '@gala/protocol/errors';
 import type { Areas } from './areas.ts';
+import type { ComingRooms } from './coming-rooms.ts';
 import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
-import { toProtocolError } from './routes.ts';
+import { toProtocolError, wireRoom } from './routes.ts';
+import type { SiteNotice } from './site-notice.ts';
 
 const byCharactersMax = 64;
 const reasonCharactersMax = 200;
@@ -13,13 +15,15 @@ const reasonCharactersMax = 200;
 export interface CatalogParts {
   readonly areas: Areas;
   readonly ongoing: OngoingRooms;
+  readonly comingRooms: ComingRooms;
+  readonly siteNotice: SiteNotice;
 }
 
 type CatalogHandlers = Handlers<typeof CatalogService>;
 
 /** Operations of the catalogue as calls of the domain. */
 export function createCatalogHandlers(parts: CatalogParts): CatalogHandlers {
-  return mapErrors({ ...areaHandlers(parts) }, toCatalogError);
+  return mapErrors({ ...areaHandlers(parts), ...siteHandlers(parts) }, toCatalogError);
 }
 
 function areaHandlers({
@@ -46,6 +50,27 @@ function areaHandlers({
     },
     retireArea: async ({ areaId, author }) => {
       await areas.retire(areaId, authorOf(author));
+      return {};
+    },
+  };
+}
+
+function siteHandlers({
+  comingRooms,
+  siteNotice,
+}: CatalogParts): Pick<CatalogHandlers, 'listComing' | 'getSiteNotice' | 'putSiteNotice'> {
+  return {
+    listComing: async ({ limit }) => ({ rooms: (await comingRooms.list(limit)).map(wireRoom) }),
+    getSiteNotice: async () => {
+      const notice = siteNotice.current();
+      if (!notice) return {};
+      const { texts, version, untilMs } = notice;
+      const times = { version: BigInt(version), untilMs: BigInt(untilMs) };
+      return { notice: { textEn: texts.en, textZh: texts.zh, ...times } };
+    },
+    putSiteNotice: async ({ notice, author }) => {
+      const texts = { en: notice?.textEn ?? '', zh: notice?.textZh ?? '' };
+      await siteNotice.put({ texts, untilMs: Number(notice?.untilMs ?? 0) }, authorOf(author));
       return {};
     },
   };

@@ -9,7 +9,16 @@ export const roomSection = section(
   z.object({
     holdMs: ms(30_000, 3_600_000).describe('how long a room waits for its publisher to come back'),
     beginsPerHourMax: z.number().int().min(1).max(10_000).default(60).describe('rooms a host may begin'),
-    scheduleDaysMax: z.number().int().min(1).max(365).default(30).describe('life of a room never begun'),
+    scheduleDaysMax: z
+      .number()
+      .int()
+      .min(1)
+      .max(365)
+      .default(30)
+      .describe('life of a room never begun, and how far ahead a room may be scheduled'),
+    scheduleLateMs: ms(21_600_000, 604_800_000).describe(
+      'a room that has not begun this long after its time ends',
+    ),
     silentMsMax: ms(10_000, 600_000).describe('a live room that its edge does not name is held after this'),
     settleMs: ms(3000, 60_000).describe('heart-beats change nothing in a room that changed less ago'),
     edgeAbsentMs: ms(2000, 60_000).describe('an edge out of the member list this long is lost'),

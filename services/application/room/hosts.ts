@@ -14,6 +14,7 @@ import { lockPresentRoom, saveLocked } from './store/rooms.ts';
 import { createStreamKey } from './stream-key.ts';
 
 const titlePattern = /^\P{Cc}{0,120}$/u;
+const announcementPattern = /^[\P{Cc}\n]{0,500}$/u;
 const namePattern = /^[A-Za-z0-9][A-Za-z0-9._-]{2,31}$/;
 
 export interface HostParts {
@@ -29,6 +30,8 @@ export interface HostChange {
   readonly visibility?: Visibility;
   /** Empty for none. */
   readonly areaId?: string;
+  /** Empty takes it away. */
+  readonly announcement?: string;
 }
 
 /** A host with the only copy of the stream key that there will ever be. */
@@ -86,10 +89,13 @@ export class Hosts {
   async update(hostId: number, change: HostChange): Promise<Host> {
     if (change.title !== undefined) checkTitle(change.title);
     if (change.areaId !== undefined) this.#parts.areas.checkChoice(change.areaId);
+    const { announcement, ...shown } = change;
+    if (announcement !== undefined && !announcementPattern.test(announcement)) throw invalid('announcement');
+    const nowMs = this.#parts.clock.nowMs();
     const changed = await this.#change(hostId, async (client, host) => {
       const room = await lockPresentRoom(client, hostId);
-      const renamed = room && (await saveLocked(client, room, { ...room, ...change }));
-      return { host: { ...host, ...change }, room: renamed };
+      const renamed = room && (await saveLocked(client, room, { ...room, ...shown }));
+      return { host: { ...announced(host, announcement, nowMs), ...shown }, room: renamed };
     });
     if (changed.room) this.#parts.reads.roomChanged(changed.room);
     this.#parts.reads.hostChanged(changed.host);
@@ -133,6 +139,12 @@ export class Hosts {
       return { ...changed, host: await saveHost(client, changed.host) };
     });
   }
+}
+
+/** Saying the same again is nothing new. */
+function announced(host: Host, announcement: string | undefined, nowMs: number): Host {
+  if (announcement === undefined || announcement === host.announcement) return host;
+  return { ...host, announcement, announcedAtMs: announcement === '' ? 0 : nowMs };
 }
 
 /** @throws CodedError INVALID_REQUEST above 120 characters, or for control characters */

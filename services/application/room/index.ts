@@ -6,6 +6,7 @@ import { CatalogService } from '@gala/protocol/catalog';
 import { Admission } from './admission.ts';
 import { Archiver } from './archive/archiver.ts';
 import { Areas } from './areas.ts';
+import { ComingRooms } from './coming-rooms.ts';
 import { CatalogEvents } from './catalog-events.ts';
 import { createCatalogHandlers } from './catalog-routes.ts';
 import { readConfig, readDiskConfig } from './config.ts';
@@ -21,6 +22,7 @@ import { ViewerCounts } from './ongoing/viewer-counts.ts';
 import { ReaderClient } from './reader/reader-client.ts';
 import { Reads } from './reads.ts';
 import { Recordings } from './recordings.ts';
+import { SiteNotice } from './site-notice.ts';
 import { Rooms } from './rooms.ts';
 import { createHandlers } from './routes.ts';
 import { Sweeper } from './sweeper.ts';
@@ -35,6 +37,7 @@ export const role: Role = {
   async start(context) {
     await using started = new AsyncDisposableStack();
     const catalogEvents = new CatalogEvents(context);
+    const siteNotice = started.use(await SiteNotice.open({ ...context, catalogEvents }));
     const areas = started.use(await Areas.open({ ...context, catalogEvents }));
     const parts = { ...partsOf(context, started.use(await openDisk(context))), areas };
     started.use(
@@ -49,7 +52,12 @@ export const role: Role = {
     started.use(new Archiver({ ...parts, logger: context.logger }));
     started.use(new Sweeper(parts, await context.coord.members('edge')));
     started.use(await context.rpc.serve(RoomService, createHandlers(routedParts(parts))));
-    started.use(await context.rpc.serve(CatalogService, createCatalogHandlers(parts)));
+    started.use(
+      await context.rpc.serve(
+        CatalogService,
+        createCatalogHandlers({ ...parts, siteNotice, comingRooms: new ComingRooms(context) }),
+      ),
+    );
     return started.move();
   },
 };

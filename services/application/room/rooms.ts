@@ -14,6 +14,7 @@ import { decide, standing, type Fencing, type RoomEvent } from './state.ts';
 import { lockHost } from './store/hosts.ts';
 import { insertRoom, lockPresentRoom, lockRoom, saveLocked } from './store/rooms.ts';
 
+const dayMs = 86_400_000;
 const reasonCharactersMax = 120;
 
 export interface RoomParts {
@@ -29,6 +30,8 @@ export interface Schedule {
   /** Empty: the title of the host. */
   readonly title: string;
   readonly visibility: Visibility | undefined;
+  /** When it is to begin, at most `scheduleDaysMax` ahead; 0 or nothing for no time. */
+  readonly startsAtMs?: number;
 }
 
 export type StreamEvent = Extract<RoomEvent, 'started' | 'held' | 'stopped' | 'failed' | 'takenOver'>;
@@ -56,10 +59,12 @@ export class Rooms {
 
   /**
    * Schedules the host's next room. A host has one: scheduling again rewrites it.
-   * @throws CodedError HOST_UNKNOWN, ROOM_LIVE, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED, INVALID_REQUEST
+   * @throws CodedError HOST_UNKNOWN, ROOM_LIVE, TOO_MANY_ROOMS, SESSIONS_EXHAUSTED, SCHEDULE_INVALID,
+   *   INVALID_REQUEST
    */
   async schedule(asked: Schedule): Promise<Room> {
     checkTitle(asked.title);
+    this.#checkStart(asked.startsAtMs ?? 0);
     const room = await this.#parts.sql.tx(shardOfUser(asked.hostId), (client) =>
       this.#scheduleLocked(client, asked),
     );
@@ -125,14 +130,22 @@ export class Rooms {
     const host = await lockHost(client, asked.hostId);
     if (!host) throw new CodedError(roomErrors, 'HOST_UNKNOWN');
     const title = asked.title || host.title;
+    const { startsAtMs = 0 } = asked;
     const visibility = asked.visibility ?? host.visibility;
     const present = await lockPresentRoom(client, asked.hostId);
     if (present && isOnAir(present)) throw new CodedError(roomErrors, 'ROOM_LIVE');
-    if (present) return saveLocked(client, present, { ...present, title, visibility });
+    if (present) return saveLocked(client, present, { ...present, title, visibility, startsAtMs });
     const nowMs = this.#parts.clock.nowMs();
     const { beginsPerHourMax } = this.#parts.config;
     const session = await takeSession(client, host, { beginsPerHourMax, nowMs });
-    return insertRoom(client, planRoom(host, { session, title, visibility, nowMs }));
+    return insertRoom(client, planRoom(host, { session, title, visibility, nowMs, startsAtMs }));
+  }
+
+  #checkStart(startsAtMs: number): void {
+    const { clock, config } = this.#parts;
+    const aheadMs = startsAtMs - clock.nowMs();
+    const isAhead = aheadMs > 0 && aheadMs <= config.scheduleDaysMax * dayMs;
+    if (startsAtMs !== 0 && !isAhead) throw new CodedError(roomErrors, 'SCHEDULE_INVALID');
   }
 
   #moved(before: Room, after: Room, cause: string): void {

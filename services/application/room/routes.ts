@@ -65,11 +65,12 @@ function hostHandlers({
       return { host: wireHost(host), streamKey };
     },
     getHost: async ({ hostId }) => ({ host: wireHost(await hosts.get(userIdOf(hostId))) }),
-    updateHost: async ({ hostId, title, visibility, areaId }) => {
+    updateHost: async ({ hostId, title, visibility, areaId, announcement }) => {
       const change: HostChange = {
         ...(title !== undefined && { title }),
         ...(visibility && { visibility: visibilityOf(visibility) }),
         ...(areaId !== undefined && { areaId }),
+        ...(announcement !== undefined && { announcement }),
       };
       return { host: wireHost(await hosts.update(userIdOf(hostId), change)) };
     },
@@ -93,8 +94,13 @@ function roomHandlers({
   liveList,
 }: RoutedParts): HandlersOf<'createRoom' | 'getRoom' | 'getPresentRoom' | 'listLive' | 'endRoom'> {
   return {
-    createRoom: async ({ hostId, title, visibility }) => {
-      const asked = { hostId: userIdOf(hostId), title, visibility: visibilityOf(visibility) };
+    createRoom: async ({ hostId, title, visibility, startsAtMs }) => {
+      const asked = {
+        hostId: userIdOf(hostId),
+        title,
+        visibility: visibilityOf(visibility),
+        startsAtMs: Number(startsAtMs),
+      };
       return { room: wireRoom(await rooms.schedule(asked)) };
     },
     getRoom: async ({ roomId }) => ({ room: wireRoom(await rooms.get(roomIdOf(roomId))) }),
@@ -245,7 +251,7 @@ function wireMedia({ record, forwardUrls, sourceUrl }: HostMedia) {
   return { record, forwardUrls: [...forwardUrls], sourceUrl };
 }
 
-function wireRoom(room: Room) {
+export function wireRoom(room: Room) {
   return {
     roomId: BigInt(room.roomId),
     hostId: BigInt(room.hostId),

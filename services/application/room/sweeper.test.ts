@@ -103,6 +103,20 @@ test('a schedule that nobody kept ends after its days', async () => {
   await expectRoom(room, { state: 'ended', endReason: 'never_began', startedAtMs: 0 });
 });
 
+test('a room with a time to begin ends when it has not begun long after it', async () => {
+  const { hostId } = await makeHost(world);
+  const startsAtMs = world.clock.nowMs() + world.config.scheduleDaysMax * dayMs;
+  const room = await world.rooms.schedule({ hostId, title: 'some day', visibility: undefined, startsAtMs });
+  const { hostId: other } = await makeHost(world);
+  const timeless = await world.rooms.schedule({ hostId: other, title: 'any', visibility: undefined });
+  await startSweeper();
+  world.clock.advance(world.config.scheduleDaysMax * dayMs + 1);
+  await expectRoom(timeless, { state: 'ended' });
+  await expectRoom(room, { state: 'created' });
+  world.clock.advance(world.config.scheduleLateMs);
+  await expectRoom(room, { state: 'ended', endReason: 'never_began' });
+});
+
 test('of several sweepers one leads, and another follows when it goes', async () => {
   const { room: first } = await onAir('edge-lost-1');
   const leader = await openCoord('room-leader');

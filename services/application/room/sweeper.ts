@@ -142,7 +142,10 @@ export class Sweeper implements AsyncDisposable {
     if (lost.length > 0) {
       await move(await listLiveOfEdges(pool, lost, roomsPerSweepMax), 'edgeLost');
     }
-    const scheduledBefore = nowMs - timeoutMs('created', this.#limits);
+    const scheduledBefore = {
+      createdMs: nowMs - timeoutMs('created', this.#limits),
+      startsMs: nowMs - this.#parts.config.scheduleLateMs,
+    };
     await move(await listScheduledBefore(pool, scheduledBefore, roomsPerSweepMax), 'timedOut');
     if (this.#parts.clock.monotonicMs() < this.#graceUntilMs) return;
     const heldBefore = nowMs - timeoutMs('hold', this.#limits);

@@ -105,12 +105,41 @@ export async function listHeldBefore(db: Connection, beforeMs: number, limit: nu
   return rows.map(roomOf);
 }
 
-export async function listScheduledBefore(db: Connection, beforeMs: number, limit: number): Promise<Room[]> {
+/** Times before which a room that has not begun is given up. */
+export interface ScheduleLimits {
+  /** Of its making, when it has no time to begin. */
+  readonly createdMs: number;
+  readonly startsMs: number;
+}
+
+export async function listScheduledBefore(
+  db: Connection,
+  { createdMs, startsMs }: ScheduleLimits,
+  limit: number,
+): Promise<Room[]> {
   const { rows } = await db.query<RoomRow>({
     name: 'room-list-scheduled-before',
+    text: `(select ${roomColumns} from ${roomTables}
+            where room.archived_week = 0 and room.state = 'created' and room.starts_at_ms = 0
+              and room.created_at_ms <= $1 order by room.created_at_ms limit $3)
+           union all
+           (select ${roomColumns} from ${roomTables}
+            where room.archived_week = 0 and room.state = 'created' and room.starts_at_ms > 0
+              and room.starts_at_ms <= $2 order by room.starts_at_ms limit $3)`,
+    values: [createdMs, startsMs, limit],
+  });
+  return rows.map(roomOf);
+}
+
+/** Public rooms that are to begin after a time, the soonest first. */
+export async function listComing(db: Connection, afterMs: number, limit: number): Promise<Room[]> {
+  const { rows } = await db.query<RoomRow>({
+    name: 'room-list-coming',
     text: `select ${roomColumns} from ${roomTables}
-           where room.archived_week = 0 and room.state = 'created' and room.created_at_ms <= $1 order by room.created_at_ms limit $2`,
-    values: [beforeMs, limit],
+           where room.archived_week = 0 and room.state = 'created' and room.visibility = 'public'
+             and room.starts_at_ms > $1
+           order by room.starts_at_ms, room.room_id limit $2`,
+    values: [afterMs, limit],
   });
   return rows.map(roomOf);
 }

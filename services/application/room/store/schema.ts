@@ -148,6 +148,13 @@ export const migrations: MigrationSet[] = [
             where state = 'created' and visibility = 'public' and starts_at_ms > 0`.execute(db);
         },
       },
+      '0009_late_rooms': {
+        async up(db) {
+          await sql`
+            create index room_late on room_current (starts_at_ms)
+            where state = 'created' and starts_at_ms > 0`.execute(db);
+        },
+      },
     },
   },
   archiveMigrations,

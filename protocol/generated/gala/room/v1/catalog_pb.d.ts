@@ -4,6 +4,7 @@
 
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
+import type { Room } from "./room_pb.js";
 
 /**
  * Describes the file gala/room/v1/catalog.proto.
@@ -211,6 +212,140 @@ export declare type RetireAreaResponse = Message<"gala.room.v1.RetireAreaRespons
 export declare const RetireAreaResponseSchema: GenMessage<RetireAreaResponse>;
 
 /**
+ * @generated from message gala.room.v1.ListComingRequest
+ */
+export declare type ListComingRequest = Message<"gala.room.v1.ListComingRequest"> & {
+  /**
+   * 100 at most.
+   *
+   * @generated from field: uint32 limit = 1;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message gala.room.v1.ListComingRequest.
+ * Use `create(ListComingRequestSchema)` to create a new message.
+ */
+export declare const ListComingRequestSchema: GenMessage<ListComingRequest>;
+
+/**
+ * @generated from message gala.room.v1.ListComingResponse
+ */
+export declare type ListComingResponse = Message<"gala.room.v1.ListComingResponse"> & {
+  /**
+   * @generated from field: repeated gala.room.v1.Room rooms = 1;
+   */
+  rooms: Room[];
+};
+
+/**
+ * Describes the message gala.room.v1.ListComingResponse.
+ * Use `create(ListComingResponseSchema)` to create a new message.
+ */
+export declare const ListComingResponseSchema: GenMessage<ListComingResponse>;
+
+/**
+ * @generated from message gala.room.v1.SiteNotice
+ */
+export declare type SiteNotice = Message<"gala.room.v1.SiteNotice"> & {
+  /**
+   * @generated from field: string text_en = 1;
+   */
+  textEn: string;
+
+  /**
+   * @generated from field: string text_zh = 2;
+   */
+  textZh: string;
+
+  /**
+   * Grows with every change; 0 when there never was one.
+   *
+   * @generated from field: uint64 version = 3;
+   */
+  version: bigint;
+
+  /**
+   * When it goes away; 0: when it is taken away.
+   *
+   * @generated from field: uint64 until_ms = 4;
+   */
+  untilMs: bigint;
+};
+
+/**
+ * Describes the message gala.room.v1.SiteNotice.
+ * Use `create(SiteNoticeSchema)` to create a new message.
+ */
+export declare const SiteNoticeSchema: GenMessage<SiteNotice>;
+
+/**
+ * @generated from message gala.room.v1.GetSiteNoticeRequest
+ */
+export declare type GetSiteNoticeRequest = Message<"gala.room.v1.GetSiteNoticeRequest"> & {
+};
+
+/**
+ * Describes the message gala.room.v1.GetSiteNoticeRequest.
+ * Use `create(GetSiteNoticeRequestSchema)` to create a new message.
+ */
+export declare const GetSiteNoticeRequestSchema: GenMessage<GetSiteNoticeRequest>;
+
+/**
+ * @generated from message gala.room.v1.GetSiteNoticeResponse
+ */
+export declare type GetSiteNoticeResponse = Message<"gala.room.v1.GetSiteNoticeResponse"> & {
+  /**
+   * Absent while there is none.
+   *
+   * @generated from field: gala.room.v1.SiteNotice notice = 1;
+   */
+  notice?: SiteNotice | undefined;
+};
+
+/**
+ * Describes the message gala.room.v1.GetSiteNoticeResponse.
+ * Use `create(GetSiteNoticeResponseSchema)` to create a new message.
+ */
+export declare const GetSiteNoticeResponseSchema: GenMessage<GetSiteNoticeResponse>;
+
+/**
+ * @generated from message gala.room.v1.PutSiteNoticeRequest
+ */
+export declare type PutSiteNoticeRequest = Message<"gala.room.v1.PutSiteNoticeRequest"> & {
+  /**
+   * Without texts: there is none from now on.
+   *
+   * @generated from field: gala.room.v1.SiteNotice notice = 1;
+   */
+  notice?: SiteNotice | undefined;
+
+  /**
+   * @generated from field: gala.room.v1.Author author = 2;
+   */
+  author?: Author | undefined;
+};
+
+/**
+ * Describes the message gala.room.v1.PutSiteNoticeRequest.
+ * Use `create(PutSiteNoticeRequestSchema)` to create a new message.
+ */
+export declare const PutSiteNoticeRequestSchema: GenMessage<PutSiteNoticeRequest>;
+
+/**
+ * @generated from message gala.room.v1.PutSiteNoticeResponse
+ */
+export declare type PutSiteNoticeResponse = Message<"gala.room.v1.PutSiteNoticeResponse"> & {
+};
+
+/**
+ * Describes the message gala.room.v1.PutSiteNoticeResponse.
+ * Use `create(PutSiteNoticeResponseSchema)` to create a new message.
+ */
+export declare const PutSiteNoticeResponseSchema: GenMessage<PutSiteNoticeResponse>;
+
+/**
  * What rooms are found by beside their names: areas, and what is to come.
  *
  * @generated from service gala.room.v1.CatalogService
@@ -253,6 +388,34 @@ export declare const CatalogService: GenService<{
     methodKind: "unary";
     input: typeof RetireAreaRequestSchema;
     output: typeof RetireAreaResponseSchema;
+  },
+  /**
+   * Public rooms with a time to begin, the soonest first; a moment old.
+   *
+   * @generated from rpc gala.room.v1.CatalogService.ListComing
+   */
+  listComing: {
+    methodKind: "unary";
+    input: typeof ListComingRequestSchema;
+    output: typeof ListComingResponseSchema;
+  },
+  /**
+   * What operators tell on every page.
+   *
+   * @generated from rpc gala.room.v1.CatalogService.GetSiteNotice
+   */
+  getSiteNotice: {
+    methodKind: "unary";
+    input: typeof GetSiteNoticeRequestSchema;
+    output: typeof GetSiteNoticeResponseSchema;
+  },
+  /**
+   * @generated from rpc gala.room.v1.CatalogService.PutSiteNotice
+   */
+  putSiteNotice: {
+    methodKind: "unary";
+    input: typeof PutSiteNoticeRequestSchema;
+    output: typeof PutSiteNoticeResponseSchema;
   },
 }>;
 

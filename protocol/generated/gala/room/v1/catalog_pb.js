@@ -9,7 +9,7 @@ import { file_gala_room_v1_room } from "./room_pb.js";
  * Describes the file gala/room/v1/catalog.proto.
  */
 export const file_gala_room_v1_catalog = /*@__PURE__*/
-  fileDesc("ChpnYWxhL3Jvb20vdjEvY2F0YWxvZy5wcm90bxIMZ2FsYS5yb29tLnYxIiQKBkF1dGhvchIKCgJieRgBIAEoCRIOCgZyZWFzb24YAiABKAkiWQoEQXJlYRIPCgdhcmVhX2lkGAEgASgJEg8KB25hbWVfZW4YAiABKAkSDwoHbmFtZV96aBgDIAEoCRIPCgdyZXRpcmVkGAQgASgIEg0KBXJvb21zGAUgASgNIhIKEExpc3RBcmVhc1JlcXVlc3QiNgoRTGlzdEFyZWFzUmVzcG9uc2USIQoFYXJlYXMYASADKAsyEi5nYWxhLnJvb20udjEuQXJlYSJpCg5QdXRBcmVhUmVxdWVzdBIPCgdhcmVhX2lkGAEgASgJEg8KB25hbWVfZW4YAiABKAkSDwoHbmFtZV96aBgDIAEoCRIkCgZhdXRob3IYBCABKAsyFC5nYWxhLnJvb20udjEuQXV0aG9yIhEKD1B1dEFyZWFSZXNwb25zZSJLChFPcmRlckFyZWFzUmVxdWVzdBIQCghhcmVhX2lkcxgBIAMoCRIkCgZhdXRob3IYAiABKAsyFC5nYWxhLnJvb20udjEuQXV0aG9yIhQKEk9yZGVyQXJlYXNSZXNwb25zZSJKChFSZXRpcmVBcmVhUmVxdWVzdBIPCgdhcmVhX2lkGAEgASgJEiQKBmF1dGhvchgCIAEoCzIULmdhbGEucm9vbS52MS5BdXRob3IiFAoSUmV0aXJlQXJlYVJlc3BvbnNlMsgCCg5DYXRhbG9nU2VydmljZRJMCglMaXN0QXJlYXMSHi5nYWxhLnJvb20udjEuTGlzdEFyZWFzUmVxdWVzdBofLmdhbGEucm9vbS52MS5MaXN0QXJlYXNSZXNwb25zZRJGCgdQdXRBcmVhEhwuZ2FsYS5yb29tLnYxLlB1dEFyZWFSZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLlB1dEFyZWFSZXNwb25zZRJPCgpPcmRlckFyZWFzEh8uZ2FsYS5yb29tLnYxLk9yZGVyQXJlYXNSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLk9yZGVyQXJlYXNSZXNwb25zZRJPCgpSZXRpcmVBcmVhEh8uZ2FsYS5yb29tLnYxLlJldGlyZUFyZWFSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLlJldGlyZUFyZWFSZXNwb25zZWIGcHJvdG8z", [file_gala_room_v1_room]);
+  fileDesc("ChpnYWxhL3Jvb20vdjEvY2F0YWxvZy5wcm90bxIMZ2FsYS5yb29tLnYxIiQKBkF1dGhvchIKCgJieRgBIAEoCRIOCgZyZWFzb24YAiABKAkiWQoEQXJlYRIPCgdhcmVhX2lkGAEgASgJEg8KB25hbWVfZW4YAiABKAkSDwoHbmFtZV96aBgDIAEoCRIPCgdyZXRpcmVkGAQgASgIEg0KBXJvb21zGAUgASgNIhIKEExpc3RBcmVhc1JlcXVlc3QiNgoRTGlzdEFyZWFzUmVzcG9uc2USIQoFYXJlYXMYASADKAsyEi5nYWxhLnJvb20udjEuQXJlYSJpCg5QdXRBcmVhUmVxdWVzdBIPCgdhcmVhX2lkGAEgASgJEg8KB25hbWVfZW4YAiABKAkSDwoHbmFtZV96aBgDIAEoCRIkCgZhdXRob3IYBCABKAsyFC5nYWxhLnJvb20udjEuQXV0aG9yIhEKD1B1dEFyZWFSZXNwb25zZSJLChFPcmRlckFyZWFzUmVxdWVzdBIQCghhcmVhX2lkcxgBIAMoCRIkCgZhdXRob3IYAiABKAsyFC5nYWxhLnJvb20udjEuQXV0aG9yIhQKEk9yZGVyQXJlYXNSZXNwb25zZSJKChFSZXRpcmVBcmVhUmVxdWVzdBIPCgdhcmVhX2lkGAEgASgJEiQKBmF1dGhvchgCIAEoCzIULmdhbGEucm9vbS52MS5BdXRob3IiFAoSUmV0aXJlQXJlYVJlc3BvbnNlIiIKEUxpc3RDb21pbmdSZXF1ZXN0Eg0KBWxpbWl0GAEgASgNIjcKEkxpc3RDb21pbmdSZXNwb25zZRIhCgVyb29tcxgBIAMoCzISLmdhbGEucm9vbS52MS5Sb29tIlEKClNpdGVOb3RpY2USDwoHdGV4dF9lbhgBIAEoCRIPCgd0ZXh0X3poGAIgASgJEg8KB3ZlcnNpb24YAyABKAQSEAoIdW50aWxfbXMYBCABKAQiFgoUR2V0U2l0ZU5vdGljZVJlcXVlc3QiQQoVR2V0U2l0ZU5vdGljZVJlc3BvbnNlEigKBm5vdGljZRgBIAEoCzIYLmdhbGEucm9vbS52MS5TaXRlTm90aWNlImYKFFB1dFNpdGVOb3RpY2VSZXF1ZXN0EigKBm5vdGljZRgBIAEoCzIYLmdhbGEucm9vbS52MS5TaXRlTm90aWNlEiQKBmF1dGhvchgCIAEoCzIULmdhbGEucm9vbS52MS5BdXRob3IiFwoVUHV0U2l0ZU5vdGljZVJlc3BvbnNlMs0ECg5DYXRhbG9nU2VydmljZRJMCglMaXN0QXJlYXMSHi5nYWxhLnJvb20udjEuTGlzdEFyZWFzUmVxdWVzdBofLmdhbGEucm9vbS52MS5MaXN0QXJlYXNSZXNwb25zZRJGCgdQdXRBcmVhEhwuZ2FsYS5yb29tLnYxLlB1dEFyZWFSZXF1ZXN0Gh0uZ2FsYS5yb29tLnYxLlB1dEFyZWFSZXNwb25zZRJPCgpPcmRlckFyZWFzEh8uZ2FsYS5yb29tLnYxLk9yZGVyQXJlYXNSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLk9yZGVyQXJlYXNSZXNwb25zZRJPCgpSZXRpcmVBcmVhEh8uZ2FsYS5yb29tLnYxLlJldGlyZUFyZWFSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLlJldGlyZUFyZWFSZXNwb25zZRJPCgpMaXN0Q29taW5nEh8uZ2FsYS5yb29tLnYxLkxpc3RDb21pbmdSZXF1ZXN0GiAuZ2FsYS5yb29tLnYxLkxpc3RDb21pbmdSZXNwb25zZRJYCg1HZXRTaXRlTm90aWNlEiIuZ2FsYS5yb29tLnYxLkdldFNpdGVOb3RpY2VSZXF1ZXN0GiMuZ2FsYS5yb29tLnYxLkdldFNpdGVOb3RpY2VSZXNwb25zZRJYCg1QdXRTaXRlTm90aWNlEiIuZ2FsYS5yb29tLnYxLlB1dFNpdGVOb3RpY2VSZXF1ZXN0GiMuZ2FsYS5yb29tLnYxLlB1dFNpdGVOb3RpY2VSZXNwb25zZWIGcHJvdG8z", [file_gala_room_v1_room]);
 
 /**
  * Describes the message gala.room.v1.Author.
@@ -80,6 +80,55 @@ export const RetireAreaRequestSchema = /*@__PURE__*/
  */
 export const RetireAreaResponseSchema = /*@__PURE__*/
   messageDesc(file_gala_room_v1_catalog, 9);
+
+/**
+ * Describes the message gala.room.v1.ListComingRequest.
+ * Use `create(ListComingRequestSchema)` to create a new message.
+ */
+export const ListComingRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_catalog, 10);
+
+/**
+ * Describes the message gala.room.v1.ListComingResponse.
+ * Use `create(ListComingResponseSchema)` to create a new message.
+ */
+export const ListComingResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_catalog, 11);
+
+/**
+ * Describes the message gala.room.v1.SiteNotice.
+ * Use `create(SiteNoticeSchema)` to create a new message.
+ */
+export const SiteNoticeSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_catalog, 12);
+
+/**
+ * Describes the message gala.room.v1.GetSiteNoticeRequest.
+ * Use `create(GetSiteNoticeRequestSchema)` to create a new message.
+ */
+export const GetSiteNoticeRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_catalog, 13);
+
+/**
+ * Describes the message gala.room.v1.GetSiteNoticeResponse.
+ * Use `create(GetSiteNoticeResponseSchema)` to create a new message.
+ */
+export const GetSiteNoticeResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_catalog, 14);
+
+/**
+ * Describes the message gala.room.v1.PutSiteNoticeRequest.
+ * Use `create(PutSiteNoticeRequestSchema)` to create a new message.
+ */
+export const PutSiteNoticeRequestSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_catalog, 15);
+
+/**
+ * Describes the message gala.room.v1.PutSiteNoticeResponse.
+ * Use `create(PutSiteNoticeResponseSchema)` to create a new message.
+ */
+export const PutSiteNoticeResponseSchema = /*@__PURE__*/
+  messageDesc(file_gala_room_v1_catalog, 16);
 
 /**
  * What rooms are found by beside their names: areas, and what is to come.

@@ -1,0 +1,34 @@
+import { useCallback } from 'react';
+import { Countdown } from '../design/countdown.tsx';
+import { client } from '../shell/client.ts';
+import { usePoll } from '../shell/poll.ts';
+import { useWords } from '../shell/words.tsx';
+
+const refreshMs = 10_000;
+
+/** What the host tells, and when his next room begins. Nothing while neither is known. */
+export function HostNotes({ hostRef }: { readonly hostRef: string }) {
+  const { t } = useWords();
+  const ask = useCallback((signal: AbortSignal) => client.getHostPage({ hostRef }, { signal }), [hostRef]);
+  const { answer } = usePoll(ask, refreshMs);
+  const { host, room } = answer ?? {};
+  const startsAtMs = room?.state === 'created' ? room.startsAtMs : undefined;
+  if (!host?.announcement && startsAtMs === undefined) return null;
+  return (
+    <section className="host-notes">
+      {startsAtMs !== undefined && (
+        <div className="card coming">
+          <h2>{t('room.next')}</h2>
+          {room?.title && <p>{room.title}</p>}
+          <Countdown startsAtMs={startsAtMs} />
+        </div>
+      )}
+      {host?.announcement && (
+        <div className="card announcement" data-testid="announcement">
+          <h2>{t('room.announcement')}</h2>
+          <p>{host.announcement.text}</p>
+        </div>
+      )}
+    </section>
+  );
+}
