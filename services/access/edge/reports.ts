@@ -160,5 +160,7 @@ function describe(stream: Stream) {
     bitsPerSecond: BigInt(stream.stats.bitsPerSecond),
     held: stream.state === 'hold',
     relayed: !stream.isOwner,
+    plays: BigInt(stream.plays),
+    beganAtMs: BigInt(stream.beganAtMs),
   };
 }

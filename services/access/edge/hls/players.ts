@@ -126,6 +126,7 @@ export class HlsPlayers implements Disposable {
     if (!player) return this.#play.release(place);
     this.#play.enter(place);
     player.isIn = true;
+    place.stream.countPlay();
     this.#count(place, 1);
   }
 
