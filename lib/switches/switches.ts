@@ -41,7 +41,10 @@ export class Switches<Table extends SwitchTable> implements AsyncDisposable {
 
   static async open<Table extends SwitchTable>(options: SwitchesOptions<Table>): Promise<Switches<Table>> {
     const { coord, clock, key, parse } = options;
-    return new Switches(options, await AuditedRecord.open<Settings>({ coord, clock, key, parse, initial: {} }));
+    return new Switches(
+      options,
+      await AuditedRecord.open<Settings>({ coord, clock, key, parse, initial: {} }),
+    );
   }
 
   private constructor(options: SwitchesOptions<Table>, record: AuditedRecord<Settings>) {

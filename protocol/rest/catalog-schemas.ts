@@ -22,7 +22,11 @@ export const siteNotice = z
 export const hostPage = z
   .object({
     host,
-    plays: z.number().int().optional().describe('how often the room was played; absent while it is not shown'),
+    plays: z
+      .number()
+      .int()
+      .optional()
+      .describe('how often the room was played; absent while it is not shown'),
     room: room.optional().describe('on air or scheduled; absent while there is none, or when it is private'),
   })
   .meta({ id: 'HostPage' });
