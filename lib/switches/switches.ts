@@ -54,7 +54,7 @@ export class Switches<Table extends SwitchTable> implements AsyncDisposable {
 
   /** The state now. */
   get<Name extends keyof Table & string>(name: Name): Table[Name][number] {
-    return (this.#settingOf(name)?.state ?? this.#options.table[name][0]) as Table[Name][number];
+    return this.#settingOf(name)?.state ?? this.#options.table[name][0];
   }
 
   view(name: keyof Table & string): SwitchView {
