@@ -1,4 +1,5 @@
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
+import LongFirst from './test/sequencer.ts';
 
 const SCENARIOS = ['test/{scenario,fault}/**/*.test.ts'];
 /** Scenarios that measure stalls, gaps or memory: nothing runs beside them. */
@@ -86,6 +87,7 @@ const long: TestProjectInlineConfiguration[] = [
 export default defineConfig({
   test: {
     allowOnly: false,
+    sequence: { sequencer: LongFirst },
     reporters: ['default', './test/reporter.ts'],
     projects: soak ? long : everyday,
   },

@@ -1,5 +1,11 @@
 import type { Breakers } from '@gala/lib/breaker';
-import { Caches, cacheSection, CollectionsValueStore, type ValueStore } from '@gala/lib/cache';
+import {
+  Caches,
+  cacheSection,
+  CollectionsValueStore,
+  collectionsStoreCounterNames,
+  type ValueStore,
+} from '@gala/lib/cache';
 import { coarseClock, type Clock } from '@gala/lib/clock';
 import { collectionsSection, type Collections } from '@gala/lib/collections';
 import type { Settings } from '@gala/lib/config';
@@ -36,6 +42,9 @@ export async function openCaches(parts: CachesParts): Promise<Caches> {
 async function openStore({ settings, collections, ...parts }: CachesParts): Promise<ValueStore | undefined> {
   const { shared, zone, clusters } = settings.get(cacheSection);
   const level = shared ?? (clusters.length > 0 ? 'memcached' : 'none');
-  if (level === 'collections') return new CollectionsValueStore(collections);
+  if (level === 'collections') {
+    const counters = parts.metrics.counters('cache_collections', collectionsStoreCounterNames);
+    return new CollectionsValueStore(collections, counters);
+  }
   return level === 'memcached' ? openPeers({ ...parts, zone, clusters }) : undefined;
 }

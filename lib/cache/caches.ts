@@ -4,7 +4,7 @@ import { invariant } from '../error/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import { cacheSection, type CacheConfig } from './config.ts';
 import { collectionLeases } from './fill-leases.ts';
-import { HotKeyExchange } from './hot-key-exchange.ts';
+import { exchangeCounterNames, HotKeyExchange } from './hot-key-exchange.ts';
 import type { HotKey } from './hot-keys.ts';
 import { jsonCodec } from './shared-level.ts';
 import {
@@ -12,11 +12,10 @@ import {
   tieredCacheCounterNames,
   type CacheBounds,
   type CacheOptions,
-  type TieredCacheCounters,
   type TieredCacheParts,
 } from './tiered-cache.ts';
 import type { ValueStore } from './types.ts';
-import { WriterBeats } from './writer-beats.ts';
+import { WriterBeats, writerCounterNames } from './writer-beats.ts';
 
 export interface CachesOptions {
   /** With all defaults unless told. */
@@ -37,11 +36,16 @@ export interface HotKeyOfCache extends HotKey {
 const namePattern = /^[a-z][a-z0-9-]{0,39}$/;
 const cachesMax = 64;
 
+/** Of the process, whatever its caches. */
+const messageCounterNames = [...exchangeCounterNames, ...writerCounterNames] as const;
+type MessageCounters = Record<(typeof messageCounterNames)[number], number>;
+
 /** The caches of a process: they share the levels, the bus and the watch for hot keys. */
 export class Caches implements AsyncDisposable {
   readonly #options: CachesOptions;
   readonly #open = new Map<string, TieredCache<unknown>>();
   readonly #exchange: HotKeyExchange;
+  readonly #counters: MessageCounters = zeroOf(messageCounterNames);
   readonly #bounds: CacheBounds;
   readonly #shared: TieredCacheParts<unknown>['shared'];
 
@@ -49,7 +53,7 @@ export class Caches implements AsyncDisposable {
     const { processId, collections } = options;
     this.#options = options;
     this.#bounds = boundsOf(options.config ?? cacheSection.schema.parse({}));
-    this.#exchange = new HotKeyExchange({ processId, bus: collections?.bus });
+    this.#exchange = new HotKeyExchange({ processId, bus: collections?.bus, counters: this.#counters });
     this.#shared = collections && {
       bus: collections.bus,
       leases: collectionLeases(collections),
@@ -57,6 +61,7 @@ export class Caches implements AsyncDisposable {
         bus: collections.bus,
         processId,
         clock: options.clock,
+        counters: this.#counters,
         isSettled: () => [...this.#open.values()].every((cache) => !cache.isUnsettled),
       }),
     };
@@ -71,7 +76,7 @@ export class Caches implements AsyncDisposable {
     invariant(namePattern.test(name), `${name} names a cache`);
     invariant(!this.#open.has(name) && this.#open.size < cachesMax, `${name} is opened once`);
     // A process without caches shows no metrics of them.
-    if (this.#open.size === 0) showMetrics(this.#options.metrics, this.#open);
+    if (this.#open.size === 0) showMetrics(this.#options.metrics, this.#open, this.#counters);
     const bounds = { ...this.#bounds, ...options.bounds };
     const { clock, processId, store } = this.#options;
     const cache = new TieredCache<Value>({
@@ -79,7 +84,7 @@ export class Caches implements AsyncDisposable {
       processId,
       store,
       shared: this.#shared,
-      counters: newCounters(),
+      counters: zeroOf(tieredCacheCounterNames),
       options: { ...options, codec, bounds },
       onActivity: () => this.#exchange.wake(),
     });
@@ -102,13 +107,22 @@ export class Caches implements AsyncDisposable {
   }
 }
 
-function newCounters(): TieredCacheCounters {
-  return Object.fromEntries(tieredCacheCounterNames.map((name) => [name, 0])) as TieredCacheCounters;
+function zeroOf<Name extends string>(names: readonly Name[]): Record<Name, number> {
+  return Object.fromEntries(names.map((name) => [name, 0])) as Record<Name, number>;
 }
 
 function boundsOf(config: CacheConfig): CacheBounds {
+  const { entriesMax, bytesMax, ttlMs, unheardTtlMs, staleMsMax } = config;
+  const { negativeEntriesMax, negativeTtlMs, sharedTtlMs } = config;
   return {
-    ...config,
+    entriesMax,
+    bytesMax,
+    ttlMs,
+    unheardTtlMs,
+    staleMsMax,
+    negativeEntriesMax,
+    negativeTtlMs,
+    sharedTtlMs,
     revalidateMsMax: 2 * config.ttlMs,
     jitterShare: 0.1,
     leaseMs: 3000,
@@ -121,15 +135,32 @@ function boundsOf(config: CacheConfig): CacheBounds {
   };
 }
 
-function showMetrics(metrics: Metrics, caches: ReadonlyMap<string, TieredCache<unknown>>): void {
+function showMetrics(
+  metrics: Metrics,
+  caches: ReadonlyMap<string, TieredCache<unknown>>,
+  messages: MessageCounters,
+): void {
   showCounters(metrics, caches);
   showGauges(metrics, caches);
+  for (const name of messageCounterNames) {
+    const words = wordsOf(name);
+    metrics.labelledCounters({
+      name: `gala_cache_${words}_total`,
+      help: `caches of the process: ${words.replaceAll('_', ' ')}`,
+      labelNames: [],
+      read: () => [{ labels: {}, value: messages[name] }],
+    });
+  }
+}
+
+function wordsOf(name: string): string {
+  return name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
 }
 
 /** One series per counter and cache; `loads` is what missed its process, `sourceReads` what missed all levels. */
 function showCounters(metrics: Metrics, caches: ReadonlyMap<string, TieredCache<unknown>>): void {
   for (const name of tieredCacheCounterNames) {
-    const words = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
+    const words = wordsOf(name);
     metrics.labelledCounters({
       name: `gala_cache_${words}_total`,
       help: `caches: ${words.replaceAll('_', ' ')}`,

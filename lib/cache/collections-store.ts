@@ -3,7 +3,7 @@ import type { Collections, Script } from '../collections/index.ts';
 import { assertKeys, assertVersion, tombstoneMs, valueBytesMax } from './limits.ts';
 import type { StoredValue, ValueStore } from './types.ts';
 
-const collectionsStoreCounterNames = [
+export const collectionsStoreCounterNames = [
   'hits',
   'misses',
   'olderRefused',
@@ -51,9 +51,7 @@ const owedBatch = 64;
 /** Values in shared data (Redis, through Twemproxy as well): each key by one script with one key. */
 export class CollectionsValueStore implements ValueStore {
   readonly name = 'collections';
-  readonly counters = Object.fromEntries(
-    collectionsStoreCounterNames.map((name) => [name, 0]),
-  ) as CollectionsStoreCounters;
+  readonly counters: CollectionsStoreCounters;
   readonly #collections: Collections;
   readonly #bytesMax: number;
   /** What the engine holds of these keys is not to be believed. */
@@ -62,8 +60,9 @@ export class CollectionsValueStore implements ValueStore {
   #isClosed = false;
 
   /** The collections stay the caller's to close. */
-  constructor(collections: Collections) {
+  constructor(collections: Collections, counters: CollectionsStoreCounters = zeroCounters()) {
     this.#collections = collections;
+    this.counters = counters;
     this.#bytesMax = Math.min(valueBytesMax, collections.capabilities.valueBytesMax - headBytes);
   }
 
@@ -158,6 +157,12 @@ export class CollectionsValueStore implements ValueStore {
     if (outcome !== 'failed' && this.#owed.get(key) === version) this.#owed.delete(key);
     return outcome !== 'failed';
   }
+}
+
+function zeroCounters(): CollectionsStoreCounters {
+  return Object.fromEntries(
+    collectionsStoreCounterNames.map((name) => [name, 0]),
+  ) as CollectionsStoreCounters;
 }
 
 function encode(kind: Kind, version: number, bytes?: Buffer): Buffer {

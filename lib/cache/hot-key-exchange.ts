@@ -6,10 +6,18 @@ const channel = 'cache.hot';
 /** The bus takes 64 KiB; of more the caches that come last wait for the next window. */
 const messageBytesMax = 48 * 1024;
 
+export const exchangeCounterNames = [
+  'hotReports',
+  'hotReportsHeard',
+  'hotReportsFailed',
+  'hotReportsCut',
+] as const;
+
 export interface ExchangeOptions {
   /** Without one each process knows only its own reads. */
   readonly bus: Bus | undefined;
   readonly processId: string;
+  readonly counters: Record<(typeof exchangeCounterNames)[number], number>;
 }
 
 interface Report {
@@ -25,7 +33,6 @@ export class HotKeyExchange implements AsyncDisposable {
   readonly #options: ExchangeOptions;
   readonly #caches = new Map<string, HotKeys>();
   readonly #subscription: Promise<Subscription | undefined>;
-  readonly counters = { reports: 0, reportsHeard: 0, reportsFailed: 0, reportsCut: 0 };
   #timer: NodeJS.Timeout | undefined;
   #isClosed = false;
 
@@ -39,10 +46,6 @@ export class HotKeyExchange implements AsyncDisposable {
 
   add(cache: string, hotKeys: HotKeys): void {
     this.#caches.set(cache, hotKeys);
-  }
-
-  remove(cache: string): void {
-    this.#caches.delete(cache);
   }
 
   /** Windows end from now on, until nothing is read any more. */
@@ -66,26 +69,26 @@ export class HotKeyExchange implements AsyncDisposable {
       if (hotKeys.isActive) this.wake();
       if (reads.length === 0) continue;
       bytes += reads.reduce((sum, [key]) => sum + 6 * key.length + 16, name.length + 8);
-      if (bytes > messageBytesMax) this.counters.reportsCut++;
+      if (bytes > messageBytesMax) this.#options.counters.hotReportsCut++;
       else caches[name] = reads;
     }
     if (Object.keys(caches).length > 0) void this.#publish({ from: this.#options.processId, caches });
   }
 
   async #publish(report: Report): Promise<void> {
-    this.counters.reports++;
+    this.#options.counters.hotReports++;
     try {
       await this.#options.bus?.publish(channel, Buffer.from(JSON.stringify(report)));
     } catch {
       // The next window tells it again.
-      this.counters.reportsFailed++;
+      this.#options.counters.hotReportsFailed++;
     }
   }
 
   #hear(message: Buffer): void {
     const report = parseReport(message);
     if (!report || report.from === this.#options.processId) return;
-    this.counters.reportsHeard++;
+    this.#options.counters.hotReportsHeard++;
     for (const [name, reads] of Object.entries(report.caches)) this.#caches.get(name)?.hear(reads);
   }
 }

@@ -1,5 +1,5 @@
 export { Caches, type CachesOptions, type HotKeyOfCache } from './caches.ts';
-export { CollectionsValueStore } from './collections-store.ts';
+export { CollectionsValueStore, collectionsStoreCounterNames } from './collections-store.ts';
 export { cacheSection, type CacheConfig } from './config.ts';
 export { cacheErrors } from './errors.ts';
 export {

@@ -61,13 +61,18 @@ export class SharedLevel<Value> {
 
   /** Undefined: not there, or out of date. */
   async read(key: string): Promise<Loaded<Value | undefined> | undefined> {
-    const { copies, isHot, counters } = this.#options;
+    const loaded = await this.look(key);
+    if (loaded) this.#options.counters.sharedHits++;
+    else this.#options.counters.sharedMisses++;
+    return loaded;
+  }
+
+  /** The same again for a read that has missed once, and is counted. */
+  async look(key: string): Promise<Loaded<Value | undefined> | undefined> {
+    const { copies, isHot } = this.#options;
     const copy = copies > 1 && isHot(key) ? Math.floor(Math.random() * copies) : 0;
     const stored = (await this.#stored(key, copy)) ?? (copy > 0 ? await this.#healed(key, copy) : undefined);
-    const loaded = stored && this.#decoded(key, stored);
-    if (loaded) counters.sharedHits++;
-    else counters.sharedMisses++;
-    return loaded;
+    return stored && this.#decoded(key, stored);
   }
 
   /** Stores behind the answer what the source said at `readAtMs`; all copies of a hot key. */

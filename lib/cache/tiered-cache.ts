@@ -310,7 +310,7 @@ export class TieredCache<Value> implements AsyncDisposable {
     for (let pollMs = pollMsMin; ; pollMs = Math.min(2 * pollMs, pollMsMax)) {
       const isOurs = await leases.take(`${this.name}:${key}`, options.bounds.leaseMs);
       // Who had the lease before us may have filled between our look and our turn.
-      const loaded = await shared.read(key);
+      const loaded = await shared.look(key);
       if (loaded && isOurs) leases.give(`${this.name}:${key}`);
       if (loaded || isOurs) return loaded;
       if (clock.monotonicMs() >= endMs) {

@@ -1,12 +1,15 @@
 import type { Bus, Subscription } from '../collections/index.ts';
 import type { Clock } from '../clock/index.ts';
 
+export const writerCounterNames = ['writersUnwatched'] as const;
+
 export interface WriterBeatsOptions {
   readonly bus: Bus;
   readonly processId: string;
   readonly clock: Clock;
   /** False while this process has changes to tell that the bus has not taken. */
   readonly isSettled: () => boolean;
+  readonly counters: Record<(typeof writerCounterNames)[number], number>;
 }
 
 interface Beat {
@@ -20,6 +23,7 @@ const checkEveryMs = 200;
 const silenceMsMax = 1200;
 /** A writer that is silent for so long has ended. */
 const forgetMs = 60_000;
+/** Writers that are watched; the beats of one more are counted (`writersUnwatched`), and nobody misses them. */
 const writersMax = 1024;
 
 /**
@@ -85,6 +89,7 @@ export class WriterBeats implements AsyncDisposable {
     if (!beat || beat.from === this.#options.processId || this.#isClosed) return;
     if (beat.isGone) this.#heardAtMs.delete(beat.from);
     else if (this.#heardAtMs.size < writersMax || this.#heardAtMs.has(beat.from)) this.#note(beat.from);
+    else this.#options.counters.writersUnwatched++;
     this.#check();
     this.#checking ??= setInterval(() => this.#check(), checkEveryMs).unref();
   }

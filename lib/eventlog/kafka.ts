@@ -1,16 +1,15 @@
 import { randomBytes } from 'node:crypto';
-import { Admin, Consumer, findErrorBy, Producer, type BaseOptions } from '@platformatic/kafka';
+import { Admin, Consumer, Producer, type BaseOptions } from '@platformatic/kafka';
 import type { Coord } from '../coord/index.ts';
-import { CodedError } from '../error/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import { Backoff } from '../timing/index.ts';
 import type { GroupClaim, LogEngine, PartitionWrite, TopicEngine } from './engine.ts';
-import { eventLogErrors } from './errors.ts';
 import { encodeMessages } from './kafka-records.ts';
 import { Supervised } from './kafka-supervised.ts';
 import { KafkaTail } from './kafka-tail.ts';
-import { appendBytesMax, flushRecordsMax, segmentMsOf } from './limits.ts';
+import { ensureTopic } from './kafka-topics.ts';
+import { flushRecordsMax } from './limits.ts';
 import { openLog } from './log.ts';
 import type { EventLog, LogRecord, Position, Topic } from './types.ts';
 
@@ -88,7 +87,8 @@ class KafkaEngine implements LogEngine {
 
   async openTopic(topic: Topic): Promise<TopicEngine> {
     const name = `${this.#options.access.prefix}${topic.name}`;
-    await this.#ensureTopic(name, topic);
+    const { access, logger } = this.#options;
+    await ensureTopic(this.#admin, { name, topic, replication: access.replication, logger });
     return new KafkaTopic({
       name,
       topic,
@@ -113,32 +113,6 @@ class KafkaEngine implements LogEngine {
       onDropped: () => void this.#counters.readersRemade++,
     });
   }
-
-  async #ensureTopic(name: string, topic: Topic): Promise<void> {
-    const { replication } = this.#options.access;
-    const configs = Object.entries(configsOf(topic, replication)).map(([key, value]) => ({
-      name: key,
-      value,
-    }));
-    const partitions = await this.#admin.ask(async (admin) => {
-      try {
-        await admin.createTopics({
-          topics: [name],
-          partitions: topic.partitions,
-          replicas: replication,
-          configs,
-        });
-        return topic.partitions;
-      } catch (error) {
-        if (!isAnswer(error, 'TOPIC_ALREADY_EXISTS')) throw error;
-        const metadata = await admin.metadata({ topics: [name], forceUpdate: true });
-        return metadata.topics.get(name)?.partitionsCount;
-      }
-    });
-    if (partitions === topic.partitions) return;
-    const detail = `${name} has ${partitions}, not ${topic.partitions}`;
-    throw new CodedError(eventLogErrors, 'LOG_TOPIC_DIFFERS', { detail });
-  }
 }
 
 /** Nothing is repeated by the client: what failed is repeated by us, on a client that is new. */
@@ -155,18 +129,6 @@ function baseOptions({ access, processId }: KafkaLogOptions): BaseOptions {
     sasl: access.sasl,
     tls: access.tls,
     tlsServerName: access.tls ? true : undefined,
-  };
-}
-
-function configsOf(topic: Topic, replication: number): Record<string, string> {
-  return {
-    'cleanup.policy': 'delete',
-    'retention.ms': String(topic.retentionMs),
-    'segment.ms': String(segmentMsOf(topic)),
-    'max.message.bytes': String(4 * appendBytesMax),
-    // The clocks of many writers differ; the retention is by this time, too.
-    'message.timestamp.type': 'LogAppendTime',
-    'min.insync.replicas': String(Math.min(2, Math.max(1, replication - 1))),
   };
 }
 
@@ -268,7 +230,3 @@ class KafkaTopic implements TopicEngine {
 
 const latest = -1n;
 const earliest = -2n;
-
-function isAnswer(error: unknown, apiId: string): boolean {
-  return error instanceof Error && findErrorBy(error, 'apiId', apiId) !== null;
-}

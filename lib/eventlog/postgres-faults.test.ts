@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test, vi } from 'vitest';
 import { openTestLog } from '../../test/harness/log-fixture.ts';
 import { LoadedLog } from '../../test/harness/loaded-log.ts';
 import { coordMigrations } from '../coord/index.ts';
@@ -49,6 +49,24 @@ test('an append that comes again, before or after the end of the first, is there
     [3, 'e', 9],
     [0, 'c', 1],
   ]);
+});
+
+test('the retention of a topic follows its definition', { timeout: 60_000 }, async () => {
+  const database = postgres.sql.core();
+  const topic = { name: 'retained', partitions: 1, retentionMs: 8000 };
+  const id = await ensureTopic(database.pool, topic);
+  await append(database.pool, id, { producer: 'one', writes: [write(0, 1, ['a'])] });
+  const shorter = { ...topic, retentionMs: 1000 };
+  const isDropped = async (): Promise<void> => {
+    await ensureTopic(database.pool, shorter);
+    expect(await readPartitions(database.pool, id)).toEqual([{ partition: 0, head: 1, start: 1 }]);
+  };
+  await vi.waitFor(isDropped, { timeout: 30_000, interval: 100 });
+  const { rows } = await database.pool.query(
+    'select retention_ms::int as ms from eventlog_topic where id = $1',
+    [id],
+  );
+  expect(rows).toEqual([{ ms: 1000 }]);
 });
 
 test('a database that is killed and comes back', { timeout: 120_000 }, async () => {

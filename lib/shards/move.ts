@@ -20,6 +20,7 @@ import {
 import { CatchUp, markPrefix } from './catch-up.ts';
 import { shardErrors } from './errors.ts';
 import { Fence } from './fence.ts';
+import { makePartitions } from './partitions.ts';
 import { removeStaging, Staging } from './staging.ts';
 import { assertSameTables, listShardedTables, misfit, quoted, type ShardedTable } from './tables.ts';
 
@@ -134,6 +135,7 @@ class ShardMove implements AsyncDisposable {
     const tables = all.filter(({ isLogged }) => isLogged);
     const parts = { client: target, shard, token: this.#token, mapVersion: this.#mapVersion, tables };
     const staging = await Staging.make(parts);
+    await makePartitions(source, target);
     await this.#step('staged');
     const catchUp = await this.#copy(source, staging, tables);
     await this.#step('copied');

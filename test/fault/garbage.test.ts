@@ -34,7 +34,7 @@ test('garbage on any port is closed within its bound and counted, and the show g
   expect(ended).toBeGreaterThanOrEqual(kinds(targets[0]).length);
   expect(await show.room(gala)).toMatchObject({ state: 'live' });
   expect(show.viewer.gapMsMax(sinceMs)).toBeLessThan(stallMs);
-  expect((await gala.processes()).map(({ restarts }) => restarts)).toEqual([0, 0]);
+  expect((await gala.processes()).filter(({ restarts }) => restarts > 0)).toEqual([]);
 });
 
 function kinds({ port, withinMs }: Pick<GarbageOptions, 'port' | 'withinMs'>) {

@@ -14,7 +14,7 @@ async function killAndAwait(gala: Gala, name: string): Promise<void> {
     const now = (await gala.processes()).find((each) => each.name === name)!;
     return now.state === 'running' && now.pid !== dead.pid && now.restarts === dead.restarts + 1;
   };
-  await waitFor(isBack, { what: `${name} to be back` });
+  await waitFor(isBack, { timeoutMs: 30_000, what: `${name} to be back` });
   const others = before.filter((each) => each.name !== name);
   expect((await gala.processes()).filter((each) => each.name !== name)).toEqual(others);
 }
@@ -59,7 +59,7 @@ test('--split: each role is restarted and the show goes on without it', async ()
   await using gala = await Gala.start({ placement: 'split' });
   await using show = await Show.start(gala, 'splithost');
   const sinceMs = performance.now();
-  for (const name of ['account', 'room', 'gateway']) {
+  for (const name of ['account', 'reader', 'room', 'gateway', 'scheduler']) {
     await killAndAwait(gala, name);
     await awaitViewers(gala, show, 1);
   }

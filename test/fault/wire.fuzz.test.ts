@@ -62,7 +62,7 @@ test(
     expect(accepted).toBe(1 + messages / messagesPerVandal);
     expect(await gala.metric('gala_edge_tags_malformed_total')).toBeGreaterThan(messages / 100);
     expect(await show.room(gala)).toMatchObject({ state: 'live' });
-    expect((await gala.processes()).map(({ restarts }) => restarts)).toEqual([0, 0]);
+    expect((await gala.processes()).filter(({ restarts }) => restarts > 0)).toEqual([]);
   },
 );
 

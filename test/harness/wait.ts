@@ -8,7 +8,7 @@ export interface WaitOptions {
 /** Polls until `condition` holds; the first truthy value is the answer. */
 export async function waitFor<Value>(
   condition: () => Value | Promise<Value>,
-  { timeoutMs = 10_000, everyMs = 20, what }: WaitOptions,
+  { timeoutMs = 20_000, everyMs = 20, what }: WaitOptions,
 ): Promise<NonNullable<Value>> {
   const endsAt = performance.now() + timeoutMs;
   for (;;) {

@@ -29,7 +29,11 @@ describeWithEngines('an operator', ['ffmpeg'], () => {
 
   beforeAll(async () => {
     collector = await Collector.start();
-    const env = { GALA_TRACE_SAMPLE_SHARE: '1', GALA_TRACE_OTLP_URL: collector.url };
+    const env = {
+      GALA_TRACE_SAMPLE_SHARE: '1',
+      GALA_TRACE_OTLP_URL: collector.url,
+      GALA_CACHE_HOT_READS_PER_SECOND: '50',
+    };
     gala = await Gala.start({ env });
     host = await gala.createHost('alice');
     publisher = new FfmpegPublisher({ rtmpUrl: gala.rtmpUrl, streamKey: host.streamKey });
@@ -103,6 +107,18 @@ describeWithEngines('an operator', ['ffmpeg'], () => {
     );
     const isSent = () => collector.spans.some(({ traceId }) => traceId === listed.traceId);
     await waitFor(isSent, { what: 'its spans at the collector' });
+  });
+
+  test('sees which keys are read very often, and where', async () => {
+    const { roomId } = await stream();
+    const printed = async () => {
+      await Promise.all(Array.from({ length: 200 }, () => gala.operator.getRoom({ roomId })));
+      await using status = new GalaCommand({ args: ['status'], env: { GALA_DATA: gala.dataFolder } });
+      expect(await status.ended()).toBe(0);
+      return status.lines.find((line) => line.includes(`hot key     rooms/${roomId}:`));
+    };
+    const line = await waitFor(printed, { what: 'a hot room' });
+    expect(line).toMatch(/: \d+ reads\/s, for \d+ s, \[.*\bfront\b.*\]$/);
   });
 
   test('sees the same on the command line', async () => {

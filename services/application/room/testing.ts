@@ -4,7 +4,8 @@ import { ManualClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import { coordMigrations, openPostgresCoord } from '@gala/lib/coord';
 import { createMetrics } from '@gala/lib/metrics';
-import { startTestPostgres } from '@gala/lib/sql/testing';
+import type { OpenSql } from '@gala/lib/sql';
+import { startTestPostgres, type TestPostgres } from '@gala/lib/sql/testing';
 import { composeUserId } from '@gala/protocol/ids';
 import { Admission } from './admission.ts';
 import { Areas } from './areas.ts';
@@ -25,10 +26,31 @@ import { migrations } from './store/schema.ts';
 export type TestRooms = Awaited<ReturnType<typeof startTestRooms>>;
 
 /** The domain of the room role on a real PostgreSQL, with a clock that tests move. */
-export async function startTestRooms(config: Partial<RoomConfig> = {}, archives?: readonly string[]) {
-  const postgres = await startTestPostgres({ sets: [coordMigrations, ...migrations], archives });
-  const made = createTestParts(postgres, config);
-  const coord = await openPostgresCoord({ ...made, database: postgres.sql.core(), processId: 'test-1' });
+export async function startTestRooms(config: Partial<RoomConfig> = {}) {
+  const postgres = await startTestPostgres({ sets: [coordMigrations, ...migrations] });
+  const rooms = await openTestRooms(postgres, config);
+  return {
+    ...rooms,
+    [Symbol.asyncDispose]: async () => {
+      await rooms[Symbol.asyncDispose]();
+      await postgres[Symbol.asyncDispose]();
+    },
+  };
+}
+
+interface TestDatabases {
+  readonly sql: OpenSql;
+  readonly clock?: ManualClock;
+}
+
+/** The same for a process with settings of its own. */
+export async function openTestRooms(
+  postgres: TestPostgres,
+  config: Partial<RoomConfig>,
+  { sql, clock = new ManualClock() }: TestDatabases = postgres,
+) {
+  const made = createTestParts({ sql, clock, logger: postgres.logger }, config);
+  const coord = await openPostgresCoord({ ...made, database: sql.core(), processId: 'test-1' });
   const areas = await Areas.open({ ...made, coord });
   const parts = { ...made, coord, areas };
   return {
@@ -43,17 +65,14 @@ export async function startTestRooms(config: Partial<RoomConfig> = {}, archives?
     [Symbol.asyncDispose]: async () => {
       await areas[Symbol.asyncDispose]();
       await coord[Symbol.asyncDispose]();
-      await postgres[Symbol.asyncDispose]();
     },
   };
 }
 
 function createTestParts(
-  postgres: Awaited<ReturnType<typeof startTestPostgres>>,
+  { sql, clock, logger }: Pick<TestPostgres, 'sql' | 'logger'> & { readonly clock: ManualClock },
   changes: Partial<RoomConfig>,
 ) {
-  const { sql, logger } = postgres;
-  const clock = new ManualClock();
   const metrics = createMetrics('test');
   const config = { ...readConfig(loadSettings([roomSection], { env: {} })), ...changes };
   const events = new RoomEvents({ logger, metrics });

@@ -34,8 +34,20 @@ export class KafkaCluster implements AsyncDisposable {
   }
 }
 
+/** Whom the brokers let in, by PLAIN or SCRAM-SHA-512. */
+export interface KafkaUser {
+  readonly name: string;
+  readonly password: string;
+}
+
+export interface KafkaOptions {
+  readonly brokers?: number;
+  /** Without one they ask for none. */
+  readonly user?: KafkaUser;
+}
+
 /** Starts one broker, or several as one cluster. A broker that is killed starts again where it was. */
-export async function startKafka({ brokers: count = 1 } = {}): Promise<KafkaCluster> {
+export async function startKafka({ brokers: count = 1, user }: KafkaOptions = {}): Promise<KafkaCluster> {
   const jars = await ensureKafka();
   if (!jars) throw new Error('Kafka is not here and could not be fetched (mvn, java)');
   const folder = await mkdtemp(join(tmpdir(), 'gala-kafka-'));
@@ -51,7 +63,7 @@ export async function startKafka({ brokers: count = 1 } = {}): Promise<KafkaClus
   const brokers = await Promise.all(
     nodes.map(async (node) => {
       const java = [...javaOptions, '-cp', `${jars}/*`];
-      const settings = await format(node, { java, voters, count });
+      const settings = await format(node, { java, voters, count, user });
       const args = [...java, 'kafka.Kafka', settings];
       return new EngineProcess({
         program: enginePath('java'),
@@ -83,20 +95,24 @@ interface ClusterOptions {
   readonly java: readonly string[];
   readonly voters: string;
   readonly count: number;
+  readonly user: KafkaUser | undefined;
 }
 
 /** Writes a node's settings and prepares its folder; the path of the settings. */
-async function format(node: Node, { java, voters, count }: ClusterOptions): Promise<string> {
+async function format(node: Node, options: ClusterOptions): Promise<string> {
+  const { java, user } = options;
   await mkdir(node.folder, { recursive: true });
   const path = join(node.folder, 'server.properties');
-  await writeFile(path, propertiesOf(node, { voters, count }));
+  await writeFile(path, propertiesOf(node, options));
   const args = [...java, 'kafka.tools.StorageTool', 'format', '-t', clusterId, '-c', path];
+  if (user) args.push('--add-scram', `SCRAM-SHA-512=[name=${user.name},password=${user.password}]`);
   await promisify(execFile)(enginePath('java'), args, { cwd: node.folder });
   return path;
 }
 
-function propertiesOf(node: Node, { voters, count }: { voters: string; count: number }): string {
-  const client = `PLAINTEXT://127.0.0.1:${node.port}`;
+function propertiesOf(node: Node, { voters, count, user }: ClusterOptions): string {
+  const listener = user ? 'SASL_PLAINTEXT' : 'PLAINTEXT';
+  const client = `${listener}://127.0.0.1:${node.port}`;
   const settings = {
     'process.roles': 'broker,controller',
     'node.id': node.id,
@@ -104,6 +120,9 @@ function propertiesOf(node: Node, { voters, count }: { voters: string; count: nu
     'controller.listener.names': 'CONTROLLER',
     listeners: `${client},CONTROLLER://127.0.0.1:${node.controllerPort}`,
     'advertised.listeners': client,
+    'inter.broker.listener.name': listener,
+    'listener.security.protocol.map': `CONTROLLER:PLAINTEXT,${listener}:${listener}`,
+    ...(user && signInOf(user)),
     'log.dirs': join(node.folder, 'data'),
     'auto.create.topics.enable': false,
     'offsets.topic.replication.factor': count,
@@ -118,4 +137,15 @@ function propertiesOf(node: Node, { voters, count }: { voters: string; count: nu
   return Object.entries(settings)
     .map(([name, value]) => `${name}=${value}\n`)
     .join('');
+}
+
+function signInOf({ name, password }: KafkaUser): Record<string, string> {
+  const module = 'org.apache.kafka.common.security';
+  const own = `username="${name}" password="${password}"`;
+  return {
+    'sasl.enabled.mechanisms': 'PLAIN,SCRAM-SHA-512',
+    'sasl.mechanism.inter.broker.protocol': 'PLAIN',
+    'listener.name.sasl_plaintext.plain.sasl.jaas.config': `${module}.plain.PlainLoginModule required ${own} user_${name}="${password}";`,
+    'listener.name.sasl_plaintext.scram-sha-512.sasl.jaas.config': `${module}.scram.ScramLoginModule required;`,
+  };
 }

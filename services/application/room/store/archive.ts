@@ -56,6 +56,10 @@ export async function countGap(db: Connection, max: number): Promise<number> {
   return rows[0].count;
 }
 
+/** What is confirmed has outlived a crash, whatever the archive's own setting. */
+const durable = `set_config('synchronous_commit',
+  case current_setting('synchronous_commit') when 'off' then 'on' else current_setting('synchronous_commit') end, true)`;
+
 /**
  * Adds rooms to an archive, those that are there already stay as they are. Answers the versions that are there, by
  * id, read after the commit.
@@ -67,7 +71,7 @@ export async function copyRooms(
   await archive.query({
     name: 'archive-copy',
     text: `insert into archived_room (${archivedColumns})
-           select ${archivedColumns} from jsonb_populate_recordset(null::archived_room, $1)
+           select ${archivedColumns} from ${durable}, jsonb_populate_recordset(null::archived_room, $1)
            on conflict (room_id) do nothing`,
     values: [JSON.stringify(rooms.map(rowOf))],
   });
