@@ -98,7 +98,7 @@ export class Stream {
   identity: StreamIdentity;
   readonly stats: StreamStats;
   /** Viewers that have no connection that would stay: players of HLS. */
-  readonly players = { count: 0, bytesOut: 0, plays: 0 };
+  readonly players = { count: 0, bytesOut: 0 };
   readonly tallies: Readonly<Record<Latency, Tally>>;
   /** Wall clock. */
   readonly beganAtMs: number;
@@ -210,18 +210,6 @@ export class Stream {
     const { realtime, low, economy } = this.tallies;
     const own = realtime.bytesOut + low.bytesOut + economy.bytesOut + this.players.bytesOut;
     return this.#withRenditions(own, (stream) => stream.bytesOut);
-  }
-
-  /** Viewers that got media since the stream began, while they were counted. */
-  get plays(): number {
-    const { realtime, low, economy } = this.tallies;
-    const own = realtime.plays + low.plays + economy.plays + this.players.plays;
-    return this.#withRenditions(own, (stream) => stream.plays);
-  }
-
-  /** A viewer without a connection that would stay is in. */
-  countPlay(): void {
-    if (this.#options.events.countsPlays()) this.players.plays++;
   }
 
   /** Timestamps that were replaced. */

@@ -37,9 +37,13 @@ export class Tally implements ViewerCounters {
 
   /** A viewer that asked at this monotonic time has its first bytes. */
   begun(askedAtMs: number): void {
-    const { clock, joinSeconds, countsPlays } = this.#options;
-    if (countsPlays()) this.plays++;
+    const { clock, joinSeconds } = this.#options;
+    this.countPlay();
     joinSeconds.observe((clock.monotonicMs() - askedAtMs) / 1000);
+  }
+
+  countPlay(): void {
+    if (this.#options.countsPlays()) this.plays++;
   }
 
   shedDisposable(): void {
