@@ -35,6 +35,13 @@ describeWithEngines('the event log in a Kafka that asks for a user', ['java', 'm
       return openKafkaLog({ ...parts, access, processId, logger: postgres.logger });
     });
 
+  const asAdmin = (): Admin => {
+    const sasl = signedIn('PLAIN');
+    const admin = new Admin({ clientId: 'test', bootstrapBrokers: kafka.addresses, sasl });
+    cleanUp.defer(() => admin.close());
+    return admin;
+  };
+
   test.each(['PLAIN', 'SCRAM-SHA-512'] as const)('%s', { timeout: 60_000 }, async (mechanism) => {
     await using log = await open(signedIn(mechanism), mechanism);
     const end = await log.end(topic);
@@ -52,14 +59,34 @@ describeWithEngines('the event log in a Kafka that asks for a user', ['java', 'm
     }
   });
 
+  test('a reader and a group beyond the end', { timeout: 60_000 }, async () => {
+    const short = { ...topic, name: 'short', partitions: 1 };
+    await using log = await open(signedIn('PLAIN'), 'short');
+    await log.append(
+      short,
+      'key',
+      ['1', '2', '3'].map((text) => Buffer.from(text)),
+    );
+    const admin = asAdmin();
+    const partitionOffsets = [{ partition: 0, offset: 100n }];
+    const topics = [{ name: 'user-short', partitionOffsets }];
+    await vi.waitFor(() => admin.alterConsumerGroupOffsets({ groupId: 'user-group', topics }), soon);
+    const signal = AbortSignal.timeout(30_000);
+    const following = log.follow(short, [{ partition: 0, offset: 100 }], signal);
+    await expect(following[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'LOG_TRIMMED' });
+    // The group begins with what there is, and its commits count from there.
+    for await (const batch of log.consume(short, 'group', signal)) {
+      expect(batch.records.map(({ value }) => value.toString())).toEqual(['1', '2', '3']);
+      await batch.commit();
+      break;
+    }
+    const [group] = await admin.listConsumerGroupOffsets({ groups: [{ groupId: 'user-group' }] });
+    expect(group.topics[0].partitions[0].committedOffset).toBe(3n);
+  });
+
   test('the retention of a topic follows its definition', { timeout: 60_000 }, async () => {
     const changed = { ...topic, name: 'changed' };
-    const admin = new Admin({
-      clientId: 'test',
-      bootstrapBrokers: kafka.addresses,
-      sasl: signedIn('PLAIN'),
-    });
-    cleanUp.defer(() => admin.close());
+    const admin = asAdmin();
     for (const retentionMs of [3_600_000, 7_200_000, 1_800_000]) {
       await using log = await open(signedIn('PLAIN'), `retention-${retentionMs}`);
       await log.end({ ...changed, retentionMs });

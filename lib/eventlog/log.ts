@@ -1,5 +1,5 @@
 import type { Coord } from '../coord/index.ts';
-import { CodedError, hasCode } from '../error/index.ts';
+import { CodedError, hasCode, invariant } from '../error/index.ts';
 import { Backoff } from '../timing/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
@@ -168,7 +168,10 @@ class Log implements EventLog {
   #open(topic: Topic): OpenTopic {
     if (this.#closing.signal.aborted) throw new CodedError(eventLogErrors, 'LOG_CLOSED');
     const known = this.#topics.get(topic.name);
-    if (known) return known;
+    if (known) {
+      invariant(known.topic.partitions === topic.partitions, `${topic.name} is defined once`);
+      return known;
+    }
     assertTopic(topic);
     if (this.#topics.size >= topicsMax)
       throw new CodedError(eventLogErrors, 'LOG_LIMIT', { detail: 'topics' });

@@ -1,7 +1,8 @@
-import { hasCode } from '../error/index.ts';
+import { CodedError, hasCode } from '../error/index.ts';
 import { Backoff } from '../timing/index.ts';
 import { Deduplicator } from './deduplicator.ts';
 import type { TopicEngine } from './engine.ts';
+import { eventLogErrors } from './errors.ts';
 import type { LogEvents } from './events.ts';
 import { batchRecordsMax } from './limits.ts';
 import { positionAfter } from './positions.ts';
@@ -33,15 +34,24 @@ export class PartitionReader {
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { lookBackRecords, from } = this.#options;
+    let hasBegun: boolean | undefined = lookBackRecords === 0 || from.offset === 0;
+    while (!signal.aborted && !hasBegun) hasBegun = await this.#insist(() => this.#lookBack(), signal);
+    while (!signal.aborted) await this.#step(signal);
+  }
+
+  /** Errors: LOG_TRIMMED, which reading from before the position would not be told. */
+  async #lookBack(): Promise<true> {
     const { engine, lookBackRecords, from } = this.#options;
     const { partition, offset } = from;
-    if (lookBackRecords > 0 && offset > 0) {
-      const start = await this.#insist(() => engine.start(partition), signal);
-      // What is trimmed at `from` itself is found by the reading.
-      if (start !== undefined && start <= offset)
-        this.#position = { partition, offset: Math.max(start, offset - lookBackRecords) };
+    const [start, ends] = await Promise.all([engine.start(partition), engine.end()]);
+    const end = ends[partition].offset;
+    if (offset < start || offset > end) {
+      const detail = `partition ${partition} has ${start} to ${end}, not ${offset}`;
+      throw new CodedError(eventLogErrors, 'LOG_TRIMMED', { detail });
     }
-    while (!signal.aborted) await this.#step(signal);
+    this.#position = { partition, offset: Math.max(start, offset - lookBackRecords) };
+    return true;
   }
 
   async #step(signal: AbortSignal): Promise<void> {

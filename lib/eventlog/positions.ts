@@ -17,12 +17,16 @@ export function isSameOrigin(one: Origin | undefined, other: Origin | undefined)
   );
 }
 
+/** Errors: LOG_TRIMMED. */
+export function assertFollows(position: Position, before: Origin | undefined): void {
+  if (!isSameOrigin(position.after, before)) throw setBack(position);
+}
+
 /**
  * The log was set back to an older state, as from a backup, and what was written since stands where the reader has
- * been already. Errors: LOG_TRIMMED.
+ * been already.
  */
-export function assertFollows({ partition, offset, after }: Position, before: Origin | undefined): void {
-  if (isSameOrigin(after, before)) return;
+export function setBack({ partition, offset }: Position): CodedError {
   const detail = `partition ${partition} has another record before ${offset} than was read`;
-  throw new CodedError(eventLogErrors, 'LOG_TRIMMED', { detail });
+  return new CodedError(eventLogErrors, 'LOG_TRIMMED', { detail });
 }

@@ -55,7 +55,7 @@ async function createTopic(pool: Pool, { name, partitions, retentionMs }: Topic)
 /** Makes the segments of the next time, drops those past retention, forgets producers that are gone. */
 export async function maintain(pool: Pool, id: number, topic: Topic): Promise<void> {
   await locked(pool, id, async (client) => {
-    await assertSame(client, id, topic);
+    await matchDefinition(client, id, topic);
     const { rows } = await client.query<{ now: number }>(
       'select (extract(epoch from clock_timestamp()) * 1000)::bigint as now',
     );
@@ -70,18 +70,21 @@ export async function maintain(pool: Pool, id: number, topic: Topic): Promise<vo
   });
 }
 
-async function assertSame(client: PoolClient, id: number, topic: Topic): Promise<void> {
+/** The retention may change, the partitions may not. Errors: LOG_TOPIC_DIFFERS. */
+async function matchDefinition(client: PoolClient, id: number, topic: Topic): Promise<void> {
+  const { name, partitions, retentionMs } = topic;
   const { rows } = await client.query<{ partitions: number; retention: number }>(
-    'select partitions, retention_ms as retention from eventlog_topic where id = $1',
-    [id],
+    'select partitions, retention_ms as retention from eventlog_topic where id = $1 and name = $2',
+    [id, name],
   );
-  const [{ partitions, retention }] = rows;
-  if (partitions !== topic.partitions) {
-    const detail = `${topic.name} has ${partitions}, not ${topic.partitions}`;
+  const known = rows.at(0);
+  // A database that was set back to a time before the topic may have another one, or none, under its number.
+  if (known?.partitions !== partitions) {
+    const detail = `${name} has ${known?.partitions ?? 'no rows'}, not ${partitions}`;
     throw new CodedError(eventLogErrors, 'LOG_TOPIC_DIFFERS', { detail });
   }
-  if (retention === topic.retentionMs) return;
-  await client.query('update eventlog_topic set retention_ms = $2 where id = $1', [id, topic.retentionMs]);
+  if (known.retention === retentionMs) return;
+  await client.query('update eventlog_topic set retention_ms = $2 where id = $1', [id, retentionMs]);
 }
 
 async function readSegments(client: PoolClient, id: number): Promise<Segment[]> {

@@ -1,6 +1,6 @@
 import { CodedError } from '../error/index.ts';
 import { eventLogErrors } from './errors.ts';
-import { assertFollows, isSameOrigin } from './positions.ts';
+import { assertFollows, isSameOrigin, setBack } from './positions.ts';
 import type { PartitionState, Reading } from './postgres-statements.ts';
 import { RecentRecords } from './recent-records.ts';
 import { Slots } from './slots.ts';
@@ -53,8 +53,10 @@ export class PostgresTail implements Disposable {
       if (this.#closed) throw new CodedError(eventLogErrors, 'LOG_CLOSED');
       const recent = this.#recent.get(position.partition);
       const kept = recent?.from(position) ?? [];
-      if (kept.length > 0) assertFollows(position, recent!.before(position.offset));
-      if (kept.length > 0) return kept;
+      if (recent && kept.length > 0) {
+        assertFollows(position, recent.before(position.offset));
+        return kept;
+      }
       const state = this.#states.get(position.partition);
       if (state) assertKept(position, state);
       if (state && position.offset < state.head) {
@@ -76,7 +78,6 @@ export class PostgresTail implements Disposable {
   doubt(): void {
     this.#doubtedUntilMs = performance.now() + doubtMs;
     for (const recent of this.#recent.values()) recent.clear();
-    this.#states.clear();
     if (this.#waiters.size > 0) this.#schedule(spacingMs);
   }
 
@@ -160,14 +161,11 @@ export class PostgresTail implements Disposable {
 
   /** Those who were where is read now, after another record than is there. */
   #failChanged(waiters: readonly Waiter[], readings: readonly Reading[]): void {
-    const before = new Map(readings.map((reading) => [`${reading.partition} ${reading.offset}`, reading]));
+    const byPartition = new Map(readings.map((reading) => [reading.partition, reading]));
     for (const waiter of waiters) {
-      const reading = before.get(`${waiter.partition} ${waiter.offset}`);
-      try {
-        assertFollows(waiter, reading?.before);
-      } catch (error) {
-        waiter.fail(error);
-      }
+      const reading = byPartition.get(waiter.partition);
+      if (reading?.offset !== waiter.offset || isSameOrigin(waiter.after, reading.before)) continue;
+      waiter.fail(setBack(waiter));
     }
   }
 

@@ -22,7 +22,10 @@ export interface LogRecord {
 export interface Batch {
   readonly partition: number;
   readonly records: readonly LogRecord[];
-  /** The group has done with these and all before them; for `follow` it does nothing. */
+  /**
+   * The group has done with these and all before them; for `follow` it does nothing. Errors: LOG_NOT_OWNER,
+   * LOG_UNAVAILABLE; they come again, to this member or another.
+   */
   commit(): Promise<void>;
 }
 

@@ -14,7 +14,7 @@ export class Waiters {
   }
 
   [Symbol.iterator](): Iterator<Waiter> {
-    return [...this.#waiters].values();
+    return this.#waiters.values();
   }
 
   /** Resolves when it is woken or the signal is aborted. */
