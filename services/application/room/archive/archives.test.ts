@@ -17,6 +17,8 @@ const all = new AsyncDisposableStack();
 let world: TestRooms;
 /** Has the archives from the second on, and can be killed. */
 let other: TestPostgres;
+/** A room that lies in the first archive. */
+let inFirst: Room;
 
 beforeAll(async () => {
   [world, other] = await Promise.all([startTestRooms(config), startTestPostgres()]);
@@ -106,6 +108,9 @@ test('archives are added without moving anything: the newest takes what ends, al
     await cleanUp.disposeAsync();
     cleanUp = new AsyncDisposableStack();
   }
+  // A process that was not restarted knows the first archive alone, and has the shards.
+  for (const each of rooms) expect(await world.reads.room(each.roomId)).toEqual(each);
+  inFirst = rooms[0];
   console.log(['archives | rooms in each      | read from them', ...table].join('\n'));
 }, 60_000);
 
@@ -130,6 +135,9 @@ test('with an archive down shows go on, the gap grows and is caught up with; wha
   const gapReads = await readsFrom(process, 'gap');
   for (const room of waiting) expect(await process.reads.room(room.roomId)).toEqual(room);
   expect((await readsFrom(process, 'gap')) - gapReads).toBe(waiting.length);
+  const archiveReads = await readsFrom(process, 'archive');
+  expect(await process.reads.room(inFirst.roomId)).toEqual(inFirst);
+  expect(await readsFrom(process, 'archive')).toBe(archiveReads + 1);
   // Archived where nobody answers, and still in its week.
   expect(await process.reads.room(kept.roomId)).toEqual(kept);
   const unknown = waiting[0].roomId + 1;
@@ -152,6 +160,7 @@ test('with an archive down shows go on, the gap grows and is caught up with; wha
       'archive killed | seen',
       'publishing     | goes on',
       'ended rooms    | found in the gap, 20 of 20',
+      'other archives | answer',
       'unknown room   | UNAVAILABLE, not 404',
       `gap            | ${gapRooms} rooms in one database, oldest 60 s and more`,
       'back           | 20 of 20 archived once, gap 0',
@@ -159,7 +168,7 @@ test('with an archive down shows go on, the gap grows and is caught up with; wha
   );
 }, 90_000);
 
-test('rooms whose weeks are gone are found while any archive that has them answers', async () => {
+test('rooms whose weeks are gone are found again with the archive that has them', async () => {
   const process = await restartWith(3);
   const [room, recorded] = [await ended(), await ended()];
   const file = { startedAtMs: 5, format: 'mp4', folder: 'media', durationMs: 9, bytes: 9 } as const;
@@ -169,7 +178,14 @@ test('rooms whose weeks are gone are found while any archive that has them answe
   world.clock.advance(40 * dayMs);
   await expect.poll(() => placeOf(room), within).toBeUndefined();
   await expect.poll(() => placeOf(recorded), within).toBeUndefined();
-  expect(await process.reads.room(room.roomId)).toEqual(room);
+  await other.stop();
+  await expect(process.reads.room(room.roomId)).rejects.toMatchObject({ code: 'UNAVAILABLE' });
+  await other.start();
+  const found = () => {
+    world.clock.advance(5000);
+    return process.reads.room(room.roomId).catch(() => undefined);
+  };
+  await expect.poll(found, within).toEqual(room);
   expect(await process.rooms.present(room.hostId)).toEqual(room);
   const list = await process.recordings.ofHost(recorded.hostId, { limit: 10, beforeRoomId: 0 });
   expect(list).toMatchObject([{ room: recorded, recordings: [{ roomId: recorded.roomId, state: 'done' }] }]);
