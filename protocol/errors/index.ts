@@ -61,6 +61,7 @@ export const roomErrors = {
   STREAM_KEY_WRONG: entry(403, permissionDenied, 'the stream key is unknown or no longer valid'),
   AREA_UNKNOWN: entry(404, notFound, 'there is no such area, or it was retired'),
   TOO_MANY_AREAS: entry(409, failedPrecondition, 'there are as many areas as there may be'),
+  SWITCH_UNKNOWN: entry(404, notFound, 'there is no such switch, or it has no such state'),
   SCHEDULE_INVALID: entry(400, invalidArgument, 'a room is scheduled for a time ahead, and not too far'),
   STREAM_STALE: entry(409, aborted, 'a newer publisher has taken over'),
 } as const;

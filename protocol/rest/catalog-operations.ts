@@ -80,4 +80,22 @@ export const catalogOperations = {
     }),
     status: 204,
   },
+  listSwitches: {
+    method: 'GET',
+    path: '/v1/switches',
+    summary: 'The switches with their states, and who set them last and why',
+    access: 'operator',
+    scope: 'switches:write',
+    status: 200,
+    response: z.object({ switches: z.array(shape.switchView), changes: z.array(shape.switchChange) }),
+  },
+  setSwitch: {
+    method: 'PUT',
+    path: '/v1/switches/{switchName}',
+    summary: 'Set a switch in every process, for a time or until it is set again',
+    access: 'operator',
+    scope: 'switches:write',
+    body: z.object({ state: z.string().max(32), untilMs: timeMs.optional(), reason }),
+    status: 204,
+  },
 } as const satisfies Record<string, Operation>;

@@ -30,6 +30,7 @@ export type Span = z.infer<typeof streams.span>;
 export type TraceSummary = z.infer<typeof streams.traceSummary>;
 export type SiteNotice = z.infer<typeof catalog.siteNotice>;
 export type HostPage = z.infer<typeof catalog.hostPage>;
+export type SwitchView = z.infer<typeof catalog.switchView>;
 export type Area = z.infer<typeof catalog.area>;
 export type JobPlan = z.infer<typeof jobs.plan>;
 export type JobRun = z.infer<typeof jobs.run>;

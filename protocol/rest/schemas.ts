@@ -139,6 +139,11 @@ export const enterAnswer = z
     room,
     host,
     play: z.array(playUrl).describe('in the order to try'),
+    plays: z
+      .number()
+      .int()
+      .optional()
+      .describe('how often the room was played; absent while it is not shown'),
     replay: replay.optional().describe('of a room that has ended and was recorded'),
   })
   .meta({ id: 'Enter' });
@@ -186,6 +191,7 @@ export const scope = z.enum([
   'jobs:read',
   'jobs:write',
   'catalog:write',
+  'switches:write',
 ]);
 export const issuer = z
   .object({
@@ -211,6 +217,10 @@ export const pathParameters = {
     .regex(/^(@[A-Za-z0-9][A-Za-z0-9._-]{2,31}|[1-9][0-9]{0,10})$/)
     .describe('a host id, or `@name`'),
   areaId: settings.areaId,
+  switchName: z
+    .string()
+    .regex(/^[a-zA-Z]{1,32}$/)
+    .describe('a switch, as `GET /v1/switches` names it'),
   tokenId: z.string().regex(/^[A-Za-z0-9_-]{1,64}$/),
   edgeId: z
     .string()

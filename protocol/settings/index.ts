@@ -9,6 +9,27 @@ export const areaId = z
   .regex(/^[a-z0-9][a-z0-9-]{0,31}$/)
   .describe('1 to 32 small letters, digits or dashes');
 
+export const switchesKey = 'switches';
+/** Every switch with its states; the first is the ordinary one. */
+export const switchTable = {
+  /** `frozen`: the last counts are shown and nothing is counted; `off`: none are shown. */
+  playCounts: ['on', 'frozen', 'off'],
+} as const;
+export type SwitchName = keyof typeof switchTable;
+export const switchName = z.enum(Object.keys(switchTable) as [SwitchName]);
+
+/** What operators have set, by name. */
+export const switchSettings = z.record(
+  z.string(),
+  z.object({
+    state: z.string().max(32),
+    by: z.string(),
+    reason: z.string(),
+    sinceMs: z.number(),
+    untilMs: z.number(),
+  }),
+);
+
 export const siteNoticeKey = 'room/site-notice';
 const noticeText = z.string().trim().max(300);
 /** Both texts, or none of them: there is no notice. */

@@ -10,6 +10,8 @@ type Routes = {
 
 /** The part of `protocol/rest` that is needed at run time: without it the schemas would come along. */
 export const routes: Routes = {
+  listSwitches: { method: 'GET', path: '/v1/switches' },
+  setSwitch: { method: 'PUT', path: '/v1/switches/{switchName}' },
   listComingRooms: { method: 'GET', path: '/v1/schedule' },
   getHostPage: { method: 'GET', path: '/v1/hosts/{hostRef}/page' },
   getSiteNotice: { method: 'GET', path: '/v1/notice' },

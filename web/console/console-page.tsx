@@ -11,6 +11,7 @@ import { forgetToken, readToken } from './token.ts';
 import { ConsoleWords, useConsoleWords, type ConsoleWord } from './words.tsx';
 
 const StreamDetail = lazy(() => import('./stream-detail.tsx'));
+const SwitchesPage = lazy(() => import('./switches-page.tsx'));
 const NoticePage = lazy(() => import('./notice-page.tsx'));
 const AreasPage = lazy(() => import('./areas-page.tsx'));
 const JobsPage = lazy(() => import('./jobs-page.tsx'));
@@ -68,6 +69,8 @@ function Console({ roomId, part }: ConsolePageProps) {
       <ConsoleParts part={part} />
       {part === 'jobs' ? (
         <JobsPage client={access.client} explain={explain} />
+      ) : part === 'switches' ? (
+        <SwitchesPage client={access.client} explain={explain} />
       ) : part === 'notice' ? (
         <NoticePage client={access.client} explain={explain} />
       ) : part === 'areas' ? (
@@ -102,6 +105,9 @@ function ConsoleParts({ part }: Pick<ConsolePageProps, 'part'>) {
       </Link>
       <Link to="/console/notice" {...current('notice')}>
         {say('notice')}
+      </Link>
+      <Link to="/console/switches" {...current('switches')}>
+        {say('switches')}
       </Link>
     </nav>
   );

@@ -27,6 +27,11 @@ export const en = {
   'notice.put.ask': 'Show this on every page?',
   'notice.remove': 'Take it away',
   'notice.remove.ask': 'Show no notice any more?',
+  switches: 'Switches',
+  'switches.set': 'Set it',
+  'switches.set.ask': 'Set {name} to {state} in every process?',
+  'switches.changes': 'Changes',
+  'switch.playCounts': 'frozen: nothing is counted, the last counts are shown; off: none are shown',
   areas: 'Areas',
   'areas.text':
     'Hosts choose one; the home page shows the rooms of each. Their order here is their order there.',

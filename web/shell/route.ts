@@ -1,7 +1,7 @@
 import { parseLatency } from '../player/latency.ts';
 import { parseProtocol, parseQuality, type PlayPreference } from '../player/support.ts';
 
-export type ConsolePart = 'streams' | 'jobs' | 'areas' | 'notice';
+export type ConsolePart = 'streams' | 'jobs' | 'areas' | 'notice' | 'switches';
 
 export type Route =
   | { readonly page: 'home' }
@@ -10,7 +10,7 @@ export type Route =
   | { readonly page: 'room'; readonly roomRef: string; readonly preference: PlayPreference }
   | { readonly page: 'unknown' };
 
-const consolePartPath = /^\/console\/(jobs|areas|notice)$/;
+const consolePartPath = /^\/console\/(jobs|areas|notice|switches)$/;
 const consolePath = /^\/console(?:\/([1-9][0-9]{0,15}))?$/;
 const roomPath = /^\/room\/([1-9][0-9]{0,15})$/;
 const hostNamePath = /^\/(@[A-Za-z0-9][A-Za-z0-9._-]{2,31})$/;

@@ -8,14 +8,22 @@ const refreshMs = 10_000;
 
 /** What the host tells, and when his next room begins. Nothing while neither is known. */
 export function HostNotes({ hostRef }: { readonly hostRef: string }) {
-  const { t } = useWords();
+  const { t, language } = useWords();
   const ask = useCallback((signal: AbortSignal) => client.getHostPage({ hostRef }, { signal }), [hostRef]);
   const { answer } = usePoll(ask, refreshMs);
   const { host, room } = answer ?? {};
   const startsAtMs = room?.state === 'created' ? room.startsAtMs : undefined;
-  if (!host?.announcement && startsAtMs === undefined) return null;
+  const plays = answer?.plays;
+  if (!host?.announcement && startsAtMs === undefined && plays === undefined) return null;
   return (
     <section className="host-notes">
+      {plays !== undefined && plays > 0 && (
+        <p className="hint" data-testid="plays">
+          {t(plays === 1 ? 'room.plays.one' : 'room.plays.many', {
+            count: new Intl.NumberFormat(language).format(plays),
+          })}
+        </p>
+      )}
       {startsAtMs !== undefined && (
         <div className="card coming">
           <h2>{t('room.next')}</h2>

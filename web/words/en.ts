@@ -25,6 +25,8 @@ export const en = {
   'countdown.now': 'begins now',
   'countdown.in': 'in {time}',
   'countdown.days': 'in {days} d {time}',
+  'room.plays.one': '1 play',
+  'room.plays.many': '{count} plays',
   'room.next': 'Next broadcast',
   'room.announcement': 'From the host',
   'host.settings.announcement': 'What you want to tell (on your page and in your rooms)',

@@ -26,6 +26,8 @@ export const zh: Dictionary = {
   'countdown.now': '马上开始',
   'countdown.in': '还有 {time}',
   'countdown.days': '还有 {days} 天 {time}',
+  'room.plays.one': '播放 1 次',
+  'room.plays.many': '播放 {count} 次',
   'room.next': '下一场直播',
   'room.announcement': '主播公告',
   'host.settings.announcement': '公告（显示在你的主页和直播间）',

@@ -54,6 +54,8 @@ export class EdgeEvents {
   readonly joinSeconds: Histogram;
   /** From the request of a publisher to the decision about it. */
   readonly admissionSeconds: Histogram;
+  /** False while nothing is counted (the switch `playCounts`). */
+  countsPlays: () => boolean = () => true;
   readonly #logger: Logger;
   #beatsFail = false;
 

@@ -1,8 +1,10 @@
 import { hostname } from 'node:os';
 import { trustedProxies } from '@gala/lib/http';
 import type { Context, Role, RunningRole } from '@gala/lib/lifecycle';
+import { Switches } from '@gala/lib/switches';
 import { AccountService } from '@gala/protocol/account';
 import { RoomService } from '@gala/protocol/room';
+import * as settings from '@gala/protocol/settings';
 import { Admission } from './admission.ts';
 import { openBackups } from './backup/index.ts';
 import { edgeConfig } from './config.ts';
@@ -49,6 +51,8 @@ async function start(context: Context): Promise<RunningRole> {
   const streams = new Streams();
   const lookup = new StreamLookup(streams);
   await using stack = new AsyncDisposableStack();
+  const switches = stack.use(await openSwitches(context));
+  events.countsPlays = () => switches.get('playCounts') === 'on';
   const onStop = (stream: Stream): void => void relay.handover.stop(stream);
   const renditionLines = (stream: Stream): number[] => renditions.linesOf(stream);
   const reportParts = { edgeId: processId, rooms, streams, events, onStop, renditionLines, logger };
@@ -115,4 +119,9 @@ function openPulls(
 function openForwards({ settings, logger, metrics }: Context, streams: Streams): Forwards {
   const events = new ForwardEvents(logger, metrics);
   return new Forwards({ config: settings.get(forwardSection), streams, events });
+}
+
+function openSwitches({ coord, clock }: Context): Promise<Switches<typeof settings.switchTable>> {
+  const { switchesKey: key, switchTable: table, switchSettings } = settings;
+  return Switches.open({ coord, clock, key, table, parse: (value) => switchSettings.parse(value) });
 }

@@ -5,6 +5,7 @@ import type { Logger } from '@gala/lib/logger';
 import type { Client } from '@gala/lib/rpc';
 import { StreamEvent, StreamOrder, type RoomService } from '@gala/protocol/room';
 import type { EdgeEvents } from './events.ts';
+import { playsOf } from './plays.ts';
 import type { Stream } from './stream.ts';
 import type { Streams } from './streams.ts';
 
@@ -160,5 +161,7 @@ function describe(stream: Stream) {
     bitsPerSecond: BigInt(stream.stats.bitsPerSecond),
     held: stream.state === 'hold',
     relayed: !stream.isOwner,
+    plays: BigInt(playsOf(stream)),
+    beganAtMs: BigInt(stream.beganAtMs),
   };
 }

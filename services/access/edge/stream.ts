@@ -143,7 +143,8 @@ export class Stream {
     this.#options = options;
     this.beganAtMs = options.clock.nowMs();
     const { counters, joinSeconds } = events;
-    const tally = (): Tally => new Tally({ clock: options.clock, counters, joinSeconds });
+    const tally = (): Tally =>
+      new Tally({ clock: options.clock, counters, joinSeconds, countsPlays: () => events.countsPlays() });
     this.tallies = { realtime: tally(), low: tally(), economy: tally() };
     this.stats = new StreamStats({ clock: options.clock, bytesOut: () => this.bytesOut });
     this.#audiences = {

@@ -8,6 +8,8 @@ export interface TallyOptions {
   /** Of the process. */
   readonly counters: ViewerCounters;
   readonly joinSeconds: Histogram;
+  /** False while nothing is counted (the switch `playCounts`). */
+  readonly countsPlays: () => boolean;
 }
 
 /**
@@ -21,6 +23,8 @@ export class Tally implements ViewerCounters {
   picturesShed = 0;
   batchesShed = 0;
   viewersEvicted = 0;
+  /** Viewers that got their first bytes. */
+  plays = 0;
   /** Viewers that are here, those that wait for a first picture too. */
   readonly viewers: Record<Framing, number> = { flv: 0, webSocket: 0, rtmp: 0 };
   readonly #process: ViewerCounters;
@@ -34,7 +38,12 @@ export class Tally implements ViewerCounters {
   /** A viewer that asked at this monotonic time has its first bytes. */
   begun(askedAtMs: number): void {
     const { clock, joinSeconds } = this.#options;
+    this.countPlay();
     joinSeconds.observe((clock.monotonicMs() - askedAtMs) / 1000);
+  }
+
+  countPlay(): void {
+    if (this.#options.countsPlays()) this.plays++;
   }
 
   shedDisposable(): void {

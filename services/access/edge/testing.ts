@@ -74,7 +74,12 @@ export function makeViewer(options: TestViewerOptions = {}) {
   const counters = { disposableShed: 0, picturesShed: 0, batchesShed: 0, viewersEvicted: 0 };
   const { framing = 'flv', latency = 'low', wanted } = options;
   const viewerLimits = options.limits ?? limits;
-  const tally = new Tally({ clock: systemClock, counters, joinSeconds: new Histogram() });
+  const tally = new Tally({
+    clock: systemClock,
+    counters,
+    joinSeconds: new Histogram(),
+    countsPlays: () => true,
+  });
   const given = { remoteAddress: '', joinedAtMs: 0, askedAtMs: 0, limits: viewerLimits, tally };
   const viewer = new Viewer({ socket, framing, latency, wanted, ...given });
   const received = (): Buffer => {

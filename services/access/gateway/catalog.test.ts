@@ -1,4 +1,5 @@
 import { catalogOperations } from '@gala/protocol/rest';
+import { RoomService } from '@gala/protocol/room';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as account from '../../application/account/index.ts';
 import * as room from '../../application/room/index.ts';
@@ -15,6 +16,7 @@ beforeAll(async () => {
     roles: [account.role, room.readerRole, room.role, role],
     sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
     migrations: [...account.migrations, ...room.migrations],
+    env: { GALA_ROOM_PLAY_FLUSH_MS: '100' },
   });
   operator = new TestClient(house.listener.port, { token: house.operatorToken });
   mira = await createTestHost(operator, 'mira');
@@ -104,6 +106,37 @@ test('operators tell something on every page, until they take it away or it is o
   expect(await read()).toBeUndefined();
   await put('', '');
   expect(await read()).toBeUndefined();
+});
+
+test('a switch is set by operators alone, with who and why', async () => {
+  const set = (by: TestClient, switchName: string, state: string) =>
+    by.call('setSwitch', { params: { switchName }, body: { state, reason } });
+  expect((await set(mira.session, 'playCounts', 'off')).code).toBe('FORBIDDEN');
+  expect((await set(operator, 'playCounts', 'loud')).code).toBe('SWITCH_UNKNOWN');
+  expect((await set(operator, 'nothing', 'off')).code).toBe('SWITCH_UNKNOWN');
+  expect((await set(operator, 'playCounts', 'frozen')).code).toBeUndefined();
+  const { switches, changes } = (await operator.call('listSwitches')).body;
+  expect(switches).toMatchObject([{ name: 'playCounts', state: 'frozen', setting: { by: '0', reason } }]);
+  expect(changes[0]).toMatchObject({ what: 'playCounts: frozen', by: '0', reason });
+});
+
+test('plays that an edge tells are shown with the room, and off they are not', async () => {
+  const set = (state: string) =>
+    operator.call('setSwitch', { params: { switchName: 'playCounts' }, body: { state, reason } });
+  await set('on');
+  const rooms = house.context.rpc.client(RoomService);
+  const { room: admitted } = await rooms.admitPublish({ streamKey: mira.streamKey, edgeId: 'media-x' });
+  const { roomId, epoch } = admitted!;
+  const streams = [{ roomId, epoch, plays: 7n, beganAtMs: 1n }];
+  const params = { roomRef: '@mira' };
+  const plays = async () => {
+    await rooms.reportEdge({ edgeId: 'media-x', streams });
+    return (await stranger().call('enterRoom', { params })).body.plays;
+  };
+  await expect.poll(plays, { timeout: 15_000 }).toBe(7);
+  await set('off');
+  const answer = (await stranger().call('enterRoom', { params })).body;
+  expect([answer.room.roomId, answer.plays]).toEqual([Number(roomId), undefined]);
 });
 
 test('every operation of the catalogue was answered with success', () => {

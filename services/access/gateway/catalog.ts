@@ -7,6 +7,7 @@ import { byOf, checkMayWatch } from './access.ts';
 import type { Call, Handlers, Reply } from './call.ts';
 import { restHost, restRoom } from './conversions.ts';
 import { hostIdOf } from './enter.ts';
+import { playsOf } from './plays.ts';
 import type { Parts } from './parts.ts';
 
 type SiteOperation = 'listComingRooms' | 'getHostPage' | 'getSiteNotice' | 'putSiteNotice';
@@ -78,7 +79,8 @@ async function hostPage(
   if (shown.visibility === 'private') checkMayWatch(await call.visitor(), shown);
   const room = present.room && restRoom(present.room);
   const isShown = room && room.state !== 'ended' && room.visibility === shown.visibility;
-  return { body: { host: shown, ...(isShown && { room }) } };
+  const plays = isShown ? await playsOf(parts, call, room.roomId) : undefined;
+  return { body: { host: shown, ...(isShown && { room }), ...(plays !== undefined && { plays }) } };
 }
 
 function restNotice({ textEn, textZh, version, untilMs }: WireNotice): SiteNotice {

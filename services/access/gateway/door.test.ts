@@ -179,6 +179,7 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   issuer: hostile,
   audience: hostile,
   record: fc.boolean(),
+  state: fc.oneof(hostile, fc.constantFrom('on', 'off')),
   announcement: hostile,
   startsAtMs: fc.oneof(fc.maxSafeNat(), fc.double()),
   untilMs: fc.oneof(fc.maxSafeNat(), fc.double()),

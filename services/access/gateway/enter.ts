@@ -7,6 +7,7 @@ import type { Call, Reply } from './call.ts';
 import { restHost, restRoom } from './conversions.ts';
 import { playGrant } from './grant.ts';
 import type { Parts } from './parts.ts';
+import { playsOf } from './plays.ts';
 import { playUrls } from './play.ts';
 import { replayOfRoom } from './replay.ts';
 
@@ -20,11 +21,15 @@ type EnterCall = Pick<Call<'enterRoom'>, 'params' | 'visitor' | 'page' | 'rpc'>;
 export async function enterRoom(parts: Parts, call: EnterCall): Promise<Reply<EnterAnswer>> {
   const { room, host } = await roomAndHost(parts, call);
   if (room.visibility === 'private') checkMayWatch(await call.visitor(), room);
+  // Asked for beside the rest: whatever it does, the answer goes out without it.
+  const counting = playsOf(parts, call, room.roomId);
   const isOnAir = room.state !== 'ended';
   const grant = isOnAir ? await playGrant(parts, call, { room }) : undefined;
   const play = playUrls({ room, page: call.page, addresses: parts.config, ...(grant && { grant }) });
   const replay = room.state === 'ended' ? await replayOfRoom(parts, call, room) : undefined;
-  return { body: { room, host, play, ...(replay && { replay }) } };
+  const plays = await counting;
+  const extra = { ...(plays !== undefined && { plays }), ...(replay && { replay }) };
+  return { body: { room, host, play, ...extra } };
 }
 
 /** The room of a path parameter; ROOM_UNKNOWN for a number that is no room id (no user has the number 0). */

@@ -17,6 +17,7 @@ const names = [
   'issuerPut',
   'viewerKicked',
   'publisherKicked',
+  'switchSet',
   'edgeDrained',
   'rateLimited',
   'partUnavailable',
@@ -51,6 +52,7 @@ export function createEvents(logger: Logger, metrics: Metrics) {
     viewerKicked: (fields: KickFields & { viewerId: string }) =>
       count('viewerKicked', fields, 'viewer kicked by request'),
     publisherKicked: (fields: KickFields) => count('publisherKicked', fields, 'publisher kicked by request'),
+    switchSet: (fields: SwitchFields) => count('switchSet', fields, 'switch set'),
     edgeDrained: (fields: { edgeId: string; by: number; reason: string }) =>
       count('edgeDrained', fields, 'edge drained by request'),
     rateLimited: (): void => void counters.rateLimited++,
@@ -60,6 +62,14 @@ export function createEvents(logger: Logger, metrics: Metrics) {
       logger.error(fields, 'request failed');
     },
   };
+}
+
+interface SwitchFields {
+  readonly switch: string;
+  readonly state: string;
+  readonly untilMs: number;
+  readonly by: string;
+  readonly reason: string;
 }
 
 interface HostFields {

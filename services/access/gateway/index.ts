@@ -1,9 +1,11 @@
 import type { Context, Role } from '@gala/lib/lifecycle';
+import { Switches } from '@gala/lib/switches';
 import { AccountService } from '@gala/protocol/account';
 import { CatalogService } from '@gala/protocol/catalog';
 import { EdgeService } from '@gala/protocol/edge';
 import { operations, type OperationName } from '@gala/protocol/rest';
 import { RoomService } from '@gala/protocol/room';
+import * as settings from '@gala/protocol/settings';
 import { SchedulerService } from '@gala/protocol/scheduler';
 import { TraceService } from '@gala/protocol/trace';
 import { Api } from './api.ts';
@@ -26,7 +28,12 @@ async function start(context: Context): Promise<AsyncDisposable> {
   const listener = await context.listener('web');
   const admin = await context.listener('admin');
   const config = readConfig(context.settings);
+  const { coord, clock } = context;
+  const { switchesKey: key, switchTable: table, switchSettings } = settings;
+  const parse = (value: unknown) => switchSettings.parse(value);
+  const switches = await Switches.open({ coord, clock, key, table, parse });
   const parts: Parts = {
+    switches,
     account: context.rpc.client(AccountService),
     room: context.rpc.client(RoomService),
     catalog: context.rpc.client(CatalogService),
@@ -34,7 +41,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
     edges: new Spread(context.rpc, EdgeService),
     traces: new Spread(context.rpc, TraceService),
     config,
-    clock: context.clock,
+    clock,
     tracer: context.tracer,
     events: createEvents(context.logger, context.metrics),
   };
@@ -52,6 +59,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
   return {
     [Symbol.asyncDispose]: async () => {
       for (const unmount of unmounts.reverse()) unmount();
+      await switches[Symbol.asyncDispose]();
     },
   };
 }

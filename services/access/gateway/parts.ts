@@ -1,5 +1,6 @@
 import type { Clock } from '@gala/lib/clock';
 import type { Client } from '@gala/lib/rpc';
+import type { Switches } from '@gala/lib/switches';
 import type { Tracer } from '@gala/lib/trace';
 import type { AccountService } from '@gala/protocol/account';
 import type { CatalogService } from '@gala/protocol/catalog';
@@ -7,6 +8,7 @@ import type { EdgeService } from '@gala/protocol/edge';
 import type { RoomService } from '@gala/protocol/room';
 import type { SchedulerService } from '@gala/protocol/scheduler';
 import type { TraceService } from '@gala/protocol/trace';
+import type { switchTable } from '@gala/protocol/settings';
 import type { GatewayConfig } from './config.ts';
 import type { Events } from './events.ts';
 import type { Spread } from './spread.ts';
@@ -22,6 +24,7 @@ export interface Parts {
   readonly traces: Spread<typeof TraceService>;
   readonly config: GatewayConfig;
   readonly clock: Clock;
+  readonly switches: Switches<typeof switchTable>;
   readonly tracer: Tracer;
   readonly events: Events;
 }

@@ -16,6 +16,7 @@ import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
 import { publishTarget, withCover } from './play.ts';
 import { setCookie } from './session.ts';
+import { switchHandlers } from './switches.ts';
 import { streamHandlers } from './streams.ts';
 import { traceHandlers } from './traces.ts';
 
@@ -35,6 +36,7 @@ export function createHandlers(parts: Parts): Handlers {
     ...traceHandlers(parts),
     ...jobHandlers(parts),
     ...catalogHandlers(parts),
+    ...switchHandlers(parts),
   };
 }
 

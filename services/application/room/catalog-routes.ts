@@ -6,7 +6,8 @@ import { commonErrors } from '@gala/protocol/errors';
 import type { Areas } from './areas.ts';
 import type { ComingRooms } from './coming-rooms.ts';
 import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
-import { toProtocolError, wireRoom } from './routes.ts';
+import { roomIdOf, toProtocolError, wireRoom } from './routes.ts';
+import type { PlayCounts } from './plays/play-counts.ts';
 import type { SiteNotice } from './site-notice.ts';
 
 const byCharactersMax = 64;
@@ -17,6 +18,7 @@ export interface CatalogParts {
   readonly ongoing: OngoingRooms;
   readonly comingRooms: ComingRooms;
   readonly siteNotice: SiteNotice;
+  readonly playCounts: PlayCounts;
 }
 
 type CatalogHandlers = Handlers<typeof CatalogService>;
@@ -58,8 +60,13 @@ function areaHandlers({
 function siteHandlers({
   comingRooms,
   siteNotice,
-}: CatalogParts): Pick<CatalogHandlers, 'listComing' | 'getSiteNotice' | 'putSiteNotice'> {
+  playCounts,
+}: CatalogParts): Pick<CatalogHandlers, 'listComing' | 'getSiteNotice' | 'putSiteNotice' | 'getPlays'> {
   return {
+    getPlays: async ({ roomId }) => {
+      const plays = await playCounts.of(roomIdOf(roomId));
+      return plays === undefined ? {} : { plays: BigInt(plays) };
+    },
     listComing: async ({ limit }) => ({ rooms: (await comingRooms.list(limit)).map(wireRoom) }),
     getSiteNotice: async () => {
       const notice = siteNotice.current();

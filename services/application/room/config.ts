@@ -16,6 +16,7 @@ export const roomSection = section(
       .max(365)
       .default(30)
       .describe('life of a room never begun, and how far ahead a room may be scheduled'),
+    playFlushMs: ms(5000, 60_000).describe('pause between two writings of play counts'),
     scheduleLateMs: ms(21_600_000, 604_800_000).describe(
       'a room that has not begun this long after its time ends',
     ),

@@ -2,6 +2,8 @@ import { startChangeReaders } from '@gala/lib/changes';
 import { watchDisk, type DiskWatch } from '@gala/lib/disk';
 import type { Context, Role } from '@gala/lib/lifecycle';
 import { RoomService } from '@gala/protocol/room';
+import { Switches } from '@gala/lib/switches';
+import * as settings from '@gala/protocol/settings';
 import { CatalogService } from '@gala/protocol/catalog';
 import { Admission } from './admission.ts';
 import { Archiver } from './archive/archiver.ts';
@@ -22,6 +24,7 @@ import { ViewerCounts } from './ongoing/viewer-counts.ts';
 import { ReaderClient } from './reader/reader-client.ts';
 import { Reads } from './reads.ts';
 import { Recordings } from './recordings.ts';
+import { PlayCounts } from './plays/play-counts.ts';
 import { SiteNotice } from './site-notice.ts';
 import { Rooms } from './rooms.ts';
 import { createHandlers } from './routes.ts';
@@ -39,7 +42,11 @@ export const role: Role = {
     const catalogEvents = new CatalogEvents(context);
     const siteNotice = started.use(await SiteNotice.open({ ...context, catalogEvents }));
     const areas = started.use(await Areas.open({ ...context, catalogEvents }));
-    const parts = { ...partsOf(context, started.use(await openDisk(context))), areas };
+    const made = { ...partsOf(context, started.use(await openDisk(context))), areas };
+    const switches = started.use(await openSwitches(context));
+    const state = () => switches.get('playCounts');
+    const playCounts = started.use(new PlayCounts({ ...context, ...made, state }));
+    const parts = { ...made, playCounts };
     started.use(
       startChangeReaders({
         ...context,
@@ -87,7 +94,12 @@ function keepOngoing(
   return new OngoingKeeper({ rooms, onTold, log, clock, config, events, metrics });
 }
 
-function routedParts(parts: Parts & { readonly areas: Areas }) {
+function openSwitches({ coord, clock }: Context): Promise<Switches<typeof settings.switchTable>> {
+  const { switchesKey: key, switchTable: table, switchSettings } = settings;
+  return Switches.open({ coord, clock, key, table, parse: (value) => switchSettings.parse(value) });
+}
+
+function routedParts(parts: Parts & { readonly areas: Areas; readonly playCounts: PlayCounts }) {
   const viewerCounts = new ViewerCounts(parts);
   return {
     hosts: new Hosts(parts),
@@ -97,6 +109,7 @@ function routedParts(parts: Parts & { readonly areas: Areas }) {
     liveList: new LiveList({ ...parts, viewerCounts }),
     recordings: new Recordings(parts),
     ongoing: parts.ongoing,
+    playCounts: parts.playCounts,
     holdMs: parts.config.holdMs,
     tracer: parts.tracer,
   };

@@ -12,6 +12,7 @@ import type { LiveList } from './live-list.ts';
 import type { Recordings } from './recordings.ts';
 import { ongoingHandlers } from './ongoing/routes.ts';
 import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
+import type { PlayCounts } from './plays/play-counts.ts';
 import { recordingOf, wireRecording } from './recording-wire.ts';
 import type { HostMedia, HostProfile, Room, Visibility } from './room.ts';
 import type { Rooms, StreamEvent } from './rooms.ts';
@@ -28,6 +29,7 @@ export interface RoutedParts {
   readonly rooms: Rooms;
   readonly admission: Admission;
   readonly heartBeats: HeartBeats;
+  readonly playCounts: Pick<PlayCounts, 'note'>;
   readonly liveList: LiveList;
   readonly recordings: Recordings;
   readonly ongoing: OngoingRooms;
@@ -120,6 +122,7 @@ function streamHandlers({
   rooms,
   admission,
   heartBeats,
+  playCounts,
   holdMs,
   tracer,
 }: RoutedParts): HandlersOf<'admitPublish' | 'admitPull' | 'reportStream' | 'reportEdge'> {
@@ -164,6 +167,14 @@ function streamHandlers({
         held,
         relayed,
       }));
+      playCounts.note(
+        edgeIdOf(edgeId),
+        streams.map(({ roomId, plays, beganAtMs }) => ({
+          roomId: Number(roomId),
+          plays: Number(plays),
+          beganAtMs: Number(beganAtMs),
+        })),
+      );
       const stops = await heartBeats.report(edgeIdOf(edgeId), known);
       return { stopRoomIds: stops.map(BigInt) };
     },
@@ -292,7 +303,7 @@ function userIdOf(id: bigint): number {
   return Number(id);
 }
 
-function roomIdOf(id: bigint): number {
+export function roomIdOf(id: bigint): number {
   if (id < 1n || id > BigInt(roomIdMax)) throw invalid('room id');
   return Number(id);
 }

@@ -126,6 +126,8 @@ export class HlsPlayers implements Disposable {
     if (!player) return this.#play.release(place);
     this.#play.enter(place);
     player.isIn = true;
+    // Players of HLS have no latency of ours: they count where those do that chose none.
+    place.stream.tallies.low.countPlay();
     this.#count(place, 1);
   }
 

@@ -155,6 +155,18 @@ export const migrations: MigrationSet[] = [
             where state = 'created' and starts_at_ms > 0`.execute(db);
         },
       },
+      '0010_plays': {
+        async up(db) {
+          await sql`
+            create table room_plays (
+              shard smallint not null,
+              room_id bigint not null,
+              source text not null,
+              plays bigint not null,
+              primary key (shard, room_id, source)
+            ) with (fillfactor = 70)`.execute(db);
+        },
+      },
     },
   },
   archiveMigrations,

@@ -346,6 +346,40 @@ export declare type PutSiteNoticeResponse = Message<"gala.room.v1.PutSiteNoticeR
 export declare const PutSiteNoticeResponseSchema: GenMessage<PutSiteNoticeResponse>;
 
 /**
+ * @generated from message gala.room.v1.GetPlaysRequest
+ */
+export declare type GetPlaysRequest = Message<"gala.room.v1.GetPlaysRequest"> & {
+  /**
+   * @generated from field: uint64 room_id = 1;
+   */
+  roomId: bigint;
+};
+
+/**
+ * Describes the message gala.room.v1.GetPlaysRequest.
+ * Use `create(GetPlaysRequestSchema)` to create a new message.
+ */
+export declare const GetPlaysRequestSchema: GenMessage<GetPlaysRequest>;
+
+/**
+ * @generated from message gala.room.v1.GetPlaysResponse
+ */
+export declare type GetPlaysResponse = Message<"gala.room.v1.GetPlaysResponse"> & {
+  /**
+   * Absent while it is not shown or not known.
+   *
+   * @generated from field: optional uint64 plays = 1;
+   */
+  plays?: bigint | undefined;
+};
+
+/**
+ * Describes the message gala.room.v1.GetPlaysResponse.
+ * Use `create(GetPlaysResponseSchema)` to create a new message.
+ */
+export declare const GetPlaysResponseSchema: GenMessage<GetPlaysResponse>;
+
+/**
  * What rooms are found by beside their names: areas, and what is to come.
  *
  * @generated from service gala.room.v1.CatalogService
@@ -416,6 +450,16 @@ export declare const CatalogService: GenService<{
     methodKind: "unary";
     input: typeof PutSiteNoticeRequestSchema;
     output: typeof PutSiteNoticeResponseSchema;
+  },
+  /**
+   * How often a room was played; a moment old.
+   *
+   * @generated from rpc gala.room.v1.CatalogService.GetPlays
+   */
+  getPlays: {
+    methodKind: "unary";
+    input: typeof GetPlaysRequestSchema;
+    output: typeof GetPlaysResponseSchema;
   },
 }>;
 

@@ -1225,6 +1225,19 @@ export declare type EdgeStream = Message<"gala.room.v1.EdgeStream"> & {
    * @generated from field: bool relayed = 6;
    */
   relayed: boolean;
+
+  /**
+   * Viewers that got media of it at this edge since it began there, and when that was: the count never falls, so it
+   * may be told again and late.
+   *
+   * @generated from field: uint64 plays = 7;
+   */
+  plays: bigint;
+
+  /**
+   * @generated from field: uint64 began_at_ms = 8;
+   */
+  beganAtMs: bigint;
 };
 
 /**

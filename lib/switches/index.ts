@@ -1,0 +1,1 @@
+export { Switches, type SwitchTable, type SwitchView } from './switches.ts';
