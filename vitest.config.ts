@@ -13,7 +13,7 @@ const SOAKS = ['**/*.{soak,fuzz}.test.ts'];
 const OUTSIDE = ['**/node_modules/**', '**/dist/**', 'data/**'];
 const soak = Boolean(process.env['GALA_SOAK']);
 
-/** Fast tests share their worker's modules. Scenarios mostly wait, so two run at once. */
+/** Fast tests share their worker's modules. Scenarios mostly wait, so three run at once on two cores. */
 const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
@@ -35,9 +35,9 @@ const everyday: TestProjectInlineConfiguration[] = [
       exclude: [...OUTSIDE, ...MEASURES, ...ENGINES, '**/*.soak.test.ts'],
       sequence: { groupOrder: 1 },
       pool: 'forks',
-      maxWorkers: 2,
-      testTimeout: 120_000,
-      hookTimeout: 120_000,
+      maxWorkers: 3,
+      testTimeout: 180_000,
+      hookTimeout: 180_000,
     },
   },
   {
@@ -49,8 +49,8 @@ const everyday: TestProjectInlineConfiguration[] = [
       sequence: { groupOrder: 3 },
       pool: 'forks',
       maxWorkers: 5,
-      testTimeout: 120_000,
-      hookTimeout: 120_000,
+      testTimeout: 180_000,
+      hookTimeout: 180_000,
     },
   },
   {
@@ -62,8 +62,8 @@ const everyday: TestProjectInlineConfiguration[] = [
       sequence: { groupOrder: 2 },
       pool: 'forks',
       fileParallelism: false,
-      testTimeout: 120_000,
-      hookTimeout: 120_000,
+      testTimeout: 180_000,
+      hookTimeout: 180_000,
     },
   },
 ];

@@ -4,7 +4,7 @@ import { collectionsSection, twemproxySection } from '@gala/lib/collections';
 import { loadSettings, section, type Section, type Settings } from '@gala/lib/config';
 import { coordSection } from '@gala/lib/coord';
 import { eventlogSection } from '@gala/lib/eventlog';
-import { archiveDatabaseNames } from '@gala/lib/sql';
+import { archiveDatabaseNames, shardDatabaseNames } from '@gala/lib/sql';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
@@ -59,26 +59,32 @@ export const tlsSection = section(
 );
 export const databaseSection = section(
   'database',
-  z.object({
-    url: z
-      .string()
-      .optional()
-      .describe('a PostgreSQL server of yours instead of the embedded one (also DATABASE_URL)'),
-    archives: z
-      .array(z.string().min(1))
-      .min(1)
-      .max(64)
-      .default([...archiveDatabaseNames])
-      .describe(
-        'databases of ended rooms, oldest first; new ones go behind, and none may leave: names on the same server, or URLs',
-      ),
-    connectionsPerProcess: z
-      .int()
-      .min(4)
-      .max(500)
-      .default(20)
-      .describe('budget that all pools of a process share'),
-  }),
+  z
+    .object({
+      url: z
+        .string()
+        .optional()
+        .describe('a PostgreSQL server of yours instead of the embedded one (also DATABASE_URL)'),
+      archives: z
+        .array(z.string().min(1))
+        .min(1)
+        .max(64)
+        .default([...archiveDatabaseNames])
+        .describe(
+          'databases of ended rooms, oldest first; new ones go behind, and none may leave: names on the same server, or URLs',
+        ),
+      connectionsPerProcess: z
+        .int()
+        .min(5)
+        .max(500)
+        .default(20)
+        .describe('budget that all pools of a process share'),
+    })
+    .refine(
+      ({ archives, connectionsPerProcess }) =>
+        connectionsPerProcess >= archives.length + shardDatabaseNames.length + 2,
+      'connectionsPerProcess is at least one for each shard and archive, and two more',
+    ),
 );
 export const logSection = section(
   'log',

@@ -1,4 +1,4 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterAll, expect, test, vi } from 'vitest';
 import { describeWithEngines } from '../../test/engines.ts';
 import { startKafka, type KafkaCluster } from '../../test/harness/engines/kafka.ts';
 import { openTestLog } from '../../test/harness/log-fixture.ts';
@@ -12,15 +12,10 @@ const flowingMsMax = 15_000;
 
 describeWithEngines('the event log while brokers of Kafka are killed', ['java', 'mvn'], () => {
   const rows: Record<string, string | number>[] = [];
-  let stack = new AsyncDisposableStack();
+  afterAll(() => console.table(rows));
 
-  afterEach(async () => {
-    await stack.disposeAsync();
-    stack = new AsyncDisposableStack();
-    console.table(rows);
-  }, 60_000);
-
-  const load = async (kafka: KafkaCluster, replication: number): Promise<LoadedLog> => {
+  const load = async (stack: AsyncDisposableStack, kafka: KafkaCluster): Promise<LoadedLog> => {
+    const replication = kafka.brokers.length;
     const postgres = stack.use(await startTestPostgres({ sets: [coordMigrations] }));
     const access = { brokers: kafka.addresses, prefix: 'fault-', replication };
     const open = (processId: string) =>
@@ -38,13 +33,15 @@ describeWithEngines('the event log while brokers of Kafka are killed', ['java', 
     expect(flowingMs).toBeLessThan(flowingMsMax);
   };
 
-  test(
+  // Each has a cluster of its own, and mostly waits for it.
+  test.concurrent(
     'one of one: what was acknowledged is there, in order, and it goes on',
     { timeout: 180_000 },
     async () => {
+      await using stack = new AsyncDisposableStack();
       const kafka = stack.use(await startKafka());
       const [broker] = kafka.brokers;
-      const loaded = await load(kafka, 1);
+      const loaded = await load(stack, kafka);
       await loaded.flow();
       await broker.kill();
       await vi.waitFor(() => expect(loaded.refused).toBeGreaterThan(0), { timeout: 30_000 });
@@ -54,9 +51,10 @@ describeWithEngines('the event log while brokers of Kafka are killed', ['java', 
     },
   );
 
-  test('one of three, while it is away and when it is back', { timeout: 240_000 }, async () => {
+  test.concurrent('one of three, while it is away and when it is back', { timeout: 240_000 }, async () => {
+    await using stack = new AsyncDisposableStack();
     const kafka = stack.use(await startKafka({ brokers: 3 }));
-    const loaded = await load(kafka, 3);
+    const loaded = await load(stack, kafka);
     await loaded.flow();
     const [broker] = kafka.brokers;
     await broker.kill();

@@ -27,7 +27,7 @@ async function startAs(uid: number, folder: DataFolder, env: NodeJS.ProcessEnv):
 test('a plain user without a HOME runs Gala from a tree that it cannot write', async () => {
   await using folder = await DataFolder.make();
   await using gala = await startAs(nobody, folder, {});
-  await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 30_000, what: 'the start' });
+  await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 90_000, what: 'the start' });
   expect(gala.isReady, gala.output).toBe(true);
   gala.process.kill('SIGTERM');
   expect(await gala.ended()).toBe(0);
@@ -37,7 +37,7 @@ test('a plain user without a HOME runs Gala from a tree that it cannot write', a
 test('a uid that has no name gets one from libnss-wrapper, or is told what is missing', async () => {
   await using folder = await DataFolder.make();
   await using gala = await startAs(nameless, folder, {});
-  await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 30_000, what: 'the start' });
+  await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 90_000, what: 'the start' });
   if (isRoot && !wrapperFolders.some((path) => existsSync(`${path}/libnss_wrapper.so`))) {
     expect(gala.lines.at(-1)).toMatch(
       /uid 12345 has no passwd entry.*libnss-wrapper.*POSTGRES_ACCOUNT_MISSING/,
@@ -57,7 +57,7 @@ test('the same uid needs no name with a database of its own', async () => {
   const logger = createLogger({ name: 'database', level: 'silent' });
   await using server = await startEmbedded({ dataFolder: serverFolder.path, logger, volatile: true });
   await using gala = await startAs(nameless, folder, { DATABASE_URL: server.url('postgres') });
-  await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 30_000, what: 'the start' });
+  await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 90_000, what: 'the start' });
   expect(gala.isReady, gala.output).toBe(true);
   expect(gala.output).not.toContain(server.url('postgres').split(/[:@]/)[2]);
   gala.process.kill('SIGTERM');

@@ -1,11 +1,13 @@
 import { once } from 'node:events';
 import { createServer, type AddressInfo, type Server } from 'node:net';
-import { expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { GalaCommand, portsEnv } from '../harness/command.ts';
 import { DataFolder } from '../harness/data-folder.ts';
 import { freePort, Gala } from '../harness/gala.ts';
 import { kill } from '../harness/processes.ts';
 import { waitFor } from '../harness/wait.ts';
+
+const names = ['http', 'live', 'rtmp', 'admin', 'rpc'] as const;
 
 /** Takes a port until it is disposed. */
 async function takePort(wanted = 0): Promise<{ port: number } & AsyncDisposable> {
@@ -19,10 +21,13 @@ async function takePort(wanted = 0): Promise<{ port: number } & AsyncDisposable>
   };
 }
 
-test.for(['http', 'live', 'rtmp', 'admin', 'rpc'] as const)(
-  'a taken %s port ends the start with its number and the setting that changes it',
-  async (name) => {
-    await using folder = await DataFolder.make();
+describe('a taken port', () => {
+  let folder: DataFolder;
+  beforeAll(async () => void (folder = await DataFolder.make()));
+  afterAll(() => folder[Symbol.asyncDispose]());
+
+  // One folder for all: the first start makes its databases.
+  test.for(names)('%s: ends the start with its number and the setting that changes it', async (name) => {
     await using taken = await takePort();
     const free = { http: 0, live: 0, rtmp: 0, admin: 0 };
     const env = { ...portsEnv({ ...free, [name]: taken.port }), GALA_DATA: folder.path };
@@ -34,8 +39,8 @@ test.for(['http', 'live', 'rtmp', 'admin', 'rpc'] as const)(
     expect(said).toContain('[PORT_TAKEN]');
     expect(command.output).not.toMatch(/^\s+at /m);
     expect(folder.processes()).toEqual([]);
-  },
-);
+  });
+});
 
 test('a second gala up on one data folder is refused, and the first does not notice', async () => {
   await using folder = await DataFolder.make();
@@ -59,7 +64,7 @@ test('two starts at once on one data folder: one runs, the other says so', async
   await using second = new GalaCommand({ args: ['up', '--no-demo'], env });
   const both = [first, second];
   await waitFor(() => both.some(({ isReady }) => isReady) && both.some(({ hasEnded }) => hasEnded), {
-    timeoutMs: 30_000,
+    timeoutMs: 90_000,
     what: 'one to run and one to give up',
   });
   const refused = both.find(({ hasEnded }) => hasEnded)!;

@@ -30,7 +30,7 @@ test('Ctrl-C on a terminal reaches all processes at once, and npm repeats it: on
   const group = folder.processes().filter(({ pid }) => groupOf(pid) === groupOf(gala.pid));
   expect(group.map(({ command }) => command).join()).not.toContain('postgres');
   // The one that makes covers may have come already.
-  expect(group.filter(({ command }) => !command.includes('cover.js'))).toHaveLength(3);
+  expect(group.filter(({ command }) => !command.includes('cover.js'))).toHaveLength(4);
   const stopped = gala.stop('SIGINT');
   kill(
     group.map(({ pid }) => pid),
@@ -54,7 +54,7 @@ test('Ctrl-C in the middle of a start leaves no process', async () => {
     await using command = new GalaCommand({ args: ['up', '--no-demo'], env });
     const begun = () => folder.databaseProcesses().length > 0 || command.output.includes('database ready');
     const reached = () => (moment === 'initdb' ? begun() : command.output.includes(moment));
-    await waitFor(reached, { everyMs: 5, timeoutMs: 30_000, what: moment });
+    await waitFor(reached, { everyMs: 5, timeoutMs: 60_000, what: moment });
     command.process.kill('SIGINT');
     expect(await command.ended()).toBe(0);
     expect(folder.processes()).toEqual([]);

@@ -61,7 +61,7 @@ export class Fleet implements AsyncDisposable {
     await writeFile(configPath, config);
     const env = { GALA_CONFIG: configPath, GALA_DATA: folder.path, GALA_TWEMPROXY_LISTEN: listen.join() };
     const proxies = stack.use(new GalaCommand({ args: ['twemproxy'], env }));
-    await waitFor(() => proxies.isReady, { timeoutMs: 20_000, what: 'the proxies' });
+    await waitFor(() => proxies.isReady, { timeoutMs: 60_000, what: 'the proxies' });
     return new Fleet({ folder, etcd, redis, memcacheds, kafka, proxies, configPath }, stack.move());
   }
 

@@ -9,7 +9,7 @@ import { createRoomClient, type RoomClient } from '@gala/sdk/room';
 import { waitFor } from './wait.ts';
 
 const root = join(import.meta.dirname, '..', '..');
-const startMsMax = 60_000;
+const startMsMax = 100_000;
 const stopMsMax = 15_000;
 
 export type Placement = 'default' | 'one' | 'split';

@@ -24,7 +24,7 @@ export async function startEdges({ env = {}, playAtSecond = false }: EdgesOption
   const edge = stack.use(
     new GalaCommand({ args: ['run', 'edge'], env: { ...portsEnv({ live, rtmp }), ...env, ...own } }),
   );
-  await waitFor(() => edge.isReady, { timeoutMs: 30_000, what: 'the second edge' });
+  await waitFor(() => edge.isReady, { timeoutMs: 60_000, what: 'the second edge' });
   const owned = stack.move();
   const second = { process: edge, liveUrl, rtmpUrl: `rtmp://127.0.0.1:${rtmp}/live` };
   return { gala, second, [Symbol.asyncDispose]: () => owned.disposeAsync() };

@@ -1,8 +1,10 @@
+import { ensurePublication, type Change } from '@gala/lib/changes';
 import { systemClock } from '@gala/lib/clock';
 import { openPostgresCoord } from '@gala/lib/coord';
 import { createMetrics } from '@gala/lib/metrics';
 import { shardOfRoom } from '@gala/protocol/ids';
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { roomFeed, toldRoom } from '../ongoing/room-change.ts';
 import type { Room } from '../room.ts';
 import { confirmRooms, copyRooms, listGap } from '../store/archive.ts';
 import { listWeeks, weekOf } from '../store/weeks.ts';
@@ -145,6 +147,28 @@ test('a room that has ended changes no more, in its shard or in an archive', asy
   await expect(rename(`update room set state = 'live' where room_id = $1`)).rejects.toThrow('has ended');
   const late = { ...room, edgeId: 'media-a', reportSequence: 9, event: 'stopped', reason: '' } as const;
   expect(await world.rooms.report(late)).toMatchObject({ order: 'stop' });
+});
+
+test('followers of the rooms are told that one has ended, and nothing when its row moves', async () => {
+  const { streamKey } = await makeHost(world);
+  const live = await publish(world, streamKey);
+  const client = await world.sql.shard(shardOfRoom(live.roomId)).openClient();
+  await ensurePublication(client, 'followed', roomFeed.tables);
+  await client.query(`select pg_create_logical_replication_slot('followed', 'pgoutput', true)`);
+  const ended = await world.rooms.end(live.roomId, 'enough');
+  world.clock.advance(10);
+  await startArchiver();
+  await expect.poll(() => weekIn(ended), within).toBeGreaterThan(0);
+  const text = `select data from pg_logical_slot_peek_binary_changes('followed', null, null, 'proto_version', '1',
+    'publication_names', 'followed')`;
+  const kinds = async (): Promise<string[]> => {
+    const { rows } = await client.query<{ data: Buffer }>(text);
+    return rows.map(({ data }) => String.fromCharCode(data[0]));
+  };
+  await expect.poll(kinds, within).toContain('D');
+  expect((await kinds()).filter((kind) => kind === 'I' || kind === 'U')).toEqual(['U']);
+  await client.end();
+  expect(toldRoom({ kind: 'delete', row: {} } as Change)).toBeUndefined();
 });
 
 test('a worker that comes late, or comes twice, does no harm', async () => {

@@ -20,4 +20,4 @@ test(`replicas are equal to the databases after 10^3 random changes and a feed t
   console.log(JSON.stringify(simulated));
   expect(simulated.differences).toEqual([]);
   expect(Object.values(simulated.faults).every((count) => count >= 1)).toBe(true);
-}, 60_000);
+}, 180_000);
