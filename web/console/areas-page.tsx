@@ -122,7 +122,7 @@ function AreaForm({ client, onAction }: Omit<AreaTableProps, 'areas'>) {
     onAction({ name: say('areas.put'), ask: say('areas.put.ask', { area: areaId }), run });
   };
   return (
-    <form className="card" onSubmit={submit} data-testid="area-form">
+    <form className="card stacked" onSubmit={submit} data-testid="area-form">
       <h2>{say('areas.new')}</h2>
       <label className="field">
         <span>{say('areas.id')}</span>

@@ -40,7 +40,7 @@ export default function NoticePage({ client, explain }: NoticePageProps) {
     <>
       {error && <Stale cause={explain(error)} />}
       <h1>{say('notice')}</h1>
-      <form className="card" onSubmit={submit} key={notice?.version} data-testid="notice-form">
+      <form className="card stacked" onSubmit={submit} key={notice?.version} data-testid="notice-form">
         <label className="field">
           <span>{say('notice.en')}</span>
           <textarea name="en" required maxLength={300} defaultValue={notice?.texts.en} />

@@ -32,7 +32,7 @@ export function Schedule({ room, onChange }: ScheduleProps) {
   };
   const cancel = (roomId: number): void => run(client.endRoom({ roomId, reason: 'cancelled' }));
   return (
-    <form className="card" onSubmit={submit} data-testid="schedule-form">
+    <form className="card stacked" onSubmit={submit} data-testid="schedule-form">
       <h2>{t('schedule.title')}</h2>
       {planned?.startsAtMs !== undefined && <Countdown startsAtMs={planned.startsAtMs} />}
       {onAir && <p className="hint">{t('schedule.onAir')}</p>}
