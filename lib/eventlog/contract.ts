@@ -156,16 +156,16 @@ function orderTests({ open, topic, signal, fixture }: Tools): void {
     await vi.waitFor(() => expect(writer.lines().length).toBeGreaterThan(200), soon);
     await writer.kill();
     const log = await open();
-    const end = await log.end(shared);
-    const total = end.reduce((sum, { offset }) => sum + offset, 0);
+    const acknowledged = Map.groupBy(writer.lines(), (line) => line.split(' ')[0]);
     const records = gather(log.follow(shared, startOf(shared), signal()));
-    await vi.waitFor(() => expect(records.length).toBe(total), soon);
-    const values = valuesOf(records);
-    for (const key of keys) {
-      const acknowledged = writer.lines().filter((line) => line.startsWith(`${key} `)).length;
-      const written = values.get(key)!;
+    await vi.waitFor(() => {
+      const values = valuesOf(records);
+      for (const [key, { length }] of acknowledged)
+        expect(values.get(key)?.length).toBeGreaterThanOrEqual(length);
+    }, soon);
+    // What was sent again after a late answer may stand there twice; readers leave the second out.
+    for (const written of valuesOf(records).values()) {
       expect(written).toEqual(numbers(1, written.length).map(String));
-      expect(written.length).toBeGreaterThanOrEqual(acknowledged);
     }
   });
 }
