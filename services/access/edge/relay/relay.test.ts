@@ -162,8 +162,8 @@ test.concurrent('without the records a relay goes on, and a new one is not avail
   await using host = await publish(pair.owner);
   using there = await LiveFlv.open(pair.other.port);
   await there.sees(bodies.keyFrame());
-  pair.coord.isReachable = false;
   const third = await pair.start('media-3');
+  pair.coord.isReachable = false;
   expect((await LiveFlv.open(third.port, `${pair.rooms.roomId}.flv`)).status).toBe(503);
   host.client.sendVideo(400, bodies.keyFrame(8));
   await there.sees(bodies.keyFrame(8));
