@@ -22,6 +22,8 @@ const everyday: TestProjectInlineConfiguration[] = [
       exclude: [...OUTSIDE, ...SCENARIOS, ...ENGINES, '**/*.soak.test.ts'],
       pool: 'threads',
       isolate: false,
+      // One for each core but one, unless told; many files wait for a PostgreSQL of theirs.
+      maxWorkers: 3,
       // What takes long is starts of PostgreSQL, several at once.
       testTimeout: 30_000,
       hookTimeout: 60_000,
