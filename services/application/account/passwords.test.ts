@@ -39,15 +39,17 @@ test('an unknown name takes as long as a wrong password', async () => {
   const passwords = new Passwords(limits);
   const stored = await passwords.hash('correct horse');
   const timed = async (hash: string | undefined): Promise<number> => {
-    const times: number[] = [];
-    for (let turn = 0; turn < 9; turn++) {
-      const startedAt = performance.now();
-      await passwords.matches(hash, 'wrong password');
-      times.push(performance.now() - startedAt);
-    }
-    return times.sort((a, b) => a - b)[4];
+    const startedAt = performance.now();
+    await passwords.matches(hash, 'wrong password');
+    return performance.now() - startedAt;
   };
-  const ratio = (await timed(undefined)) / (await timed(stored));
+  // In turns, so that both meet the same machine; the quickest of each was disturbed least.
+  let [unknownMs, knownMs] = [Infinity, Infinity];
+  for (let turn = 0; turn < 12; turn++) {
+    unknownMs = Math.min(unknownMs, await timed(undefined));
+    knownMs = Math.min(knownMs, await timed(stored));
+  }
+  const ratio = unknownMs / knownMs;
   expect(ratio).toBeGreaterThan(0.4);
   expect(ratio).toBeLessThan(2.5);
 });

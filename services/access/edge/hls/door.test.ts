@@ -92,7 +92,7 @@ test('six seconds as a player meets them: each part when it is there, every play
   expect(issues).toEqual([]);
   expect(validator.count).toBeGreaterThan(6);
   // A part is there when its last picture is, which is known from the next; the rest is this machine.
-  expect(behindMsMax).toBeLessThan(1000);
+  expect(behindMsMax).toBeLessThan(2000);
 }, 20_000);
 
 test('directives that make no sense, and files that are not there', async () => {

@@ -44,7 +44,8 @@ test.each(['rtmp', 'http'] as const)(
     await using publisher = await publish(origin);
     using _sending = keepSending(publisher.client);
     const opened = await Promise.all(Array.from({ length: 20 }, () => FlvViewer.open(urlOf(edge))));
-    for (const viewer of opened) await expect.poll(() => viewer.pictures.length).toBeGreaterThan(5);
+    for (const viewer of opened)
+      await expect.poll(() => viewer.pictures.length, { timeout: 5000 }).toBeGreaterThan(5);
     expect(await origin.metric('gala_edge_viewers')).toBe(1);
     expect(await pulls(edge, 'began')).toBe(1);
     expect(edge.rooms.events).toContain('STARTED');
@@ -63,7 +64,7 @@ test('a source that is lost is held and goes on for the same viewers', async () 
     await using publisher = await publish(origin);
     using _sending = keepSending(publisher.client);
     await using viewer = await FlvViewer.open(urlOf(edge));
-    await expect.poll(() => viewer.pictures.length).toBeGreaterThan(5);
+    await expect.poll(() => viewer.pictures.length, { timeout: 5000 }).toBeGreaterThan(5);
     origin.rooms.stopRoomIds = [origin.rooms.roomId];
     await expect.poll(() => pulls(edge, 'lost'), { timeout: 5000 }).toBe(1);
     origin.rooms.stopRoomIds = [];
@@ -73,7 +74,7 @@ test('a source that is lost is held and goes on for the same viewers', async () 
       .poll(() => edge.rooms.events.filter((event) => event === 'STARTED').length, { timeout: 8000 })
       .toBe(2);
     const before = viewer.pictures.length;
-    await expect.poll(() => viewer.pictures.length).toBeGreaterThan(before + 20);
+    await expect.poll(() => viewer.pictures.length, { timeout: 5000 }).toBeGreaterThan(before + 20);
     expect(viewer.isEnded).toBe(false);
   }
 });
@@ -84,13 +85,13 @@ test('a publisher with the key takes over from the source', async () => {
   await using publisher = await publish(origin);
   using _sending = keepSending(publisher.client);
   await using viewer = await FlvViewer.open(urlOf(edge));
-  await expect.poll(() => viewer.pictures.length).toBeGreaterThan(5);
+  await expect.poll(() => viewer.pictures.length, { timeout: 5000 }).toBeGreaterThan(5);
   await using own = await publish(edge);
   using _own = keepSending(own.client);
   await expect.poll(() => pulls(edge, 'ended'), { timeout: 5000 }).toBe(1);
   await expect.poll(() => origin.metric('gala_edge_viewers')).toBe(0);
   const before = viewer.pictures.length;
-  await expect.poll(() => viewer.pictures.length).toBeGreaterThan(before + 5);
+  await expect.poll(() => viewer.pictures.length, { timeout: 5000 }).toBeGreaterThan(before + 5);
 });
 
 const statusOf = async (url: string) => (await fetch(url)).status;
