@@ -11,6 +11,7 @@ import { usePoll } from '../shell/poll.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
 import { Player } from './player.tsx';
+import { useProgrammeWords } from './programme-texts.ts';
 import { Reserve } from './reserve.tsx';
 
 const refreshMs = 5_000;
@@ -22,7 +23,8 @@ interface ProgrammePageProps {
 
 /** A big event: a countdown, and while it is live its angles, one at a time. */
 export default function ProgrammePage({ name, preference }: ProgrammePageProps) {
-  const { t, language, explain } = useWords();
+  const { t } = useWords();
+  const { say, language, explain } = useProgrammeWords();
   const ask = useCallback(
     (signal: AbortSignal) => client.getProgramme({ programmeName: name }, { signal }),
     [name],
@@ -33,7 +35,7 @@ export default function ProgrammePage({ name, preference }: ProgrammePageProps) 
   if (!programme) {
     if (!error) return <div className="page-wait" />;
     return (
-      <Notice title={t('programme.failed')} text={explain(error)} testId="programme-failed">
+      <Notice title={say('failed')} text={explain(error)} testId="programme-failed">
         <button className="button primary" onClick={refresh}>
           {t('player.retry')}
         </button>
@@ -59,10 +61,10 @@ interface StandingProps {
 }
 
 function Standing({ programme, onReserved }: StandingProps) {
-  const { t } = useWords();
+  const { say } = useProgrammeWords();
   const { name, phase, startsAtMs, reservations } = programme;
   if (phase === 'live') return null;
-  if (phase === 'over' || phase === 'cancelled') return <p role="status">{t(`programme.${phase}`)}</p>;
+  if (phase === 'over' || phase === 'cancelled') return <p role="status">{say(phase)}</p>;
   return (
     <div className="card stacked">
       <Countdown startsAtMs={startsAtMs} />
@@ -78,15 +80,15 @@ interface AnglesProps {
 
 /** One player; who has begun to watch an angle stays with it until he takes another. */
 function Angles({ programme: { angles, phase }, preference }: AnglesProps) {
-  const { t, language } = useWords();
+  const { say, language } = useProgrammeWords();
   const [chosen, setChosen] = useState<number>();
   const isOpen = phase === 'live' || phase === 'countdown';
   const shown = chosen ?? angles.find(({ isOnAir }) => isOnAir)?.hostId;
   const watched = isOpen ? angles.find(({ hostId }) => hostId === shown) : undefined;
   return (
-    <section aria-label={t('programme.angles')}>
+    <section aria-label={say('angles')}>
       {watched && <Angle key={watched.hostId} hostName={watched.hostName} preference={preference} />}
-      <div className="chips programme-angles" role="group" aria-label={t('programme.angles')}>
+      <div className="chips programme-angles" role="group" aria-label={say('angles')}>
         {angles.map(({ hostId, hostName, label, isOnAir }) =>
           isOpen ? (
             <button
@@ -98,7 +100,7 @@ function Angles({ programme: { angles, phase }, preference }: AnglesProps) {
               data-testid="angle"
             >
               {label[language]}
-              {!isOnAir && <small>{t('programme.angle.off')}</small>}
+              {!isOnAir && <small>{say('off')}</small>}
             </button>
           ) : (
             <Link key={hostId} to={`/@${hostName}`} className="chip plain">

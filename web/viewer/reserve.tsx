@@ -2,8 +2,8 @@ import { useCallback, useState } from 'react';
 import { ApiError } from '@gala/sdk/room';
 import { client } from '../shell/client.ts';
 import { usePoll } from '../shell/poll.ts';
-import { useWords } from '../shell/words.tsx';
 import { deviceToken } from './device.ts';
+import { useProgrammeWords } from './programme-texts.ts';
 
 const refreshMs = 60_000;
 
@@ -15,7 +15,7 @@ interface ReserveProps {
 
 /** Whether one will come, and how many will. */
 export function Reserve({ name, reservations, onChange }: ReserveProps) {
-  const { t, language, explain } = useWords();
+  const { say, language, explain } = useProgrammeWords();
   const mine = { programmeName: name, device: deviceToken() };
   const ask = useCallback(
     (signal: AbortSignal) =>
@@ -27,15 +27,14 @@ export function Reserve({ name, reservations, onChange }: ReserveProps) {
   const isReserved = answer?.isReserved ?? false;
   const toggle = (): void => {
     setFailed(undefined);
-    const work = isReserved ? client.unreserveProgramme(mine) : client.reserveProgramme(mine);
-    const done = (): void => {
-      refresh();
-      onChange();
-    };
-    work.then(done, (error: unknown) => {
-      if (!(error instanceof ApiError)) throw error;
-      setFailed(error);
-    });
+    const change = isReserved ? client.unreserveProgramme : client.reserveProgramme;
+    change(mine)
+      .then(refresh)
+      .then(onChange)
+      .catch((error: unknown) => {
+        if (!(error instanceof ApiError)) throw error;
+        setFailed(error);
+      });
   };
   return (
     <div className="actions">
@@ -46,10 +45,10 @@ export function Reserve({ name, reservations, onChange }: ReserveProps) {
         onClick={toggle}
         data-testid="reserve"
       >
-        {t(isReserved ? 'programme.reserved' : 'programme.reserve')}
+        {say(isReserved ? 'reserved' : 'reserve')}
       </button>
       <span className="hint" data-testid="reservations">
-        {t('programme.reservations', { count: new Intl.NumberFormat(language).format(reservations) })}
+        {say('reservations').replace('{count}', new Intl.NumberFormat(language).format(reservations))}
       </span>
       {failed && (
         <p className="form-error" role="alert">

@@ -172,7 +172,7 @@ test('near its time its rooms are warmed; it is live with a host on air, and ove
 test('who reserved is forgotten after a while, the count is not', async () => {
   const left = async () => {
     const { rows } = await pool().query<{ count: number }>('select count(*) from room_programme_reservation');
-    return Number(rows[0].count);
+    return rows[0].count;
   };
   expect(await left()).toBeGreaterThan(0);
   const lateMs = world.clock.nowMs() + 48 * hourMs;
