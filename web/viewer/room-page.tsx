@@ -14,8 +14,8 @@ import { Player } from './player.tsx';
 import { useReplay } from './use-replay.ts';
 
 /** These two come beside the picture, and nothing waits for them. */
-const HostNotes = lazy(() => import('./host-notes.tsx').catch(() => ({ default: () => null })));
-const OtherRooms = lazy(() => import('./other-rooms.tsx').catch(() => ({ default: () => null })));
+const HostNotes = lazy(() => import('./host-notes.tsx').catch(() => ({ default: () => <></> })));
+const OtherRooms = lazy(() => import('./other-rooms.tsx').catch(() => ({ default: () => <></> })));
 /** Comes when a recording is chosen. */
 const ReplayPlayer = lazy(() => import('./replay-player.tsx'));
 
