@@ -122,7 +122,7 @@ describeWithEngines('what is known of rooms', ['ffmpeg', 'chromium'], () => {
     await look(page, 'console-programmes');
     const viewer = await newPage('/', 'zh-CN');
     await viewer.getByTestId('programmes').getByRole('link', { name: '年度晚会' }).click();
-    await viewer.getByTestId('countdown').waitFor();
+    await viewer.getByTestId('programme-page').getByTestId('countdown').waitFor();
     await viewer.getByTestId('reserve').click();
     await viewer.getByTestId('reserve').getByText('已预约').waitFor();
     await viewer.getByTestId('reservations').getByText('1 人已预约').waitFor();
