@@ -63,6 +63,12 @@ export const roomErrors = {
   TOO_MANY_AREAS: entry(409, failedPrecondition, 'there are as many areas as there may be'),
   SWITCH_UNKNOWN: entry(404, notFound, 'there is no such switch, or it has no such state'),
   SCHEDULE_INVALID: entry(400, invalidArgument, 'a room is scheduled for a time ahead, and not too far'),
+  PROGRAMME_UNKNOWN: entry(404, notFound, 'there is no such programme'),
+  PROGRAMME_EXISTS: entry(409, alreadyExists, 'a programme has this name'),
+  PROGRAMME_CHANGED: entry(409, aborted, 'the programme was changed meanwhile'),
+  PROGRAMME_CLOSED: entry(409, failedPrecondition, 'the programme is over or was cancelled'),
+  TOO_MANY_PROGRAMMES: entry(409, failedPrecondition, 'there are as many programmes to come as there may be'),
+  RESERVATIONS_FULL: entry(409, resourceExhausted, 'the programme takes no more reservations'),
   STREAM_STALE: entry(409, aborted, 'a newer publisher has taken over'),
 } as const;
 

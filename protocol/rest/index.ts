@@ -1,6 +1,7 @@
 import type { z } from 'zod';
 import type * as catalog from './catalog-schemas.ts';
 import type * as jobs from './job-schemas.ts';
+import type * as programmes from './programme-schemas.ts';
 import type * as shape from './schemas.ts';
 import type * as streams from './stream-schemas.ts';
 
@@ -9,6 +10,7 @@ export type { Access, Operation } from './operation.ts';
 export * from './operations.ts';
 export { catalogOperations } from './catalog-operations.ts';
 export { jobOperations } from './job-operations.ts';
+export { programmeOperations } from './programme-operations.ts';
 export { streamOperations } from './stream-operations.ts';
 
 export type Room = z.infer<typeof shape.room>;
@@ -32,6 +34,9 @@ export type SiteNotice = z.infer<typeof catalog.siteNotice>;
 export type HostPage = z.infer<typeof catalog.hostPage>;
 export type SwitchView = z.infer<typeof catalog.switchView>;
 export type Area = z.infer<typeof catalog.area>;
+export type Programme = z.infer<typeof programmes.programme>;
+export type ProgrammeSummary = z.infer<typeof programmes.programmeSummary>;
+export type ProgrammeDraft = z.infer<typeof programmes.programmeDraft>;
 export type JobPlan = z.infer<typeof jobs.plan>;
 export type JobRun = z.infer<typeof jobs.run>;
 export type ShardedJob = z.infer<typeof jobs.shardedJob>;

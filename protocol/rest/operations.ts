@@ -5,6 +5,7 @@ import { areaId } from '../settings/index.ts';
 import * as shape from './schemas.ts';
 import { catalogOperations } from './catalog-operations.ts';
 import { jobOperations } from './job-operations.ts';
+import { programmeOperations } from './programme-operations.ts';
 import { streamOperations } from './stream-operations.ts';
 
 /** Every operation of `/v1`: the gateway serves this table, the OpenAPI document and the SDK's types come from it. */
@@ -279,6 +280,7 @@ export const operations = {
   ...streamOperations,
   ...jobOperations,
   ...catalogOperations,
+  ...programmeOperations,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof operations;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { roomIdMax, userIdMax } from '../ids/index.ts';
+import { programmeName } from '../programme/index.ts';
 import * as settings from '../settings/index.ts';
 
 /** The JSON shapes of `/v1`. Times are milliseconds since 1970; ids are decimal numbers below 2^53. */
@@ -217,6 +218,7 @@ export const pathParameters = {
     .regex(/^(@[A-Za-z0-9][A-Za-z0-9._-]{2,31}|[1-9][0-9]{0,10})$/)
     .describe('a host id, or `@name`'),
   areaId: settings.areaId,
+  programmeName,
   switchName: z
     .string()
     .regex(/^[a-zA-Z]{1,32}$/)

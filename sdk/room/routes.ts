@@ -10,6 +10,15 @@ type Routes = {
 
 /** The part of `protocol/rest` that is needed at run time: without it the schemas would come along. */
 export const routes: Routes = {
+  listProgrammes: { method: 'GET', path: '/v1/programmes' },
+  getProgramme: { method: 'GET', path: '/v1/programmes/{programmeName}' },
+  createProgramme: { method: 'POST', path: '/v1/programmes' },
+  getProgrammePlan: { method: 'GET', path: '/v1/programmes/{programmeName}/plan' },
+  editProgramme: { method: 'PUT', path: '/v1/programmes/{programmeName}' },
+  cancelProgramme: { method: 'POST', path: '/v1/programmes/{programmeName}/cancel' },
+  reserveProgramme: { method: 'POST', path: '/v1/programmes/{programmeName}/reservation' },
+  unreserveProgramme: { method: 'DELETE', path: '/v1/programmes/{programmeName}/reservation' },
+  getReservation: { method: 'GET', path: '/v1/programmes/{programmeName}/reservation' },
   listSwitches: { method: 'GET', path: '/v1/switches' },
   setSwitch: { method: 'PUT', path: '/v1/switches/{switchName}' },
   listComingRooms: { method: 'GET', path: '/v1/schedule' },

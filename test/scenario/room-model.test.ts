@@ -104,6 +104,31 @@ describeWithEngines('what is known of rooms', ['ffmpeg', 'chromium'], () => {
     await look(home, 'home-coming-zh');
   });
 
+  test('an operator makes a programme, and a viewer says that he will come', async () => {
+    const page = await openConsole('/console/programmes');
+    const local = (atMs: number): string => {
+      const at = new Date(atMs);
+      return new Date(atMs - at.getTimezoneOffset() * 60_000).toISOString().slice(0, 16);
+    };
+    await page.getByLabel('Short name').fill('gala');
+    await page.getByLabel('English title').fill('The gala');
+    await page.getByLabel('Chinese title').fill('年度晚会');
+    await page.getByLabel('Begins').fill(local(Date.now() + 120_000));
+    await page.getByLabel('Ends').fill(local(Date.now() + 3_600_000));
+    await page.getByLabel('Hosts, a line each').fill(`@${host.name} | Stage | 舞台`);
+    await page.getByRole('button', { name: 'Save the event' }).click();
+    await giveReason(page);
+    await page.getByTestId('programme-row').getByText('The gala').waitFor();
+    await look(page, 'console-programmes');
+    const viewer = await newPage('/', 'zh-CN');
+    await viewer.getByTestId('programmes').getByRole('link', { name: '年度晚会' }).click();
+    await viewer.getByTestId('programme-page').getByTestId('countdown').waitFor();
+    await viewer.getByTestId('reserve').click();
+    await viewer.getByTestId('reserve').getByText('已预约').waitFor();
+    await viewer.getByTestId('reservations').getByText('1 人已预约').waitFor();
+    await look(viewer, 'programme-zh');
+  });
+
   test('the room on air is listed in its area, and its plays are counted until the switch freezes them', async () => {
     const publisher = new FfmpegPublisher({ rtmpUrl: gala.rtmpUrl, streamKey: host.streamKey });
     const home = await newPage('/', 'zh-CN');
@@ -117,6 +142,11 @@ describeWithEngines('what is known of rooms', ['ffmpeg', 'chromium'], () => {
     await viewer.locator('[data-player-state="playing"]').waitFor({ timeout: 20_000 });
     const plays = async () => (await gala.anyone.enterRoom({ roomRef: `@${host.name}` })).plays ?? 0;
     await waitFor(async () => (await plays()) > 0, { what: 'a play', timeoutMs: 20_000 });
+    await viewer.goto(`${gala.webUrl}/programmes/gala`);
+    await viewer.locator('[data-phase="live"] [data-player-state="playing"]').waitFor({ timeout: 20_000 });
+    await viewer.getByTestId('angle').getByText('Stage').waitFor();
+    await look(viewer, 'programme-live');
+    await viewer.goto(`${gala.webUrl}/@${host.name}`);
     // The page asks every ten seconds; who comes now sees it at once.
     await viewer.reload();
     await viewer.getByTestId('plays').waitFor({ timeout: 20_000 });

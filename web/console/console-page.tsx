@@ -14,6 +14,7 @@ const StreamDetail = lazy(() => import('./stream-detail.tsx'));
 const SwitchesPage = lazy(() => import('./switches-page.tsx'));
 const NoticePage = lazy(() => import('./notice-page.tsx'));
 const AreasPage = lazy(() => import('./areas-page.tsx'));
+const ProgrammesPage = lazy(() => import('./programmes-page.tsx'));
 const JobsPage = lazy(() => import('./jobs-page.tsx'));
 
 type Access =
@@ -75,6 +76,8 @@ function Console({ roomId, part }: ConsolePageProps) {
         <NoticePage client={access.client} explain={explain} />
       ) : part === 'areas' ? (
         <AreasPage client={access.client} explain={explain} />
+      ) : part === 'programmes' ? (
+        <ProgrammesPage client={access.client} explain={explain} />
       ) : roomId === undefined ? (
         <StreamList client={access.client} explain={explain} />
       ) : (
@@ -102,6 +105,9 @@ function ConsoleParts({ part }: Pick<ConsolePageProps, 'part'>) {
       </Link>
       <Link to="/console/areas" {...current('areas')}>
         {say('areas')}
+      </Link>
+      <Link to="/console/programmes" {...current('programmes')}>
+        {say('programmes')}
       </Link>
       <Link to="/console/notice" {...current('notice')}>
         {say('notice')}

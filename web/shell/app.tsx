@@ -10,6 +10,7 @@ import { useWords } from './words.tsx';
 
 const HomePage = lazy(() => import('../viewer/home-page.tsx'));
 const RoomPage = lazy(() => import('../viewer/room-page.tsx'));
+const ProgrammePage = lazy(() => import('../viewer/programme-page.tsx'));
 const ConsolePage = lazy(() => import('../console/console-page.tsx'));
 const HostPage = lazy(() => import('../studio/host-page.tsx'));
 
@@ -47,6 +48,8 @@ function Page({ route }: { readonly route: Route }) {
       return <ConsolePage roomId={route.roomId} part={route.part} />;
     case 'room':
       return <RoomPage key={route.roomRef} roomRef={route.roomRef} preference={route.preference} />;
+    case 'programme':
+      return <ProgrammePage key={route.name} name={route.name} preference={route.preference} />;
     default:
       return <UnknownPage />;
   }

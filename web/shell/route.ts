@@ -1,17 +1,19 @@
 import { parseLatency } from '../player/latency.ts';
 import { parseProtocol, parseQuality, type PlayPreference } from '../player/support.ts';
 
-export type ConsolePart = 'streams' | 'jobs' | 'areas' | 'notice' | 'switches';
+export type ConsolePart = 'streams' | 'jobs' | 'areas' | 'notice' | 'programmes' | 'switches';
 
 export type Route =
   | { readonly page: 'home' }
   | { readonly page: 'host' }
   | { readonly page: 'console'; readonly roomId: number | undefined; readonly part: ConsolePart }
   | { readonly page: 'room'; readonly roomRef: string; readonly preference: PlayPreference }
+  | { readonly page: 'programme'; readonly name: string; readonly preference: PlayPreference }
   | { readonly page: 'unknown' };
 
-const consolePartPath = /^\/console\/(jobs|areas|notice|switches)$/;
+const consolePartPath = /^\/console\/(jobs|areas|notice|programmes|switches)$/;
 const consolePath = /^\/console(?:\/([1-9][0-9]{0,15}))?$/;
+const programmePath = /^\/programmes\/([a-z0-9][a-z0-9-]{0,47})$/;
 const roomPath = /^\/room\/([1-9][0-9]{0,15})$/;
 const hostNamePath = /^\/(@[A-Za-z0-9][A-Za-z0-9._-]{2,31})$/;
 
@@ -28,14 +30,15 @@ export function parseRoute(path: string, search: string): Route {
     return { page: 'console', roomId, part: 'streams' };
   }
   const roomRef = roomPath.exec(trimmed)?.[1] ?? hostNamePath.exec(trimmed)?.[1];
-  if (roomRef === undefined) return { page: 'unknown' };
+  const name = programmePath.exec(trimmed)?.[1];
   const query = new URLSearchParams(search);
   const preference = {
     latency: parseLatency(query.get('latency')),
     protocol: parseProtocol(query.get('protocol')),
     quality: parseQuality(query.get('quality')),
   };
-  return { page: 'room', roomRef, preference };
+  if (name !== undefined) return { page: 'programme', name, preference };
+  return roomRef === undefined ? { page: 'unknown' } : { page: 'room', roomRef, preference };
 }
 
 const basePath = (): string => new URL('.', document.baseURI).pathname;

@@ -8,6 +8,7 @@ import { Link } from '../shell/link.tsx';
 import { usePoll } from '../shell/poll.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
+import { ComingProgrammes } from './coming-programmes.tsx';
 import { ComingRooms } from './coming-rooms.tsx';
 import { AreaChoice, useAreas } from './areas.tsx';
 import { listLive, pagesMax, type LiveList } from './live-list.ts';
@@ -39,6 +40,7 @@ export default function HomePage() {
       ) : (
         <NobodyLive />
       )}
+      <ComingProgrammes />
       <ComingRooms />
       {answer.hasMore && pages < pagesMax && (
         <div className="actions more">

@@ -7,7 +7,7 @@ import { useWords } from '../shell/words.tsx';
 const refreshMs = 10_000;
 
 /** What the host tells, and when his next room begins. Nothing while neither is known. */
-export function HostNotes({ hostRef }: { readonly hostRef: string }) {
+export default function HostNotes({ hostRef }: { readonly hostRef: string }) {
   const { t, language } = useWords();
   const ask = useCallback((signal: AbortSignal) => client.getHostPage({ hostRef }, { signal }), [hostRef]);
   const { answer } = usePoll(ask, refreshMs);

@@ -1,23 +1,21 @@
 import { lazy, Suspense, useCallback, useState } from 'react';
 import type { Room } from '@gala/protocol/rest';
-import type { AnswerOf } from '@gala/sdk/room';
 import { CopyButton } from '../design/copy-button.tsx';
 import { Avatar } from '../design/cover.tsx';
 import { Icon } from '../design/icon.tsx';
 import { LiveClock, StateBadge, Viewers } from '../design/room-badges.tsx';
 import { initialState, type PlayerState } from '../player/state.ts';
 import type { PlayPreference } from '../player/support.ts';
-import { client } from '../shell/client.ts';
 import { Link } from '../shell/link.tsx';
-import { usePoll, type Ask } from '../shell/poll.ts';
 import { hrefOf } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
-import { HostNotes } from './host-notes.tsx';
 import { Player } from './player.tsx';
 import { useReplay } from './use-replay.ts';
-import { RoomCard } from './room-card.tsx';
 
+/** These two come beside the picture, and nothing waits for them. */
+const HostNotes = lazy(() => import('./host-notes.tsx').catch(() => ({ default: () => <></> })));
+const OtherRooms = lazy(() => import('./other-rooms.tsx').catch(() => ({ default: () => <></> })));
 /** Comes when a recording is chosen. */
 const ReplayPlayer = lazy(() => import('./replay-player.tsx'));
 
@@ -55,9 +53,11 @@ export default function RoomPage({ roomRef, preference }: RoomPageProps) {
           />
         )}
         {hostName !== '' && <RoomHead title={title} hostName={hostName} state={state} />}
-        {hostName !== '' && <HostNotes hostRef={`@${hostName}`} />}
+        <Suspense fallback={null}>{hostName !== '' && <HostNotes hostRef={`@${hostName}`} />}</Suspense>
       </div>
-      <OtherRooms except={room?.hostId} />
+      <Suspense fallback={<aside className="others" />}>
+        <OtherRooms except={room?.hostId} />
+      </Suspense>
     </div>
   );
 }
@@ -114,24 +114,5 @@ function RoomFacts({ room, ended }: { readonly room: Room; readonly ended: boole
       {onAir && <Viewers count={room.viewers} />}
       {onAir && room.startedAtMs !== undefined && <LiveClock startedAtMs={room.startedAtMs} />}
     </>
-  );
-}
-
-const othersMs = 10_000;
-const othersMax = 8;
-const askOthers: Ask<AnswerOf<'listLiveRooms'>> = (signal) => client.listLiveRooms({ limit: 12 }, { signal });
-
-function OtherRooms({ except }: { readonly except: number | undefined }) {
-  const { t } = useWords();
-  const { answer } = usePoll(askOthers, othersMs);
-  const others = (answer?.rooms ?? []).filter(({ hostId }) => hostId !== except).slice(0, othersMax);
-  return (
-    <aside className="others" aria-labelledby="others-title">
-      <h2 id="others-title">{t('room.others')}</h2>
-      {answer && others.length === 0 && <p className="hint">{t('room.others.none')}</p>}
-      {others.map((room) => (
-        <RoomCard key={room.roomId} room={room} shape="row" />
-      ))}
-    </aside>
   );
 }

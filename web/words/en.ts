@@ -22,6 +22,7 @@ export const en = {
   'home.area.all': 'All',
   'home.area.none': 'No room of this area is on air.',
   'home.coming': 'Coming up',
+  'home.programmes': 'Events',
   'countdown.now': 'begins now',
   'countdown.in': 'in {time}',
   'countdown.days': 'in {days} d {time}',

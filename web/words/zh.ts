@@ -23,6 +23,7 @@ export const zh: Dictionary = {
   'home.area.all': '全部',
   'home.area.none': '这个分区现在没有直播间开播。',
   'home.coming': '即将开播',
+  'home.programmes': '大型活动',
   'countdown.now': '马上开始',
   'countdown.in': '还有 {time}',
   'countdown.days': '还有 {days} 天 {time}',

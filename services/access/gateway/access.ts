@@ -16,7 +16,7 @@ export function checkAccess({ access, scope }: Operation, caller: Caller): void 
   if (!caller.scopes.includes(scope)) throw forbidden(`the token lacks the scope ${scope}`);
 }
 
-function isOperator(caller: Caller): boolean {
+export function isOperator(caller: Pick<Caller, 'roles'>): boolean {
   return caller.roles.includes('operator');
 }
 

@@ -69,7 +69,11 @@ async function presentRoom(parts: Parts, call: EnterCall, name: string): Promise
 
 /** The host of the path parameter `hostRef`: `@name` or a host id. @throws CodedError HOST_UNKNOWN */
 export async function hostIdOf(parts: Parts, call: Pick<Call, 'params' | 'rpc'>): Promise<number> {
-  const { hostRef } = call.params;
+  return hostIdOfRef(parts, call, call.params.hostRef);
+}
+
+/** @throws CodedError HOST_UNKNOWN */
+export async function hostIdOfRef(parts: Parts, call: Pick<Call, 'rpc'>, hostRef: string): Promise<number> {
   if (hostRef.startsWith('@')) return Number(await hostIdOfName(parts, call, hostRef.slice(1)));
   const hostId = parseId(hostRef, userIdMax);
   if (hostId === undefined) throw new CodedError(protocolErrors, 'HOST_UNKNOWN');

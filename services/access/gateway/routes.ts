@@ -11,6 +11,7 @@ import { hostMediaHandlers } from './host-media.ts';
 import { createHost } from './host.ts';
 import { catalogHandlers } from './catalog.ts';
 import { jobHandlers } from './jobs.ts';
+import { programmeHandlers } from './programmes.ts';
 import { recordingHandlers } from './recordings.ts';
 import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
@@ -36,6 +37,7 @@ export function createHandlers(parts: Parts): Handlers {
     ...traceHandlers(parts),
     ...jobHandlers(parts),
     ...catalogHandlers(parts),
+    ...programmeHandlers(parts),
     ...switchHandlers(parts),
   };
 }

@@ -8,6 +8,8 @@ import type { ComingRooms } from './coming-rooms.ts';
 import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
 import { roomIdOf, toProtocolError, wireRoom } from './routes.ts';
 import type { PlayCounts } from './plays/play-counts.ts';
+import type { Programmes } from './programmes/programmes.ts';
+import { programmeHandlers } from './programmes/routes.ts';
 import type { SiteNotice } from './site-notice.ts';
 
 const byCharactersMax = 64;
@@ -19,13 +21,17 @@ export interface CatalogParts {
   readonly comingRooms: ComingRooms;
   readonly siteNotice: SiteNotice;
   readonly playCounts: PlayCounts;
+  readonly programmes: Programmes;
 }
 
 type CatalogHandlers = Handlers<typeof CatalogService>;
 
 /** Operations of the catalogue as calls of the domain. */
 export function createCatalogHandlers(parts: CatalogParts): CatalogHandlers {
-  return mapErrors({ ...areaHandlers(parts), ...siteHandlers(parts) }, toCatalogError);
+  return mapErrors(
+    { ...areaHandlers(parts), ...siteHandlers(parts), ...programmeHandlers(parts.programmes) },
+    toCatalogError,
+  );
 }
 
 function areaHandlers({

@@ -17,6 +17,9 @@ export const roomSection = section(
       .default(30)
       .describe('life of a room never begun, and how far ahead a room may be scheduled'),
     playFlushMs: ms(5000, 60_000).describe('pause between two writings of play counts'),
+    programmeWarmMs: ms(300_000, 86_400_000).describe(
+      'how long before a programme its hosts and rooms are read into the caches',
+    ),
     scheduleLateMs: ms(21_600_000, 604_800_000).describe(
       'a room that has not begun this long after its time ends',
     ),

@@ -25,6 +25,9 @@ import { ReaderClient } from './reader/reader-client.ts';
 import { Reads } from './reads.ts';
 import { Recordings } from './recordings.ts';
 import { PlayCounts } from './plays/play-counts.ts';
+import { ProgrammeEvents } from './programmes/events.ts';
+import { ProgrammeKeeper } from './programmes/keeper.ts';
+import { Programmes } from './programmes/programmes.ts';
 import { SiteNotice } from './site-notice.ts';
 import { Rooms } from './rooms.ts';
 import { createHandlers } from './routes.ts';
@@ -57,12 +60,15 @@ export const role: Role = {
     );
     started.use(keepOngoing(context, parts));
     started.use(new Archiver({ ...parts, logger: context.logger }));
+    const programmeEvents = new ProgrammeEvents(context);
+    const programmes = new Programmes({ ...parts, programmeEvents });
+    started.use(new ProgrammeKeeper({ ...parts, programmes, programmeEvents }));
     started.use(new Sweeper(parts, await context.coord.members('edge')));
     started.use(await context.rpc.serve(RoomService, createHandlers(routedParts(parts))));
     started.use(
       await context.rpc.serve(
         CatalogService,
-        createCatalogHandlers({ ...parts, siteNotice, comingRooms: new ComingRooms(context) }),
+        createCatalogHandlers({ ...parts, programmes, siteNotice, comingRooms: new ComingRooms(context) }),
       ),
     );
     return started.move();

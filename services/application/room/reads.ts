@@ -96,6 +96,15 @@ export class Reads {
     return this.#hosts.get(hostId, () => this.#parts.source.host(hostId, this.#hostVersions.of(hostId)));
   }
 
+  /** Reads hosts and what they show before they are asked for; how many rooms there were. */
+  async warm(hostIds: readonly number[]): Promise<number> {
+    await Promise.allSettled(hostIds.map((hostId) => this.host(hostId)));
+    await this.#presentRooms.warm(hostIds.map(String));
+    const shown = await Promise.allSettled(hostIds.map((hostId) => this.presentRoom(hostId)));
+    const rooms = shown.flatMap((one) => (one.status === 'fulfilled' && one.value ? [one.value] : []));
+    return this.#rooms.warm(rooms.map(({ roomId }) => String(roomId)));
+  }
+
   /** What there is to replay of a room, in the order of time. */
   async recordings(roomId: number): Promise<readonly Recording[]> {
     const { sql } = this.#parts;

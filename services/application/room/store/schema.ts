@@ -1,5 +1,6 @@
 import type { MigrationSet } from '@gala/lib/sql';
 import { sql } from 'kysely';
+import { programmeMigrations } from './programme-schema.ts';
 import { archiveMigrations, weeksMigration } from './weeks-schema.ts';
 
 /**
@@ -170,4 +171,5 @@ export const migrations: MigrationSet[] = [
     },
   },
   archiveMigrations,
+  programmeMigrations,
 ];

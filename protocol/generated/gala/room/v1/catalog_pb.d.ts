@@ -5,6 +5,7 @@
 import type { GenFile, GenMessage, GenService } from "@bufbuild/protobuf/codegenv2";
 import type { Message } from "@bufbuild/protobuf";
 import type { Room } from "./room_pb.js";
+import type { CancelProgrammeRequestSchema, CancelProgrammeResponseSchema, CreateProgrammeRequestSchema, CreateProgrammeResponseSchema, EditProgrammeRequestSchema, EditProgrammeResponseSchema, GetProgrammeRequestSchema, GetProgrammeResponseSchema, GetReservationRequestSchema, GetReservationResponseSchema, ListProgrammesRequestSchema, ListProgrammesResponseSchema, SetReservationRequestSchema, SetReservationResponseSchema } from "./programme_pb.js";
 
 /**
  * Describes the file gala/room/v1/catalog.proto.
@@ -460,6 +461,70 @@ export declare const CatalogService: GenService<{
     methodKind: "unary";
     input: typeof GetPlaysRequestSchema;
     output: typeof GetPlaysResponseSchema;
+  },
+  /**
+   * Big events: several hosts under one name for a time. A moment old.
+   *
+   * @generated from rpc gala.room.v1.CatalogService.ListProgrammes
+   */
+  listProgrammes: {
+    methodKind: "unary";
+    input: typeof ListProgrammesRequestSchema;
+    output: typeof ListProgrammesResponseSchema;
+  },
+  /**
+   * @generated from rpc gala.room.v1.CatalogService.GetProgramme
+   */
+  getProgramme: {
+    methodKind: "unary";
+    input: typeof GetProgrammeRequestSchema;
+    output: typeof GetProgrammeResponseSchema;
+  },
+  /**
+   * For operators.
+   *
+   * @generated from rpc gala.room.v1.CatalogService.CreateProgramme
+   */
+  createProgramme: {
+    methodKind: "unary";
+    input: typeof CreateProgrammeRequestSchema;
+    output: typeof CreateProgrammeResponseSchema;
+  },
+  /**
+   * For operators, and for those who may steer it.
+   *
+   * @generated from rpc gala.room.v1.CatalogService.EditProgramme
+   */
+  editProgramme: {
+    methodKind: "unary";
+    input: typeof EditProgrammeRequestSchema;
+    output: typeof EditProgrammeResponseSchema;
+  },
+  /**
+   * @generated from rpc gala.room.v1.CatalogService.CancelProgramme
+   */
+  cancelProgramme: {
+    methodKind: "unary";
+    input: typeof CancelProgrammeRequestSchema;
+    output: typeof CancelProgrammeResponseSchema;
+  },
+  /**
+   * Who wants to come is counted once, however often he says so.
+   *
+   * @generated from rpc gala.room.v1.CatalogService.SetReservation
+   */
+  setReservation: {
+    methodKind: "unary";
+    input: typeof SetReservationRequestSchema;
+    output: typeof SetReservationResponseSchema;
+  },
+  /**
+   * @generated from rpc gala.room.v1.CatalogService.GetReservation
+   */
+  getReservation: {
+    methodKind: "unary";
+    input: typeof GetReservationRequestSchema;
+    output: typeof GetReservationResponseSchema;
   },
 }>;
 
