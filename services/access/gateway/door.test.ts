@@ -166,6 +166,9 @@ const mediaUrl = fc.oneof(
   hostile.map((text) => `rtmp://cdn.example.org/${text}`),
 );
 
+const moment = fc.oneof(fc.maxSafeNat(), fc.double());
+const texts = fc.record({ en: hostile, zh: hostile });
+
 /** For every body field of the table: mostly what passes its schema, so that what is odd gets far. */
 const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   name: fc.oneof(hostile, fc.stringMatching(/^[a-z]{3,20}$/)),
@@ -175,18 +178,31 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   visibility: fc.constantFrom('public', 'private', 'secret'),
   jwt: hostile,
   scopes: fc.array(fc.constantFrom('rooms:read', 'rooms:write'), { maxLength: 2 }),
-  expiresAtMs: fc.oneof(fc.maxSafeNat(), fc.double()),
+  expiresAtMs: moment,
   issuer: hostile,
   audience: hostile,
   record: fc.boolean(),
   state: fc.oneof(hostile, fc.constantFrom('on', 'off')),
   announcement: hostile,
-  startsAtMs: fc.oneof(fc.maxSafeNat(), fc.double()),
-  untilMs: fc.oneof(fc.maxSafeNat(), fc.double()),
-  texts: fc.record({ en: hostile, zh: hostile }),
+  startsAtMs: moment,
+  untilMs: moment,
+  texts,
   areaId: fc.oneof(hostile, fc.constantFrom('', 'games')),
   areaIds: fc.array(fc.oneof(hostile, fc.constant('games')), { maxLength: 3 }),
-  names: fc.record({ en: hostile, zh: hostile }),
+  names: texts,
+  device: fc.oneof(hostile, fc.stringMatching(/^[a-z0-9]{32}$/)),
+  version: fc.oneof(fc.nat(3), fc.double()),
+  draft: fc.record({
+    titles: texts,
+    text: hostile,
+    startsAtMs: moment,
+    endsAtMs: moment,
+    angles: fc.array(fc.record({ hostRef: fc.oneof(hostile, fc.constant('@fuzzed')), label: texts }), {
+      minLength: 1,
+      maxLength: 3,
+    }),
+    stewards: fc.array(fc.oneof(hostile, fc.constant('@fuzzed')), { maxLength: 2 }),
+  }),
   forwardUrls: fc.array(mediaUrl, { maxLength: 3 }),
   sourceUrl: fc.oneof(mediaUrl, fc.constant('')),
   jwks: fc.oneof(hostile, fc.json()),
