@@ -3,7 +3,6 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take longest in their project, longest first: what begins last must not be what ends last. */
 const LONG = [
-  'lib/eventlog/kafka-faults.engine.test.ts',
   'lib/eventlog/kafka.engine.test.ts',
   'test/scenario/fleet.engine.test.ts',
   'services/application/room/ongoing/scale.engine.test.ts',
