@@ -45,15 +45,14 @@ describe('a taken port', () => {
 test('a second gala up on one data folder is refused, and the first does not notice', async () => {
   await using folder = await DataFolder.make();
   await using gala = await Gala.start({ dataFolder: folder.path });
-  const before = folder.processes();
+  const before = [await folder.postmasterPid(), ...ownPids(folder)];
   const env = { ...portsEnv({ http: 0, live: 0, rtmp: 0, admin: 0 }), GALA_DATA: folder.path };
   await using second = new GalaCommand({ args: ['up', '--no-demo'], env });
   expect(await second.ended()).toBe(1);
   expect(second.lines).toHaveLength(1);
   expect(second.output).toMatch(/ALREADY_RUNNING/);
   expect(second.output).toContain(String(gala.pid));
-  const pids = folder.processes().map(({ pid }) => pid);
-  expect(pids).toEqual(expect.arrayContaining(before.filter(isOurs).map(({ pid }) => pid)));
+  expect([await folder.postmasterPid(), ...ownPids(folder)]).toEqual(before);
   await gala.createHost('undisturbed');
 });
 
@@ -98,7 +97,9 @@ test('a crash loop is said with its cause, slows down, and ends when the cause i
   await gala.createHost('patient');
 });
 
-/** Backends of the database come and go. */
-function isOurs({ command }: { command: string }): boolean {
-  return !command.startsWith('postgres: ');
+/** Processes of Gala itself: those of the database come and go with its connections. */
+function ownPids(folder: DataFolder): number[] {
+  const ofDatabase = new Set(folder.databaseProcesses().map(({ pid }) => pid));
+  const own = folder.processes().filter(({ pid }) => !ofDatabase.has(pid));
+  return own.map(({ pid }) => pid).toSorted((one, other) => one - other);
 }
