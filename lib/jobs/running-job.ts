@@ -3,10 +3,8 @@ import { CodedError, hasCode } from '../error/index.ts';
 import { jobErrors, type JobErrorCode } from './errors.ts';
 import { abortMsMax, encodeJson, leaseMarginMs, linesMax, note, ttlMs } from './limits.ts';
 import { addLines, finishJob, type ClaimedJob, type HeldJob } from './statements.ts';
+import { transact } from './transaction.ts';
 import type { Job, JobHandler } from './types.ts';
-
-/** The locks of a worker that is stopped in its transaction would keep its job from all others for good. */
-const beginText = `begin; set local idle_in_transaction_session_timeout = ${ttlMs}`;
 
 /** What became of an attempt. */
 export type Outcome =
@@ -84,26 +82,15 @@ export class RunningJob implements Job, HeldJob {
 
   async commit<Result>(work: (client: PoolClient) => Promise<Result>): Promise<Result> {
     this.signal.throwIfAborted();
-    const client = await this.#pool.connect();
-    let isBroken = true;
-    try {
-      await client.query(beginText);
-      const result = await work(client);
+    const result = await transact(this.#pool, async (client) => {
+      const answer = await work(client);
       // The row is locked last, so that renewals never wait for the work.
-      const isMine = await finishJob(client, this, encodeJson(result));
+      const isMine = await finishJob(client, this, encodeJson(answer));
       if (!isMine) throw this.#lost();
-      const { command } = await client.query('commit');
-      isBroken = false;
-      // COMMIT of a transaction whose error was swallowed by `work` answers with ROLLBACK.
-      if (command !== 'COMMIT') throw new Error('the transaction of a job failed in its work');
-      this.#isCommitted = true;
-      return result;
-    } catch (error) {
-      if (isBroken) isBroken = await client.query('rollback').then(isFalse, isTrue);
-      throw error;
-    } finally {
-      client.release(isBroken);
-    }
+      return answer;
+    });
+    this.#isCommitted = true;
+    return result;
   }
 
   /** `sentMs`: how long ago the statement was sent that renewed it. */
@@ -160,6 +147,3 @@ export class RunningJob implements Job, HeldJob {
     return this.signal.reason;
   }
 }
-
-const isTrue = (): boolean => true;
-const isFalse = (): boolean => false;

@@ -1,12 +1,9 @@
 import type { Pool, PoolClient } from 'pg';
 import { CodedError, invariant } from '../error/index.ts';
 import { jobErrors } from './errors.ts';
-import { ttlMs } from './limits.ts';
 import { advanceTick, fenceOfTick } from './tick-statements.ts';
+import { transact } from './transaction.ts';
 import type { Tick } from './types.ts';
-
-/** The locks of a worker that is stopped in its transaction would keep its partition from all others for good. */
-const beginText = `begin; set local idle_in_transaction_session_timeout = ${ttlMs}`;
 
 export interface TickRunParts {
   readonly job: string;
@@ -49,23 +46,10 @@ export class TickRun implements Tick {
     this.signal.throwIfAborted();
     invariant(!this.#isCommitting, 'a tick commits once');
     this.#isCommitting = true;
-    const client = await this.#pool.connect();
-    let isBroken = true;
-    try {
-      await client.query(beginText);
+    return transact(this.#pool, async (client) => {
       if (!(await advanceTick(client, this))) throw await this.#refused(client);
-      const result = await work(client);
-      const { command } = await client.query('commit');
-      isBroken = false;
-      // COMMIT of a transaction whose error was swallowed by `work` answers with ROLLBACK.
-      if (command !== 'COMMIT') throw new Error('the transaction of a tick failed in its work');
-      return result;
-    } catch (error) {
-      if (isBroken) isBroken = await client.query('rollback').then(isFalse, isTrue);
-      throw error;
-    } finally {
-      client.release(isBroken);
-    }
+      return work(client);
+    });
   }
 
   /** Below the highest fence it is another's by now; else it was made before, and the answer to that was lost. */
@@ -75,6 +59,3 @@ export class TickRun implements Tick {
     return new CodedError(jobErrors, isAnothers ? 'JOB_LOST' : 'TICK_DONE', { detail });
   }
 }
-
-const isTrue = (): boolean => true;
-const isFalse = (): boolean => false;
