@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../clock/index.ts';
-import type { Coord, Lease } from '../coord/index.ts';
+import { leadByLease, type Coord, type Lease } from '../coord/index.ts';
 import type { EventLog } from '../eventlog/types.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
@@ -21,7 +21,6 @@ export interface ChangeReaderOptions {
   readonly metrics: Metrics;
 }
 
-const leaseRetryMs = 1000;
 const retryMsFirst = 200;
 const retryMsMax = 5000;
 const lookEveryMs = 5000;
@@ -78,22 +77,18 @@ class Reader implements AsyncDisposable {
     await this.#done;
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    const { coord, events } = this.#parts;
-    while (!signal.aborted) {
-      try {
-        await using lease = await coord.lease(`changes/${this.database}`, 0, signal);
-        await this.#lead(lease);
-      } catch (error) {
-        if (!signal.aborted) events.sessionFailed(this.database, error, true);
-      }
-      await delay(leaseRetryMs, undefined, { signal }).catch(() => undefined);
-    }
+  #run(): Promise<void> {
+    return leadByLease({
+      coord: this.#parts.coord,
+      job: `changes/${this.database}`,
+      partition: 0,
+      signal: this.#stop.signal,
+      lead: (lease, signal) => this.#lead(lease, signal),
+      onError: (error) => this.#parts.events.sessionFailed(this.database, error, true),
+    });
   }
 
-  async #lead(lease: Lease): Promise<void> {
-    const signal = AbortSignal.any([lease.signal, this.#stop.signal]);
+  async #lead(lease: Lease, signal: AbortSignal): Promise<void> {
     let failures = 0;
     this.#isOwner = true;
     while (!signal.aborted) {

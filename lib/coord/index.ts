@@ -2,6 +2,7 @@ export { coordSection } from './config.ts';
 export type { OpenCoord } from './coordinator.ts';
 export { declareCoordEngine } from './engine-record.ts';
 export { coordErrors, type CoordErrorCode } from './errors.ts';
+export { leadByLease } from './leading.ts';
 export { coordMigrations } from './migrations.ts';
 export { openCoord } from './open.ts';
 export { openPostgresCoord } from './postgres.ts';

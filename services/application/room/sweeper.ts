@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
-import type { Coord, Lease, MemberView } from '@gala/lib/coord';
+import { leadByLease, type Coord, type Lease, type MemberView } from '@gala/lib/coord';
 import type { Database, Sql } from '@gala/lib/sql';
 import type { RoomConfig } from './config.ts';
 import type { RoomEvents } from './events.ts';
@@ -21,7 +21,6 @@ const dayMs = 86_400_000;
 const roomsPerSweepMax = 500;
 /** After an outage edges get this long to say what they still carry before any hold runs out. */
 const outageGraceMs = 3000;
-const leaseRetryMs = 1000;
 const viewersTidyMs = 60_000;
 
 export interface SweeperParts {
@@ -51,7 +50,14 @@ export class Sweeper implements AsyncDisposable {
     this.#edges = edges;
     const { silentMsMax, holdMs, scheduleDaysMax } = parts.config;
     this.#limits = { silentMsMax, holdMs, scheduleMsMax: scheduleDaysMax * dayMs };
-    this.#done = this.#run();
+    this.#done = leadByLease({
+      coord: parts.coord,
+      job: 'room/sweeper',
+      partition: 0,
+      signal: this.#stop.signal,
+      lead: (lease, signal) => this.#lead(lease, signal),
+      onError: (error) => parts.events.sweepFailed(error, true),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -60,22 +66,8 @@ export class Sweeper implements AsyncDisposable {
     await this.#edges[Symbol.asyncDispose]();
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await using lease = await this.#parts.coord.lease('room/sweeper', 0, signal);
-        await this.#lead(lease);
-      } catch (error) {
-        if (!signal.aborted) this.#parts.events.sweepFailed(error, true);
-      }
-      await delay(leaseRetryMs, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
   /** A new leader knows nothing of the time before: what it would call late gets the grace of an outage. */
-  async #lead(lease: Lease): Promise<void> {
-    const signal = AbortSignal.any([lease.signal, this.#stop.signal]);
+  async #lead(lease: Lease, signal: AbortSignal): Promise<void> {
     this.#absentSinceMs = new Map();
     this.#grantGrace();
     let isFailing = false;

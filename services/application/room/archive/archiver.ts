@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
-import type { Coord, Lease } from '@gala/lib/coord';
+import { leadByLease, type Coord } from '@gala/lib/coord';
 import { Backoff } from '@gala/lib/lifecycle';
 import type { Logger } from '@gala/lib/logger';
 import type { Metrics } from '@gala/lib/metrics';
@@ -21,7 +21,6 @@ export interface ArchiverParts {
   readonly metrics: Metrics;
 }
 
-const leaseRetryMs = 1000;
 const retryMs = { initialMs: 200, maxMs: 5000 };
 const countEveryMs = 10_000;
 /** More rooms than this that wait are shown as so many. */
@@ -55,23 +54,23 @@ export class Archiver implements AsyncDisposable {
     await this.#done;
   }
 
-  async #run(database: Database, index: number): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await using lease = await this.#parts.coord.lease('room/archiver', index, signal);
-        await this.#lead(database, lease);
-      } catch (error) {
-        if (!signal.aborted) this.#events.roundFailed(database.name, error);
-      }
-      this.#gaps.delete(database.name);
-      await delay(leaseRetryMs, undefined, { signal }).catch(() => undefined);
-    }
+  #run(database: Database, partition: number): Promise<void> {
+    return leadByLease({
+      coord: this.#parts.coord,
+      job: 'room/archiver',
+      partition,
+      signal: this.#stop.signal,
+      lead: (_, signal) => this.#lead(database, signal),
+      onError: (error) => this.#events.roundFailed(database.name, error),
+    });
   }
 
-  async #lead(database: Database, lease: Lease): Promise<void> {
-    const signal = AbortSignal.any([lease.signal, this.#stop.signal]);
-    await Promise.all([this.#archive(database, signal), this.#keepWeeks(database, signal)]);
+  async #lead(database: Database, signal: AbortSignal): Promise<void> {
+    try {
+      await Promise.all([this.#archive(database, signal), this.#keepWeeks(database, signal)]);
+    } finally {
+      this.#gaps.delete(database.name);
+    }
   }
 
   async #archive(database: Database, signal: AbortSignal): Promise<void> {

@@ -1,6 +1,6 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
-import type { Coord, Lease } from '@gala/lib/coord';
+import { leadByLease, type Coord } from '@gala/lib/coord';
 import type { Sql } from '@gala/lib/sql';
 import type { RoomConfig } from '../config.ts';
 import type { Reads } from '../reads.ts';
@@ -9,7 +9,6 @@ import type { ProgrammeEvents } from './events.ts';
 import { isNear } from './programme.ts';
 import type { Programmes } from './programmes.ts';
 
-const leaseRetryMs = 1000;
 /** Pause between two rounds, while a programme is near and otherwise. */
 const nearMs = 1000;
 const farMs = 5000;
@@ -39,7 +38,14 @@ export class ProgrammeKeeper implements AsyncDisposable {
 
   constructor(parts: KeeperParts) {
     this.#parts = parts;
-    this.#done = this.#run();
+    this.#done = leadByLease({
+      coord: parts.coord,
+      job: 'room/programmes',
+      partition: 0,
+      signal: this.#stop.signal,
+      lead: (_, signal) => this.#lead(signal),
+      onError: (error) => this.#fail(error),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -47,21 +53,7 @@ export class ProgrammeKeeper implements AsyncDisposable {
     await this.#done;
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await using lease = await this.#parts.coord.lease('room/programmes', 0, signal);
-        await this.#lead(lease);
-      } catch (error) {
-        if (!signal.aborted) this.#fail(error);
-      }
-      await delay(leaseRetryMs, undefined, { signal }).catch(() => undefined);
-    }
-  }
-
-  async #lead(lease: Lease): Promise<void> {
-    const signal = AbortSignal.any([lease.signal, this.#stop.signal]);
+  async #lead(signal: AbortSignal): Promise<void> {
     while (!signal.aborted) {
       let isNearOne = false;
       try {
