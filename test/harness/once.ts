@@ -19,6 +19,6 @@ async function makeAll(): Promise<AsyncDisposable> {
   // Some hundred processes of Gala start in a run: Node keeps the code that it has compiled for the next of them.
   const folder = await mkdtemp(join(tmpdir(), 'gala-test-code-'));
   process.env['NODE_COMPILE_CACHE'] ??= folder;
-  stack.defer(() => rm(folder, { recursive: true, force: true }));
+  stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
   return stack.move();
 }
