@@ -11,12 +11,21 @@ export interface ProcessPlan {
 }
 
 /** In the order in which a process starts them: a role may call those before it. */
-export const roleNames = ['account', 'reader', 'room', 'edge', 'gateway', 'scheduler'] as const;
+export const roleNames = [
+  'account',
+  'reader',
+  'room',
+  'interaction',
+  'edge',
+  'gateway',
+  'signal',
+  'scheduler',
+] as const;
 export type RoleName = (typeof roleNames)[number];
 
 const placements = {
   default: [
-    { name: 'front', roles: ['account', 'reader', 'room', 'gateway'] },
+    { name: 'front', roles: ['account', 'reader', 'room', 'interaction', 'gateway', 'signal'] },
     { name: 'media', roles: ['edge'] },
     { name: 'back', roles: ['scheduler'], nice: 5 },
   ],

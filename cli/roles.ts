@@ -5,7 +5,9 @@ import type { Role } from '@gala/lib/lifecycle';
 import type { MigrationSet } from '@gala/lib/sql';
 import * as edge from '@gala/services/access/edge';
 import * as gateway from '@gala/services/access/gateway';
+import * as signal from '@gala/services/access/signal';
 import * as account from '@gala/services/application/account';
+import * as interaction from '@gala/services/application/interaction';
 import * as room from '@gala/services/application/room';
 import * as scheduler from '@gala/services/foundation/scheduler';
 import type { RoleName } from './placement.ts';
@@ -15,8 +17,10 @@ export const roles: Readonly<Record<RoleName, Role>> = {
   account: account.role,
   reader: room.readerRole,
   room: room.role,
+  interaction: interaction.role,
   edge: edge.role,
   gateway: gateway.role,
+  signal: signal.role,
   scheduler: scheduler.role,
 };
 

@@ -101,6 +101,45 @@ export const edgeErrors = {
   STREAM_FULL: entry(503, resourceExhausted, 'the stream has as many viewers as it may'),
 } as const;
 
+/** What viewers, hosts and moderators are told who say something in a room. */
+export const interactionErrors = {
+  NOT_OWNER: entry(503, unavailable, 'another process owns the room by now'),
+  ROOM_SILENT: entry(409, failedPrecondition, 'nothing is said in a room that is not open'),
+  SIGNAL_INVALID: entry(400, invalidArgument, 'there is no such signal, or it is not for viewers'),
+  COMMENT_INVALID: entry(400, invalidArgument, 'a comment has 1 to 200 characters'),
+  SIGN_IN_TO_SPEAK: entry(401, unauthenticated, 'only those who have signed in may say this'),
+  MUTED: entry(403, permissionDenied, 'you may not speak in this room for now'),
+  BANNED: entry(403, permissionDenied, 'you may not enter this room'),
+  CHAT_CLOSED: entry(403, permissionDenied, 'only the host and moderators may speak'),
+  FOLLOWERS_ONLY: entry(403, permissionDenied, 'only followers of the host may speak'),
+  EMOTES_ONLY: entry(403, permissionDenied, 'only emotes may be sent'),
+  SLOW_MODE: entry(429, resourceExhausted, 'the room is in slow mode, wait'),
+  SAID_BEFORE: entry(409, alreadyExists, 'this has just been said'),
+  WORD_REFUSED: entry(403, permissionDenied, 'the room does not allow a word in it'),
+  TOO_FAST: entry(429, resourceExhausted, 'too much was said in a short time'),
+  NOT_MODERATOR: entry(403, permissionDenied, 'this is for the host and moderators'),
+  SIGNAL_UNKNOWN: entry(404, notFound, 'nothing of this was said, or it is forgotten'),
+  SIGNALS_UNDURABLE: entry(503, unavailable, 'what may not be lost cannot be kept now'),
+} as const;
+
+/** What a signal node closes or refuses connections with. */
+export const signalErrors = {
+  TICKET_INVALID: entry(401, unauthenticated, 'the ticket is not valid, or has expired'),
+  HELLO_EXPECTED: entry(400, invalidArgument, 'the first message is a hello'),
+  MESSAGE_INVALID: entry(400, invalidArgument, 'the message cannot be understood'),
+  TOO_MANY_CONNECTIONS: entry(
+    503,
+    resourceExhausted,
+    'this node takes no more connections, or none of this address',
+  ),
+  JOINS_LIMITED: entry(503, resourceExhausted, 'too many come at once, try again'),
+  TOO_SLOW: entry(408, resourceExhausted, 'the client does not take what is sent'),
+  SILENT: entry(408, deadlineExceeded, 'the client has not been heard for too long'),
+  NODE_DRAINS: entry(503, unavailable, 'this node takes nobody any more'),
+  NODE_ALONE: entry(409, failedPrecondition, 'no other node could take the viewers'),
+  KICKED: entry(403, permissionDenied, 'you were removed from the room'),
+} as const;
+
 export const schedulerErrors = {
   PLAN_UNKNOWN: entry(404, notFound, 'there is no such plan'),
   PLAN_BUSY: entry(409, failedPrecondition, 'as many runs of the plan are open as may be'),
@@ -113,6 +152,8 @@ export const protocolErrors = {
   ...accountErrors,
   ...roomErrors,
   ...edgeErrors,
+  ...interactionErrors,
+  ...signalErrors,
   ...schedulerErrors,
 } as const;
 

@@ -1,0 +1,1 @@
+export * from '../generated/gala/interaction/v1/interaction_pb.js';

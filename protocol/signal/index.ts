@@ -1,0 +1,1 @@
+export * from '../generated/gala/signal/v1/signal_pb.js';

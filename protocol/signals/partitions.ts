@@ -1,0 +1,19 @@
+import { routeOfRoom } from '../ids/index.ts';
+
+/** Rooms are owned in so many parts, each by one process of the role `interaction`. */
+export const signalPartitions = 64;
+
+/** Name of the lease of a partition, and of the group of those who take partitions. */
+export const interactionGroup = 'interaction';
+
+export function partitionOfRoom(roomId: number): number {
+  return routeOfRoom(roomId) % signalPartitions;
+}
+
+/** What a partition is called on the ring of those who serve `InteractionService`: its owner is the first there. */
+export function ringKeyOfPartition(partition: number): string {
+  return `${interactionGroup}/${partition}`;
+}
+
+/** Control and money signals, by room; what is acknowledged stands there. */
+export const signalTopic = { name: 'room-signals', partitions: 16, retentionMs: 86_400_000 } as const;
