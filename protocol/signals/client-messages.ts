@@ -89,8 +89,8 @@ function parseClientSignal(value: unknown): ClientSignal | undefined {
 
 function parsePosition(value: unknown): Position | undefined {
   if (!isFields(value)) return undefined;
-  const { epoch, offset } = value;
-  return isCount(epoch) && isCount(offset) ? { epoch, offset } : undefined;
+  const { epoch, offset, durable } = value;
+  return isCount(epoch) && isCount(offset) && isCount(durable) ? { epoch, offset, durable } : undefined;
 }
 
 function parseVersions(value: unknown): Readonly<Record<string, number>> | undefined {

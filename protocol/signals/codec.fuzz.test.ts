@@ -12,7 +12,7 @@ const batches = fc.sample(batch, { numRuns: 100, seed: fuzzSeed });
 const each = (encode: (given: Batch) => Uint8Array | string): fc.Arbitrary<Buffer> =>
   damaged(fc.constantFrom(...batches.map((given) => Buffer.from(encode(given)))));
 
-const head = { epoch: 3, after: 4, offset: 9, isComplete: true, stateVersion: 5, state: [] };
+const head = { epoch: 3, after: 4, offset: 9, isComplete: true, stateVersion: 5, durable: 2, state: [] };
 const damagedBatch = each((given) => encodeBatch(encodeSections(given)));
 const damagedPage = each((given) => {
   const bytes = encodeBatch(encodeSections(given));
@@ -21,7 +21,7 @@ const damagedPage = each((given) => {
 const damagedBatchJson = each((given) => JSON.stringify({ type: 'batch', batch: given }));
 const damagedPageJson = each((given) => JSON.stringify({ ...head, batches: [given] }));
 const damagedSend = each(({ signals, epoch }) =>
-  JSON.stringify({ type: 'send', id: 'a', signal: signals[0], after: { epoch, offset: 2 } }),
+  JSON.stringify({ type: 'send', id: 'a', signal: signals[0], after: { epoch, offset: 2, durable: 1 } }),
 );
 
 /** Every item of an answer took one byte at least, so that the answer cannot be many times its input. */

@@ -164,6 +164,7 @@ function emptyBatch(signals: readonly Signal[]): Batch {
     to: base.from + signals.reduce((max, { offset }) => Math.max(max, offset - base.from), -1),
     atMs: base.atMs,
     stateVersion: 7_516_192_768_001,
+    durable: 12,
     tier: 'full',
     counts: [{ class: 'member', offered: signals.length, merged: 0, shed: 0 }],
     signals,

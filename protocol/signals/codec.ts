@@ -34,6 +34,7 @@ export interface EncodedBatch extends BatchBase {
   readonly epoch: number;
   readonly to: number;
   readonly stateVersion: number;
+  readonly durable: number;
   readonly tier: Tier;
   readonly counts: readonly ClassCount[];
   readonly state: readonly StatePart[];
@@ -182,7 +183,8 @@ export function encodeBatch(batch: EncodedBatch): Uint8Array {
   });
 }
 
-function writeHeader(out: ByteWriter, { epoch, from, to, atMs, stateVersion, tier }: EncodedBatch): void {
+function writeHeader(out: ByteWriter, header: EncodedBatch): void {
+  const { epoch, from, to, atMs, stateVersion, tier, durable } = header;
   const start = out.begin();
   out.number(epoch);
   out.number(from);
@@ -190,6 +192,7 @@ function writeHeader(out: ByteWriter, { epoch, from, to, atMs, stateVersion, tie
   out.number(atMs);
   out.number(stateVersion);
   out.number(tiers.indexOf(tier));
+  out.number(durable);
   out.end(start);
 }
 
@@ -237,7 +240,7 @@ function readHeader(from: ByteReader): BatchHeader {
   const stateVersion = from.number();
   const tier = tiers[from.number()];
   if (!tier) throw new RangeError('there is no such tier');
-  return { epoch, from: first, to, atMs, stateVersion, tier };
+  return { epoch, from: first, to, atMs, stateVersion, tier, durable: from.number() };
 }
 
 /** Undefined for a class that this version does not know. */

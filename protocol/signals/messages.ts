@@ -12,6 +12,8 @@ export const commentLengthMax = 200;
 export interface Position {
   readonly epoch: number;
   readonly offset: number;
+  /** Of the last batch, or the welcome: what control and money he has, whatever becomes of the epoch. */
+  readonly durable: number;
 }
 
 /** The first message, once; the room is the ticket's. */
@@ -70,6 +72,7 @@ export type ClientMessage =
 export interface WelcomeMessage {
   readonly type: 'welcome';
   readonly epoch: number;
+  readonly durable: number;
   /**
    * Where the client stands now. Batches that bring what it missed come before this message, in order, and those of
    * the present after it; so what it lacks up to here when it reads this is gone for good.

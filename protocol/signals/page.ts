@@ -29,6 +29,8 @@ interface PageHead {
   /** False: between what was asked for and `offset` something is gone for good. Control and money are there even then. */
   readonly isComplete: boolean;
   readonly stateVersion: number;
+  /** As that of a batch, after this page. */
+  readonly durable: number;
   /** All parts, for a client that has none yet; empty otherwise. */
   readonly state: readonly StatePart[];
 }
@@ -52,6 +54,7 @@ export function encodePage({ batches, state, ...head }: EncodedPage): Uint8Array
   out.number(head.offset);
   out.number(head.isComplete ? 1 : 0);
   out.number(head.stateVersion);
+  out.number(head.durable);
   out.end(start);
   out.number(state.length);
   for (const part of state) writePart(out, part);
@@ -77,6 +80,7 @@ function readHead(from: ByteReader): Omit<PageHead, 'state'> {
     offset: from.number(),
     isComplete: from.number() !== 0,
     stateVersion: from.number(),
+    durable: from.number(),
   };
 }
 
@@ -90,7 +94,7 @@ export function parsePage(text: string): SignalPage {
 function isPage(value: unknown): value is SignalPage {
   return (
     isFields(value) &&
-    ['epoch', 'after', 'offset', 'stateVersion'].every((name) => isCount(value[name])) &&
+    ['epoch', 'after', 'offset', 'stateVersion', 'durable'].every((name) => isCount(value[name])) &&
     typeof value['isComplete'] === 'boolean' &&
     isListOf(value['state'], isStatePart) &&
     isListOf(value['batches'], isBatch)

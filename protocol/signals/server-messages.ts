@@ -28,7 +28,7 @@ export function readServerMessage(data: string | ArrayBuffer | Uint8Array): Serv
 
 const checks: Readonly<Record<ServerMessage['type'], (fields: Fields) => boolean>> = {
   welcome: (fields) =>
-    areCounts(fields, ['epoch', 'offset', 'stateVersion', 'serverMs', 'heartBeatMs']) &&
+    areCounts(fields, ['epoch', 'offset', 'durable', 'stateVersion', 'serverMs', 'heartBeatMs']) &&
     typeof fields['isComplete'] === 'boolean' &&
     isListOf(fields['state'], isStatePart) &&
     isRoomRules(fields['rules']) &&
@@ -52,7 +52,7 @@ const messageTypes = Object.keys(checks) as ServerMessage['type'][];
 export function isBatch(value: unknown): value is Batch {
   return (
     isFields(value) &&
-    areCounts(value, ['epoch', 'from', 'to', 'atMs', 'stateVersion']) &&
+    areCounts(value, ['epoch', 'from', 'to', 'atMs', 'stateVersion', 'durable']) &&
     isOneOf(value['tier'], tiers) &&
     isListOf(value['counts'], isClassCount) &&
     isListOf(value['signals'], isSignal) &&
