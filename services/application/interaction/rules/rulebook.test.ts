@@ -409,7 +409,10 @@ test('whatever is said under whatever rules: an outcome of the table, nothing th
     guestsMaySpeak: fc.boolean(),
     links: fc.constantFrom('allow' as const, 'hold' as const, 'refuse' as const),
   });
-  const text = fc.oneof(fc.string({ unit: 'grapheme-composite', maxLength: 60 }), fc.constantFrom('😀', 'hi', 'x.com'));
+  const text = fc.oneof(
+    fc.string({ unit: 'grapheme-composite', maxLength: 60 }),
+    fc.constantFrom('😀', 'hi', 'x.com'),
+  );
   const speech = fc.record({
     text,
     userId: fc.integer({ min: 0, max: 9 }),

@@ -76,14 +76,11 @@ export class RoomRulebook implements Rulebook {
 
   judge(said: Said): Verdict {
     const role = this.roleOf(said.speaker);
-    switch (said.signal.type) {
-      case 'comment':
-        return this.#comment(said, said.signal, role);
-      case 'like':
-        return this.#like(said, said.signal.count);
-      case 'retract':
-        return this.#retract(said, said.signal.signalId, role);
-    }
+    const { signal } = said;
+    if (signal.type === 'comment') return this.#comment(said, signal, role);
+    return signal.type === 'like'
+      ? this.#like(said, signal.count)
+      : this.#retract(said, signal.signalId, role);
   }
 
   prepare(speakers: readonly Speaker[]): Promise<void> | undefined {
@@ -270,7 +267,9 @@ function keyOf({ userId, device }: Speaker): string {
 function sayingOf(text: string): number {
   folded.read(text);
   if (folded.length > 0) return folded.hash();
-  return -[...text].reduce((sum, char) => (Math.imul(sum, 31) + (char.codePointAt(0) ?? 0)) >>> 0, 7);
+  let hash = 7;
+  for (let at = 0; at < text.length; at++) hash = (Math.imul(hash, 31) + text.charCodeAt(at)) >>> 0;
+  return -hash;
 }
 
 /** How long one has to wait is told in whole ms, at most a day at once; 0: waiting does not help. */

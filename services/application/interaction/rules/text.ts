@@ -11,7 +11,8 @@ const piledMarks = /([\p{Mn}\p{Me}]{4})[\p{Mn}\p{Me}]+/gu;
 const visible = /[^\p{Z}\p{C}\p{M}\p{Default_Ignorable_Code_Point}\u{2800}]/u;
 
 /** Longest sequences first; taken one after the other, so that no text makes it slow. */
-const emote = /\p{RGI_Emoji}|[\p{Emoji_Presentation}\p{Extended_Pictographic}]\u{fe0f}?|:[A-Za-z0-9_]{1,32}:|\s/gv;
+const emote =
+  /\p{RGI_Emoji}|[\p{Emoji_Presentation}\p{Extended_Pictographic}]\u{fe0f}?|:[A-Za-z0-9_]{1,32}:|\s/gv;
 
 /** Ends of names that people type; an address by number or with a scheme needs none. */
 const domains =

@@ -66,7 +66,9 @@ test('what folds to nothing is no word', async () => {
 
 /** Any code points, lone surrogates too. */
 const anyText = (maxLength: number) =>
-  fc.array(fc.integer({ min: 0, max: 0x10ffff }), { maxLength }).map((points) => String.fromCodePoint(...points));
+  fc
+    .array(fc.integer({ min: 0, max: 0x10ffff }), { maxLength })
+    .map((points) => String.fromCodePoint(...points));
 
 /** Every pattern at every place. */
 function naive(words: readonly string[], text: string): boolean {
