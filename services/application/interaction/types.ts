@@ -3,6 +3,7 @@ import type {
   ClientSignal,
   RoomRole,
   RoomRules,
+  RoomState,
   Signal,
   StatePart,
   Tier,
@@ -98,11 +99,21 @@ export interface Attendance {
   readonly isWhole: boolean;
 }
 
+/** What comes of a report. */
+export interface Noted {
+  /** Those who came, to be said. */
+  readonly enters: readonly Draft[];
+  /** The next report of this node is to be whole: what is known of it is not all. */
+  readonly wantsWhole: boolean;
+}
+
 /** Who is in one open room, by what the nodes report. */
 export interface RoomPresence {
-  report(node: string, attendance: Attendance, nowMs: number): void;
+  report(node: string, attendance: Attendance, nowMs: number): Noted;
   /** The node is gone, or has no viewer of the room any more. */
   drop(node: string, nowMs: number): void;
   /** Where a user is; nowhere when he is not, or when there are more than are kept by name. */
   find(userId: number): readonly Connection[];
+  /** To be asked after reports: the part `viewers` when it is to be told anew; it is at most once a second. */
+  takeViewers(nowMs: number): RoomState['viewers'] | undefined;
 }
