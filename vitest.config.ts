@@ -18,6 +18,7 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'unit',
+      globalSetup: ['./test/harness/once.ts'],
       include: ['{protocol,media,lib,media-io,sdk,services,web,cli,bench,test}/**/*.test.ts'],
       exclude: [...OUTSIDE, ...SCENARIOS, ...ENGINES, '**/*.soak.test.ts'],
       pool: 'threads',
@@ -32,7 +33,7 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'scenario',
-      globalSetup: ['./test/harness/build.ts'],
+      globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: SCENARIOS,
       exclude: [...OUTSIDE, ...MEASURES, ...ENGINES, '**/*.soak.test.ts'],
       sequence: { groupOrder: 1 },
@@ -45,7 +46,7 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'engines',
-      globalSetup: ['./test/harness/build.ts'],
+      globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: ENGINES,
       exclude: OUTSIDE,
       sequence: { groupOrder: 3 },
@@ -58,7 +59,7 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'measure',
-      globalSetup: ['./test/harness/build.ts'],
+      globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: MEASURES,
       exclude: OUTSIDE,
       sequence: { groupOrder: 2 },
@@ -75,7 +76,7 @@ const long: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'soak',
-      globalSetup: ['./test/harness/build.ts'],
+      globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: SOAKS,
       exclude: OUTSIDE,
       pool: 'forks',

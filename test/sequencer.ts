@@ -3,6 +3,14 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 
 /** Files that take longest in their project, longest first: what begins last must not be what ends last. */
 const LONG = [
+  'lib/eventlog/postgres.test.ts',
+  'services/access/edge/fifty-days.test.ts',
+  'lib/jobs/takeover.test.ts',
+  'lib/jobs/shards-takeover.test.ts',
+  'lib/jobs/shards-chaos.test.ts',
+  'lib/jobs/plans.test.ts',
+  'bench/jobs.test.ts',
+  'services/application/room/reader/reader.test.ts',
   'lib/eventlog/kafka.engine.test.ts',
   'test/scenario/fleet.engine.test.ts',
   'services/application/room/ongoing/scale.engine.test.ts',

@@ -18,6 +18,7 @@ export interface EncodedBatch extends BatchBase {
   readonly epoch: number;
   readonly to: number;
   readonly stateVersion: number;
+  readonly durable: number;
   readonly tier: Tier;
   readonly counts: readonly ClassCount[];
   readonly state: readonly StatePart[];

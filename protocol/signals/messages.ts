@@ -12,6 +12,8 @@ export const commentLengthMax = 200;
 export interface Position {
   readonly epoch: number;
   readonly offset: number;
+  /** Of the last batch, or the welcome: what control and money he has, whatever becomes of the epoch. */
+  readonly durable: number;
 }
 
 /** The first message, once; the room is the ticket's. */
@@ -70,6 +72,7 @@ export type ClientMessage =
 export interface WelcomeMessage {
   readonly type: 'welcome';
   readonly epoch: number;
+  readonly durable: number;
   /** The client has everything up to here, when `isComplete`: what it missed precedes this message or follows at once. */
   readonly offset: number;
   /** False: some of what it missed is gone for good, and it must say so. Control and money are complete even then. */

@@ -10,5 +10,10 @@ export function partitionOfRoom(roomId: number): number {
   return routeOfRoom(roomId) % signalPartitions;
 }
 
+/** What a partition is called on the ring of those who serve `InteractionService`: its owner is the first there. */
+export function ringKeyOfPartition(partition: number): string {
+  return `${interactionGroup}/${partition}`;
+}
+
 /** Control and money signals, by room; what is acknowledged stands there. */
 export const signalTopic = { name: 'room-signals', partitions: 16, retentionMs: 86_400_000 } as const;

@@ -187,6 +187,11 @@ export interface Batch {
   readonly atMs: number;
   /** Of the room's whole state after this batch: a client that has less asks for what it lacks. */
   readonly stateVersion: number;
+  /**
+   * Number of the room's last control or money signal up to here. It goes on over epochs, so that one who comes back
+   * is told exactly those that he lacks.
+   */
+  readonly durable: number;
   readonly tier: Tier;
   readonly counts: readonly ClassCount[];
   readonly signals: readonly Signal[];

@@ -25,7 +25,7 @@ async function startAs(uid: number, folder: DataFolder, env: NodeJS.ProcessEnv):
 }
 
 test('a plain user without a HOME runs Gala from a tree that it cannot write', async () => {
-  await using folder = await DataFolder.make();
+  await using folder = await DataFolder.makeEmpty();
   await using gala = await startAs(nobody, folder, {});
   await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 90_000, what: 'the start' });
   expect(gala.isReady, gala.output).toBe(true);
@@ -35,7 +35,7 @@ test('a plain user without a HOME runs Gala from a tree that it cannot write', a
 });
 
 test('a uid that has no name gets one from libnss-wrapper, or is told what is missing', async () => {
-  await using folder = await DataFolder.make();
+  await using folder = await DataFolder.makeEmpty();
   await using gala = await startAs(nameless, folder, {});
   await waitFor(() => gala.isReady || gala.hasEnded, { timeoutMs: 90_000, what: 'the start' });
   if (isRoot && !wrapperFolders.some((path) => existsSync(`${path}/libnss_wrapper.so`))) {
@@ -52,8 +52,8 @@ test('a uid that has no name gets one from libnss-wrapper, or is told what is mi
 });
 
 test('the same uid needs no name with a database of its own', async () => {
-  await using serverFolder = await DataFolder.make();
-  await using folder = await DataFolder.make();
+  await using serverFolder = await DataFolder.makeEmpty();
+  await using folder = await DataFolder.makeEmpty();
   const logger = createLogger({ name: 'database', level: 'silent' });
   await using server = await startEmbedded({ dataFolder: serverFolder.path, logger, volatile: true });
   await using gala = await startAs(nameless, folder, { DATABASE_URL: server.url('postgres') });

@@ -57,7 +57,7 @@ test('a second gala up on one data folder is refused, and the first does not not
 });
 
 test('two starts at once on one data folder: one runs, the other says so', async () => {
-  await using folder = await DataFolder.make();
+  await using folder = await DataFolder.makeEmpty();
   const env = { ...portsEnv({ http: 0, live: 0, rtmp: 0, admin: 0 }), GALA_DATA: folder.path };
   await using first = new GalaCommand({ args: ['up', '--no-demo'], env });
   await using second = new GalaCommand({ args: ['up', '--no-demo'], env });

@@ -11,7 +11,7 @@ const anyPorts = Object.fromEntries(
 );
 
 test('SIGINT to the supervisor leaves no process, with a show and the demo on air', async () => {
-  await using folder = await DataFolder.make();
+  await using folder = await DataFolder.makeEmpty();
   await using gala = await Gala.start({ dataFolder: folder.path, args: [] });
   await using show = await Show.start(gala, 'encore');
   const onAir = (line: string) => line.includes('the demo is on air');
@@ -48,7 +48,7 @@ test('Ctrl-C on a terminal reaches all processes at once, and npm repeats it: on
 });
 
 test('Ctrl-C in the middle of a start leaves no process', async () => {
-  await using folder = await DataFolder.make();
+  await using folder = await DataFolder.makeEmpty();
   const env = { ...anyPorts, GALA_DATA: folder.path };
   for (const moment of ['initdb', 'database ready']) {
     await using command = new GalaCommand({ args: ['up', '--no-demo'], env });

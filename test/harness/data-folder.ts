@@ -1,6 +1,7 @@
 import { chmod, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { layDataFolder } from '../../lib/sql/testing/template.ts';
 import { kill, processesOf, type FoundProcess } from './processes.ts';
 
 /** A data folder that outlives its installations; at the end nothing runs on it and it is gone. */
@@ -11,7 +12,15 @@ export class DataFolder implements AsyncDisposable {
     this.path = path;
   }
 
+  /** With new databases, so that a start is quick. */
   static async make(): Promise<DataFolder> {
+    const folder = await DataFolder.makeEmpty();
+    await layDataFolder(folder.path);
+    return folder;
+  }
+
+  /** For tests of the first start of all, which makes everything. */
+  static async makeEmpty(): Promise<DataFolder> {
     const path = await mkdtemp(join(tmpdir(), 'gala-fault-'));
     // The database runs as another user when the tests run as root; it must be able to enter.
     await chmod(path, 0o755);

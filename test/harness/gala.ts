@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { createRoomClient, type RoomClient } from '@gala/sdk/room';
+import { layDataFolder } from '../../lib/sql/testing/template.ts';
 import { waitFor } from './wait.ts';
 
 const root = join(import.meta.dirname, '..', '..');
@@ -17,7 +18,7 @@ export type Placement = 'default' | 'one' | 'split';
 export interface GalaOptions {
   readonly placement?: Placement;
   readonly env?: NodeJS.ProcessEnv;
-  /** A data folder to start on; a new one, removed at the end, otherwise. */
+  /** A data folder to start on; otherwise one with new databases, removed at the end. */
   readonly dataFolder?: string;
   readonly args?: readonly string[];
   /** Those that have to be known before; any free ones otherwise. */
@@ -199,6 +200,7 @@ async function newDataFolder(): Promise<string> {
   const path = await mkdtemp(join(tmpdir(), 'gala-test-'));
   // The database runs as another user when the tests run as root; it must be able to enter.
   await chmod(path, 0o755);
+  await layDataFolder(path);
   return path;
 }
 

@@ -1,4 +1,12 @@
-import type { ClassCount, ClientSignal, RoomRole, RoomRules, Signal, Tier } from '@gala/protocol/signals';
+import type {
+  ClassCount,
+  ClientSignal,
+  RoomRole,
+  RoomRules,
+  Signal,
+  StatePart,
+  Tier,
+} from '@gala/protocol/signals';
 
 type Without<Kind, Keys extends PropertyKey> = Kind extends unknown ? Omit<Kind, Keys> : never;
 
@@ -49,4 +57,44 @@ export interface TickMerger {
   offer(signal: Signal): void;
   /** Tiers with the same outcome share the object of `signals`. Undefined when nothing was offered. */
   flush(nowMs: number): readonly TierTick[] | undefined;
+}
+
+/** The state of one open room (SS). Made when a room is opened; versions never go back, whoever owned it before. */
+export interface RoomStateParts {
+  /** Of the whole. */
+  readonly version: number;
+  /** Parts with a version above the one that is named for them. */
+  above(versions: Readonly<Record<string, number>>): readonly StatePart[];
+  set(name: string, value: unknown): void;
+  /** Parts that changed since this was called last, for the batch of a tick. */
+  takeChanged(nowMs: number): readonly StatePart[];
+}
+
+/** One viewer's connection at a node. */
+export interface Connection {
+  readonly node: string;
+  readonly connection: number;
+}
+
+export interface Arrival {
+  readonly connection: number;
+  readonly speaker: Speaker;
+}
+
+/** What one node says of its viewers of one room. */
+export interface Attendance {
+  readonly connections: number;
+  readonly joined: readonly Arrival[];
+  readonly left: readonly number[];
+  /** The joined are all that are there: what was known of this node is replaced. */
+  readonly isWhole: boolean;
+}
+
+/** Who is in one open room, by what the nodes report. */
+export interface RoomPresence {
+  report(node: string, attendance: Attendance, nowMs: number): void;
+  /** The node is gone, or has no viewer of the room any more. */
+  drop(node: string, nowMs: number): void;
+  /** Where a user is; nowhere when he is not, or when there are more than are kept by name. */
+  find(userId: number): readonly Connection[];
 }

@@ -178,6 +178,13 @@ export declare type RoomBatch = Message<"gala.interaction.v1.RoomBatch"> & {
    * @generated from field: repeated gala.interaction.v1.StatePart state = 9;
    */
   state: StatePart[];
+
+  /**
+   * Number of the room's last control or money signal up to here; 0 when none is known. Goes on over epochs.
+   *
+   * @generated from field: uint64 durable = 10;
+   */
+  durable: bigint;
 };
 
 /**
@@ -276,6 +283,13 @@ export declare type OpenRoomResponse = Message<"gala.interaction.v1.OpenRoomResp
    * @generated from field: bytes rules = 5;
    */
   rules: Uint8Array;
+
+  /**
+   * Number of the room's last control or money signal; 0 when none is known.
+   *
+   * @generated from field: uint64 durable = 6;
+   */
+  durable: bigint;
 };
 
 /**
@@ -604,6 +618,14 @@ export declare type ReadBatchesRequest = Message<"gala.interaction.v1.ReadBatche
    * @generated from field: uint32 limit = 4;
    */
   limit: number;
+
+  /**
+   * Number of the last control or money signal that the reader has: what it lacks is found by this when the epoch is
+   * another, or the ring does not reach back.
+   *
+   * @generated from field: uint64 after_durable = 5;
+   */
+  afterDurable: bigint;
 };
 
 /**
@@ -630,7 +652,8 @@ export declare type ReadBatchesResponse = Message<"gala.interaction.v1.ReadBatch
 
   /**
    * The batches follow `after` without a gap; false when the ring does not reach back so far, or the epoch is another:
-   * then control and money are complete still.
+   * then the first batch has all control and money signals after `after_durable` that the ring has not, and the others
+   * are what the ring has. One who has no such number may be told again what he knows: by signal id.
    *
    * @generated from field: bool complete = 3;
    */
@@ -640,6 +663,13 @@ export declare type ReadBatchesResponse = Message<"gala.interaction.v1.ReadBatch
    * @generated from field: repeated gala.interaction.v1.RoomBatch batches = 4;
    */
   batches: RoomBatch[];
+
+  /**
+   * Number of the room's last control or money signal.
+   *
+   * @generated from field: uint64 durable = 5;
+   */
+  durable: bigint;
 };
 
 /**

@@ -1,0 +1,1 @@
+export { ringFirst, ringOrder } from './ring.ts';
