@@ -5,7 +5,7 @@ const kindsMax = 64;
 
 /** A kind of clients, as long as there are some. */
 export interface Kind {
-  /** 0 for those that are not told apart. */
+  /** 0 for those that are not told apart; never given twice, since what was made for one outlives it. */
   readonly index: number;
   readonly client: ClientKind;
 }
@@ -21,7 +21,7 @@ interface Counted extends Kind {
 /** The kinds of clients that are connected, so that messages are made once for each and not for each client. */
 export class Kinds {
   readonly #byKey = new Map<string, Counted>();
-  readonly #free = Array.from({ length: kindsMax }, (_, index) => kindsMax - index);
+  #lastIndex = 0;
   /** Clients that came when the bound was reached. */
   others = 0;
 
@@ -37,12 +37,11 @@ export class Kinds {
       known.clients++;
       return known;
     }
-    const index = this.#free.pop();
-    if (index === undefined) {
+    if (this.#byKey.size >= kindsMax) {
       this.others++;
       return other;
     }
-    const kind: Counted = { index, client, key, clients: 1 };
+    const kind: Counted = { index: ++this.#lastIndex, client, key, clients: 1 };
     this.#byKey.set(key, kind);
     return kind;
   }
@@ -50,9 +49,7 @@ export class Kinds {
   leave(kind: Kind): void {
     if (kind.index === 0) return;
     const counted = kind as Counted;
-    if (--counted.clients > 0) return;
-    this.#byKey.delete(counted.key);
-    this.#free.push(counted.index);
+    if (--counted.clients === 0) this.#byKey.delete(counted.key);
   }
 }
 
