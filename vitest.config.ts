@@ -2,11 +2,13 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 import LongFirst from './test/sequencer.ts';
 
 const SCENARIOS = ['test/{scenario,fault}/**/*.test.ts'];
-/** Scenarios that measure stalls, gaps or memory: nothing runs beside them. */
+/** Scenarios that measure stalls or gaps: nothing runs beside them. */
 const MEASURES = [
-  'test/fault/{drain,relay,stalled-viewers}.test.ts',
-  'test/scenario/{drain,first-broadcast,hls,player,takeover}.test.ts',
+  'test/fault/relay.test.ts',
+  'test/scenario/{drain,first-broadcast,player,takeover}.test.ts',
 ];
+/** A minute of watching each: the two leave four fifths of two cores idle, so they run side by side, and alone. */
+const MINUTES = ['test/fault/stalled-viewers.test.ts', 'test/scenario/hls.test.ts'];
 /** Contracts and faults of the engines of a fleet, each started by its test: they wait more than they work. */
 const ENGINES = ['**/*.engine.test.ts'];
 const SOAKS = ['**/*.{soak,fuzz}.test.ts'];
@@ -24,8 +26,7 @@ const everyday: TestProjectInlineConfiguration[] = [
       pool: 'threads',
       isolate: false,
       // One for each core but one, unless told; many files wait for a PostgreSQL of theirs.
-      maxWorkers: 3,
-      // What takes long is starts of PostgreSQL, several at once.
+      maxWorkers: 4,
       testTimeout: 30_000,
       hookTimeout: 60_000,
     },
@@ -35,7 +36,7 @@ const everyday: TestProjectInlineConfiguration[] = [
       name: 'scenario',
       globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: SCENARIOS,
-      exclude: [...OUTSIDE, ...MEASURES, ...ENGINES, '**/*.soak.test.ts'],
+      exclude: [...OUTSIDE, ...MEASURES, ...MINUTES, ...ENGINES, '**/*.soak.test.ts'],
       sequence: { groupOrder: 1 },
       pool: 'forks',
       maxWorkers: 3,
@@ -65,6 +66,19 @@ const everyday: TestProjectInlineConfiguration[] = [
       sequence: { groupOrder: 2 },
       pool: 'forks',
       fileParallelism: false,
+      testTimeout: 180_000,
+      hookTimeout: 180_000,
+    },
+  },
+  {
+    test: {
+      name: 'minutes',
+      globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
+      include: MINUTES,
+      exclude: OUTSIDE,
+      sequence: { groupOrder: 4 },
+      pool: 'forks',
+      maxWorkers: 2,
       testTimeout: 180_000,
       hookTimeout: 180_000,
     },

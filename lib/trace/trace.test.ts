@@ -4,6 +4,7 @@ import { ManualClock } from '../clock/index.ts';
 import { CodedError } from '../error/index.ts';
 import { createLogger } from '../logger/index.ts';
 import { createMetrics } from '../metrics/index.ts';
+import type { SpanFilter } from './kept-spans.ts';
 import { formatTraceparent, parseTraceparent, Tracer, type SpanRecord, type TracerOptions } from './index.ts';
 
 const traceId = '4bf92f3577b34da6a3ce929d0e0e4736';
@@ -149,20 +150,49 @@ test('a traceparent that is not valid begins a new trace', () => {
   expect(parseTraceparent(span.traceparent)?.traceId).toBe(span.traceId);
 });
 
-test('ring, attributes and texts are bounded, and what is lost is counted', async () => {
+test('spans, attributes and texts are bounded, and what is lost is counted', async () => {
   const { tracer, metrics } = open({ sampleShare: 1, spansMax: 3 });
   for (let spans = 0; spans < 5; spans++) {
-    const span = tracer.start(`span${spans}`);
-    for (let keys = 0; keys < 40; keys++) span.set(`key${keys}`, 'x'.repeat(1000));
-    span.set('key0', 'again').end();
+    const span = tracer.start('many', { attributes: { serial: spans } });
+    for (let keys = 1; keys < 41; keys++) span.set(`key${keys}`, 'x'.repeat(1000));
+    span.set('key1', 'again').end();
   }
   const kept = tracer.recent(10);
-  expect(kept.map(({ name }) => name)).toEqual(['span4', 'span3', 'span2']);
+  expect(kept.map(({ attributes }) => attributes.serial)).toEqual([4, 3, 2]);
   expect(Object.keys(kept[0].attributes)).toHaveLength(32);
-  expect(kept[0].attributes).toMatchObject({ key0: 'again', key1: 'x'.repeat(256) });
+  expect(kept[0].attributes).toMatchObject({ key1: 'again', key2: 'x'.repeat(256) });
   const text = await metrics.text();
   expect(text).toMatch(/gala_trace_overwrites\{.*\} 2/);
-  expect(text).toMatch(/gala_trace_attributes_dropped_total\{.*\} 40/);
+  expect(text).toMatch(/gala_trace_attributes_dropped_total\{.*\} 45/);
+});
+
+test('what is frequent does not push out what is rare', () => {
+  const { tracer } = open({ sampleShare: 1, spansMax: 10 });
+  const record = (name: string) => tracer.start(name).end();
+  record('publish');
+  for (let requests = 0; requests < 100; requests++) record(requests % 2 === 0 ? 'getRoom' : 'listRooms');
+  record('publish');
+  const names = tracer.recent(20).map(({ name }) => name);
+  expect([names.length, names.at(-1), names[0]]).toEqual([10, 'publish', 'publish']);
+  expect(names.filter((name) => name === 'getRoom')).toHaveLength(4);
+  for (let others = 0; others < 100; others++) record(`other${others}`);
+  expect(tracer.recent(20)).toHaveLength(10);
+});
+
+test('spans are found by name and by trace', () => {
+  const { tracer } = open({ sampleShare: 1 });
+  const publish = tracer.start('publish');
+  publish.child('admit').end();
+  publish.end();
+  tracer.start('publish').end();
+  tracer.start('getRoom').end();
+  const found = (filter: SpanFilter, countMax = 10) =>
+    tracer.recent(countMax, filter).map(({ name }) => name);
+  expect(found({ name: 'publish' })).toEqual(['publish', 'publish']);
+  expect(found({ name: 'publish' }, 1)).toEqual(['publish']);
+  expect(found({ traceIds: new Set([publish.traceId]) })).toEqual(['publish', 'admit']);
+  expect(found({ name: 'admit', traceIds: new Set([publish.traceId]) })).toEqual(['admit']);
+  expect(found({ name: 'unheard' })).toEqual([]);
 });
 
 test('listeners get every recorded span; one that throws harms nobody', async () => {

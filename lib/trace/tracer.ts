@@ -1,7 +1,7 @@
 import type { Clock } from '../clock/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
-import { SpanRing } from './ring.ts';
+import { KeptSpans, type SpanFilter } from './kept-spans.ts';
 import { Span, type AttributeValue, type SpanOwner, type SpanRecord } from './span.ts';
 import { isTraceSampled, parseTraceparent, randomTraceId, type TraceContext } from './traceparent.ts';
 
@@ -13,7 +13,7 @@ export interface TracerOptions {
   readonly sampleShare?: number;
   /** Spans that take this long are recorded, sampled or not. */
   readonly slowMs?: number;
-  /** Spans kept in this process. */
+  /** Spans kept in this process; above it the oldest of the most frequent name goes. */
   readonly spansMax?: number;
 }
 
@@ -33,7 +33,7 @@ export type SpanListener = (span: SpanRecord) => void;
 /** Makes spans and keeps those that are sampled, failed or slow; the others cost no more than their object. */
 export class Tracer {
   readonly #options: TracerOptions;
-  readonly #ring: SpanRing;
+  readonly #kept: KeptSpans;
   readonly #listeners = new Set<SpanListener>();
   readonly #counters: Record<'started' | 'recorded' | 'attributesDropped' | 'exportFailures', number>;
   readonly #owner: SpanOwner;
@@ -41,10 +41,10 @@ export class Tracer {
   constructor(options: TracerOptions) {
     const { clock, metrics, spansMax = 4096 } = options;
     this.#options = options;
-    this.#ring = new SpanRing(spansMax);
+    this.#kept = new KeptSpans(spansMax);
     const names = ['started', 'recorded', 'attributesDropped', 'exportFailures'] as const;
     this.#counters = metrics.counters('trace', names);
-    metrics.gauge('gala_trace_overwrites', 'spans that left the ring', () => this.#ring.overwrites);
+    metrics.gauge('gala_trace_overwrites', 'spans that left the memory', () => this.#kept.overwrites);
     this.#owner = {
       nowMs: () => clock.nowMs(),
       monotonicMs: () => clock.monotonicMs(),
@@ -79,12 +79,12 @@ export class Tracer {
 
   /** What this process knows of a trace, in the order of the starts. */
   trace(traceId: string): SpanRecord[] {
-    return this.#ring.trace(traceId);
+    return this.#kept.trace(traceId);
   }
 
-  /** The newest recorded spans, newest first. */
-  recent(countMax: number): SpanRecord[] {
-    return this.#ring.recent(countMax);
+  /** The newest recorded spans that fit, newest first. */
+  recent(countMax: number, filter?: SpanFilter): SpanRecord[] {
+    return this.#kept.recent(countMax, filter);
   }
 
   /** Returns the function that stops it. */
@@ -115,7 +115,7 @@ export class Tracer {
     if (!span.isSampled && !span.error && !isSlow) return;
     this.#counters.recorded++;
     const record = span.toRecord();
-    this.#ring.add(record);
+    this.#kept.add(record);
     for (const listener of this.#listeners) this.#tell(listener, record);
   }
 

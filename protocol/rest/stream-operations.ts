@@ -83,7 +83,15 @@ export const streamOperations = {
     summary: 'The newest traces that the processes keep, newest first',
     access: 'operator',
     scope: 'streams:read',
-    query: z.object(page(50)),
+    query: z.object({
+      ...page(50),
+      name: z
+        .string()
+        .min(1)
+        .max(64)
+        .optional()
+        .describe('only traces with a span of this name, such as publish'),
+    }),
     status: 200,
     response: z.object({ traces: z.array(shape.traceSummary), unreachable: shape.unreachable }),
   },

@@ -47,6 +47,9 @@ describeWithEngines('hooks', ['ffmpeg'], () => {
       what: 'the room',
       timeoutMs: 15_000,
     });
+    // The room is there as soon as its publisher is admitted, the stream once the edge has heard so.
+    const isCarried = async () => (await gala.operator.listStreams({})).streams.length > 0;
+    await waitFor(isCarried, { what: 'the stream' });
     const answer = await fetch(`${gala.liveUrl}/live/${room.roomId}.flv?token=abc`);
     expect(answer.status).toBe(200);
     receiver.answer = ({ event }, response) => {

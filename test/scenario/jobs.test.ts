@@ -37,13 +37,15 @@ describeWithEngines('jobs of a whole installation', ['chromium'], () => {
     await waitFor(async () => /scheduler\.forget[^]*done/.test(await row.innerText()), { what: 'the run' });
     await row.getByRole('button', { name: /^Log/ }).click();
     await page.getByText('forgot 0 runs').waitFor();
-    const line = gala.lines.find((each) => each.includes('run asked for'));
-    expect(line).toContain('test of jobs');
+    const line = () => gala.lines.find((each) => each.includes('run asked for'));
+    expect(await waitFor(line, { what: 'its line' })).toContain('test of jobs');
   });
 
   test('a sharded job shows who works on it, and rests while it is paused', async () => {
     const row = page.locator('[data-job="account.upkeep"]');
-    expect(await row.innerText()).toMatch(/active[^]*1 min[^]*front-/);
+    // The page asks again and again; a worker takes its partition when its turn comes.
+    const isWorkedOn = async () => /active[^]*1 min[^]*front-/.test(await row.innerText());
+    await waitFor(isWorkedOn, { what: 'a worker of the job', timeoutMs: 30_000 });
     await row.getByRole('button', { name: 'Partitions of account.upkeep' }).click();
     await page.getByTestId('partitions').waitFor();
     await row.getByRole('button', { name: /^Pause/ }).click();

@@ -64,7 +64,13 @@ describeWithEngines('renditions and covers', ['ffmpeg', 'chromium'], () => {
   const urlOf = (name: string): string => `${gala.liveUrl}/live/${name}.flv`;
 
   test('the answer of enter lists the rungs below the stream, behind the stream itself', async () => {
-    const { room, play } = await gala.anyone.enterRoom({ roomRef: '@alice' });
+    const described = async () => {
+      const answer = await gala.anyone.enterRoom({ roomRef: '@alice' });
+      return answer.room.renditions?.length ? answer : undefined;
+    };
+    const { room, play } = await waitFor(described, {
+      what: 'the edge to have told the size of the picture',
+    });
     expect(room.renditions).toEqual(['540p', '360p']);
     expect(new Set(play.map(({ rendition }) => rendition))).toEqual(new Set([undefined, '540p', '360p']));
     expect(play[0].rendition).toBeUndefined();

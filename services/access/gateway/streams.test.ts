@@ -195,6 +195,15 @@ test('traces are put together, newest first', async () => {
   const mine = listed.filter(({ traceId }) => known.includes(traceId));
   expect(new Set(mine.map(({ name }) => name))).toEqual(new Set(['one', 'two']));
   expect(mine.find(({ name }) => name === 'one')).toMatchObject({ spans: 2, failed: true, process: 'test' });
+  for (let requests = 0; requests < 60; requests++) tracer.start('chatter', { isSampled: true }).end();
+  expect((await operator.call('listTraces')).body.traces.every(({ name }) => name === 'chatter')).toBe(true);
+  const named = async (name: string) => (await operator.call('listTraces', { query: { name } })).body.traces;
+  for (const name of ['one', 'inner']) {
+    expect(await named(name)).toMatchObject([
+      { traceId: first.traceId, name: 'one', spans: 2, failed: true },
+    ]);
+  }
+  expect(await named('unheard')).toEqual([]);
   const { body } = await operator.call('getTrace', { params: { traceId: first.traceId } });
   expect(body.spans).toMatchObject([
     { name: 'one', spanId: first.spanId },

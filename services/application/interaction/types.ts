@@ -55,7 +55,10 @@ export interface TierTick {
 /** Merges and sheds what a room said between two ticks; offered = signals + merged + shed, by class and tier. */
 export interface TickMerger {
   offer(signal: Signal): void;
-  /** Tiers with the same outcome share the object of `signals`. Undefined when nothing was offered. */
+  /**
+   * All tiers, or undefined when nothing was offered. Tiers with the same outcome share the objects `signals` and
+   * `counts`; two tiers that show equally many signals of a class show the same ones.
+   */
   flush(nowMs: number): readonly TierTick[] | undefined;
 }
 

@@ -46,6 +46,28 @@ test('viewers of many rooms on many edges arrive in their rows', async () => {
   expect(rooms.map(({ viewers }) => viewers)).toEqual(shows.map((_, index) => index + 1));
 });
 
+test('a database that crashes loses its counts, and nobody sees it', async () => {
+  const { edgeId, room } = await onAir();
+  const { pool } = world.sql.shard(shardOfRoom(room.roomId));
+  const shown = async () => {
+    world.clock.advance(world.config.readTtlMs + 1);
+    const both = [await world.reads.room(room.roomId), await world.reads.presentRoom(room.hostId)];
+    return both.map((each) => each?.viewers);
+  };
+  const beat = (viewers: number) => world.heartBeats.report(edgeId, [carried(room, { viewers })]);
+  expect(await shown()).toEqual([0, 0]);
+  await beat(6);
+  expect(await shown()).toEqual([6, 6]);
+  // What its recovery does to a table that is not logged.
+  await pool.query('truncate room_viewers');
+  expect(await shown()).toEqual([6, 6]);
+  await beat(2);
+  expect(await shown()).toEqual([2, 2]);
+  await pool.query('truncate room_viewers');
+  await beat(0);
+  expect(await shown()).toEqual([0, 0]);
+});
+
 test('an edge must stop what has ended and what another edge took over', async () => {
   const { edgeId, room, streamKey } = await onAir();
   const { room: other } = await onAir(edgeId);
@@ -61,7 +83,7 @@ test('an edge that has not yet seen the newer publisher of its own is left alone
   const { edgeId, room, streamKey } = await onAir();
   await publish(world, streamKey, edgeId);
   expect(await world.heartBeats.report(edgeId, [carried(room, { viewers: 8 })])).toEqual([]);
-  expect(await stored(room)).toMatchObject({ state: 'live', epoch: 2, viewers: 0 });
+  expect(await stored(room)).toMatchObject({ state: 'live', epoch: 2, viewers: undefined });
 });
 
 test('viewers of copies count for the room, whichever beat comes first, until their edge is silent', async () => {

@@ -42,7 +42,7 @@ test('rooms of all shards come by viewers, page by page, none twice and none los
   const rooms: Room[] = [];
   for (const viewers of [5, 900, 5, 0, 77, 5, 12]) rooms.push(await onAir(viewers));
   const ranked = rooms
-    .sort((a, b) => b.viewers - a.viewers || b.roomId - a.roomId)
+    .sort((a, b) => b.viewers! - a.viewers! || b.roomId - a.roomId)
     .map((room) => room.roomId);
   const databases = new Set(ranked.map((roomId) => world.sql.shard(shardOfRoom(roomId)).name));
   expect(databases.size).toBe(2);

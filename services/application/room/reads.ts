@@ -14,7 +14,7 @@ import { RoomFinder } from './archive/room-finder.ts';
 import type { RoomConfig } from './config.ts';
 import type { OngoingRooms } from './ongoing/ongoing-rooms.ts';
 import type { RowSource } from './reader/db-reader.ts';
-import type { HostProfile, Room } from './room.ts';
+import { isOnAir, type HostProfile, type Room } from './room.ts';
 import type { Recording } from './recordings.ts';
 import type { Connection } from './store/connection.ts';
 import { listRecordings } from './store/recordings.ts';
@@ -64,12 +64,12 @@ export class Reads {
     });
     const bounds = boundsOf(config);
     const finder = new RoomFinder(parts);
-    const roomOf = (key: number) => finder.find(key, this.#roomVersions.of(key));
+    const roomOf = async (key: number) => this.#counted(await finder.find(key, this.#roomVersions.of(key)));
     this.#rooms = caches.open({ name: 'rooms', bounds, load: loadEach(roomOf, ({ version }) => version) });
     this.#presentRooms = caches.open({
       name: 'present-rooms',
       bounds,
-      load: loadEach((hostId) => this.#findPresent(hostId), presentVersion),
+      load: loadEach(async (hostId) => this.#counted(await this.#findPresent(hostId)), presentVersion),
     });
     this.#hosts = new LoadingCache(options<HostProfile>('host'));
     this.#recordings = new LoadingCache(options<readonly Recording[]>('recording'));
@@ -90,6 +90,15 @@ export class Reads {
     if (room) return room;
     const sessions = (await this.host(hostId))?.sessionCount ?? 0;
     return sessions > 0 ? this.room(composeRoomId(hostId, sessions)) : undefined;
+  }
+
+  /** Counts are not kept by a database that crashes: until the next heart-beat a room has those that were shown last. */
+  #counted(room: Room | undefined): Room | undefined {
+    const { ongoing } = this.#parts;
+    if (!room || !isOnAir(room)) return room;
+    if (room.viewers === undefined) return { ...room, viewers: ongoing.get(room.roomId)?.viewers ?? 0 };
+    ongoing.setViewers(room.roomId, room.viewers);
+    return room;
   }
 
   host(hostId: number): Promise<HostProfile | undefined> {

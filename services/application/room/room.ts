@@ -26,7 +26,8 @@ export interface Room {
   /** Last change of state or epoch. */
   readonly changedAtMs: number;
   readonly endReason: string;
-  readonly viewers: number;
+  /** Undefined: on air, and no heart-beat has counted them since the room began or its database crashed. */
+  readonly viewers: number | undefined;
   /** Last report applied of this epoch. */
   readonly reportSequence: number;
   /** What the publisher sends (RFC 6381); empty while it is not known, and for a track that is not sent. */

@@ -275,7 +275,7 @@ export function wireRoom(room: Room) {
     startedAtMs: BigInt(room.startedAtMs),
     heldAtMs: BigInt(room.heldAtMs),
     endedAtMs: BigInt(room.endedAtMs),
-    viewers: room.viewers,
+    viewers: room.viewers ?? 0,
     endReason: room.endReason,
     edgeId: room.edgeId,
     videoCodec: room.videoCodec,

@@ -46,10 +46,16 @@ test('spans of a trace come with their process, parents, attributes as text and 
     'publish',
     'admit',
   ]);
+  const named = await client.recentSpans({ limit: 10, name: 'admit', traceIds: [first.traceId] });
+  expect(named.spans.map(({ name }) => name)).toEqual(['admit']);
+  expect((await client.recentSpans({ limit: 10, traceIds: ['f'.repeat(32)] })).spans).toEqual([]);
 });
 
 test('an unknown trace has no spans, and a limit out of bounds is refused', async () => {
   await using watched = await startWatched();
   expect((await watched.client.getTrace({ traceId: 'f'.repeat(32) })).spans).toEqual([]);
+  const traceIds = Array.from({ length: 1_001 }, () => 'f'.repeat(32));
+  const tooMany = watched.client.recentSpans({ limit: 1, traceIds });
+  await expect(tooMany).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
   await expect(watched.client.recentSpans({ limit: 0 })).rejects.toMatchObject({ code: 'INVALID_REQUEST' });
 });

@@ -4,7 +4,7 @@ import type { SpanRecord } from '@gala/lib/trace';
 import { commonErrors } from '@gala/protocol/errors';
 import { TraceService } from '@gala/protocol/trace';
 
-/** Spans of one answer, which also bounds its bytes: a span is 10 KiB at most, and mostly below 500 bytes. */
+/** Spans of one answer, which also bounds its bytes: a span is 10 KiB at most, and mostly below 500 bytes. Also the bound of traces that are asked for. */
 const spansMax = 1_000;
 
 /** Answers for the spans of this process. */
@@ -16,9 +16,11 @@ export function serveTraces({
   const wire = (span: SpanRecord) => wireSpan(span, processName);
   return rpc.serve(TraceService, {
     getTrace: async ({ traceId }) => ({ spans: tracer.trace(traceId).slice(0, spansMax).map(wire) }),
-    recentSpans: async ({ limit }) => {
-      if (limit < 1 || limit > spansMax) throw new CodedError(commonErrors, 'INVALID_REQUEST');
-      return { spans: tracer.recent(limit).map(wire) };
+    recentSpans: async ({ limit, name, traceIds }) => {
+      const isBounded = limit >= 1 && limit <= spansMax && traceIds.length <= spansMax;
+      if (!isBounded) throw new CodedError(commonErrors, 'INVALID_REQUEST');
+      const filter = { ...(name && { name }), ...(traceIds.length > 0 && { traceIds: new Set(traceIds) }) };
+      return { spans: tracer.recent(limit, filter).map(wire) };
     },
   });
 }

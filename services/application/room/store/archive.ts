@@ -138,7 +138,7 @@ function rowOf(room: Room): RoomRow {
     ended_at_ms: room.endedAtMs,
     changed_at_ms: room.changedAtMs,
     end_reason: room.endReason,
-    viewers: room.viewers,
+    viewers: room.viewers ?? 0,
     report_sequence: room.reportSequence,
     video_codec: room.videoCodec,
     audio_codec: room.audioCodec,

@@ -9,7 +9,7 @@ export const roomColumns = `
   room.room_id, room.host_id, host.name as host_name, room.title, room.visibility, room.state, room.epoch,
   room.edge_id, room.created_at_ms, room.started_at_ms, room.key_frame_at_ms, room.held_at_ms,
   room.ended_at_ms, room.changed_at_ms, room.end_reason,
-  case room.state when 'ended' then 0 else coalesce(watched.viewers, 0) end as viewers, room.report_sequence,
+  case when room.state in ('live', 'hold') then watched.viewers else 0 end as viewers, room.report_sequence,
   room.video_codec, room.audio_codec, room.renditions, room.area_id, room.starts_at_ms, room.version`;
 export const roomTables = `
   room join room_host host on host.shard = room.shard and host.host_id = room.host_id
@@ -31,7 +31,7 @@ export interface RoomRow {
   ended_at_ms: number;
   changed_at_ms: number;
   end_reason: string;
-  viewers: number;
+  viewers: number | null;
   report_sequence: number;
   video_codec: string;
   audio_codec: string;
@@ -256,7 +256,7 @@ export function roomOf(row: RoomRow): Room {
     endedAtMs: row.ended_at_ms,
     changedAtMs: row.changed_at_ms,
     endReason: row.end_reason,
-    viewers: row.viewers,
+    viewers: row.viewers ?? undefined,
     reportSequence: row.report_sequence,
     videoCodec: row.video_codec,
     audioCodec: row.audio_codec,

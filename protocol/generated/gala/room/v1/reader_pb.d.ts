@@ -96,9 +96,11 @@ export declare type StoredRoom = Message<"gala.room.v1.StoredRoom"> & {
   endReason: string;
 
   /**
-   * @generated from field: uint32 viewers = 16;
+   * Absent: on air and not counted yet.
+   *
+   * @generated from field: optional uint32 viewers = 16;
    */
-  viewers: number;
+  viewers?: number | undefined;
 
   /**
    * -1: none of this epoch.

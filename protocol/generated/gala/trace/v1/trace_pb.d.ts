@@ -54,6 +54,20 @@ export declare type RecentSpansRequest = Message<"gala.trace.v1.RecentSpansReque
    * @generated from field: uint32 limit = 1;
    */
   limit: number;
+
+  /**
+   * Only spans of this name; empty for all.
+   *
+   * @generated from field: string name = 2;
+   */
+  name: string;
+
+  /**
+   * Only spans of these traces, at most 1,000; none for all.
+   *
+   * @generated from field: repeated string trace_ids = 3;
+   */
+  traceIds: string[];
 };
 
 /**
