@@ -27,6 +27,7 @@ export const commonErrors = {
   NOT_FOUND: entry(404, notFound, 'nothing is here'),
   METHOD_NOT_ALLOWED: entry(405, unimplemented, 'the path does not take this method'),
   BODY_TOO_LARGE: entry(413, resourceExhausted, 'the body is too large'),
+  UPGRADE_REQUIRED: entry(426, failedPrecondition, 'WebSocket connections speak version 13'),
   RATE_LIMITED: entry(429, resourceExhausted, 'too many requests'),
   INTERNAL: entry(500, internal, 'something broke on our side'),
   UNAVAILABLE: entry(503, unavailable, 'a part that this needs is not reachable'),
