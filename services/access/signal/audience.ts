@@ -148,7 +148,8 @@ export class Audience implements FanoutJob {
       this.#host.catchUp(connection);
       return writesPerFormat;
     }
-    const cost = group.lacks(this.#jobNumber) ? writesPerFormat : 1;
+    const isFirst = group.lacks(this.#jobNumber);
+    if (isFirst) events.counters.framesMade++;
     const bytes =
       connection.after <= this.#jobFrom
         ? group.bytesOf(this.#jobNumber, this.#job)
@@ -157,7 +158,7 @@ export class Audience implements FanoutJob {
     events.counters.writes++;
     events.counters.bytesOut += bytes.length;
     connection.socket.write(bytes);
-    return cost;
+    return isFirst ? writesPerFormat : 1;
   }
 
   #regroup(connection: Connection): Group {

@@ -9,7 +9,6 @@ import {
   type ClientMessage,
   type HelloMessage,
   type RepairMessage,
-  type SendMessage,
 } from '@gala/protocol/signals';
 import { signTicket, ticketKid, verifyTicket, type SignalTicket } from '@gala/protocol/ticket';
 import type { SignalConfig } from './config.ts';
@@ -62,12 +61,9 @@ export class Sessions {
       return connection.bye({ code: 'MESSAGE_INVALID', retryAfterMs: 0 }, code);
     }
     const waitMs = this.#waitMs(connection);
-    if (waitMs > 0) return this.#refuse(connection, message, waitMs);
-    if (message.type === 'unknown-send') {
-      const { id } = message;
-      return connection.send({ type: 'reply', id, code: 'SIGNAL_INVALID', retryAfterMs: 0, signalId: '', isHeld: false });
-    }
-    this.#take(connection, message);
+    if (waitMs > 0) return this.#limit(connection, message, waitMs);
+    if (message.type === 'unknown-send') this.#refuse(connection, message, { code: 'SIGNAL_INVALID' });
+    else this.#take(connection, message);
   }
 
   /** Call once when the connection is over. */
@@ -95,9 +91,9 @@ export class Sessions {
       return connection.send({ type: 'pong', atMs: message.atMs, serverMs: Math.round(this.#parts.clock.nowMs()) });
     }
     const { room, stage } = connection;
-    if (stage !== 'member' || !room) {
-      return connection.bye({ code: 'HELLO_EXPECTED', retryAfterMs: 0 }, policyViolation);
-    }
+    if (stage === 'new') return connection.bye({ code: 'HELLO_EXPECTED', retryAfterMs: 0 }, policyViolation);
+    // One that does not wait for its welcome is told to.
+    if (!room) return this.#refuse(connection, message, { code: 'UNAVAILABLE', retryAfterMs: comeAgainMs });
     if (message.type === 'send') this.#parts.submissions.add({ connection, room, message });
     else if (message.type === 'repair') void this.#repair(connection, room, message);
     else if (message.type === 'health') connection.health = message.media;
@@ -199,14 +195,22 @@ export class Sessions {
   }
 
   /** Who goes on regardless is closed. */
-  #refuse(connection: Connection, message: { readonly type: string }, waitMs: number): void {
+  #limit(connection: Connection, message: { readonly type: string }, waitMs: number): void {
     this.#parts.events.counters.messagesRefused++;
-    if (connection.tokens < -this.#parts.config.messages.burst) {
-      return connection.bye({ code: 'TOO_FAST', retryAfterMs: waitMs }, policyViolation);
-    }
-    if (message.type !== 'send' && message.type !== 'unknown-send') return;
-    const { id } = message as SendMessage;
-    connection.send({ type: 'reply', id, code: 'TOO_FAST', retryAfterMs: waitMs, signalId: '', isHeld: false });
+    const isFlood = connection.tokens < -this.#parts.config.messages.burst;
+    if (isFlood) connection.bye({ code: 'TOO_FAST', retryAfterMs: waitMs }, policyViolation);
+    else this.#refuse(connection, message, { code: 'TOO_FAST', retryAfterMs: waitMs });
+  }
+
+  /** What has no answer is passed over. */
+  #refuse(
+    connection: Connection,
+    message: { readonly type: string; readonly id?: string },
+    { code, retryAfterMs = 0 }: { readonly code: string; readonly retryAfterMs?: number },
+  ): void {
+    const { type, id } = message;
+    if ((type !== 'send' && type !== 'unknown-send') || id === undefined) return;
+    connection.send({ type: 'reply', id, code, retryAfterMs, signalId: '', isHeld: false });
   }
 }
 
