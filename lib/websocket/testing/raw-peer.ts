@@ -1,5 +1,5 @@
 import { connect, type Socket } from 'node:net';
-import { expect } from 'vitest';
+import { waitUntil } from '../../timing/index.ts';
 
 export interface Frame {
   readonly fin: boolean;
@@ -38,6 +38,8 @@ export function closePayload(code: number, reason: Buffer | string = ''): Buffer
   return Buffer.concat([Buffer.of(code >> 8, code & 255), Buffer.from(reason)]);
 }
 
+const waiting = { timeoutMs: 10_000, intervalMs: 1 };
+
 const handshake = {
   Host: 'peer',
   Connection: 'Upgrade',
@@ -74,7 +76,7 @@ export class RawPeer implements Disposable {
       .filter(([, value]) => value !== '')
       .map(([name, value]) => `${name}: ${value}\r\n`);
     peer.socket.write(Buffer.concat([Buffer.from(`GET / HTTP/1.1\r\n${lines.join('')}\r\n`), behind]));
-    await expect.poll(() => peer.head, { interval: 1, timeout: 5000 }).not.toBe('');
+    await waitUntil(() => peer.head !== '', waiting);
     return peer;
   }
 
@@ -95,12 +97,12 @@ export class RawPeer implements Disposable {
 
   /** Waits for so many frames. */
   async read(count: number): Promise<Frame[]> {
-    await expect.poll(() => this.frames.length, { interval: 1, timeout: 5000 }).toBeGreaterThanOrEqual(count);
+    await waitUntil(() => this.frames.length >= count, waiting);
     return this.frames;
   }
 
   async untilClosed(): Promise<number | undefined> {
-    await expect.poll(() => this.closed, { interval: 1, timeout: 5000 }).toBe(true);
+    await waitUntil(() => this.closed, waiting);
     return this.closeCode;
   }
 
