@@ -6,7 +6,10 @@ import type { Room } from './room.ts';
 import { textFrame, type Encoding } from './shared.ts';
 
 /** What a connection needs of its socket. */
-export type ClientSocket = Pick<WebSocketConnection, 'writableLength' | 'heardAtMs' | 'write' | 'ping' | 'close' | 'destroy'>;
+export type ClientSocket = Pick<
+  WebSocketConnection,
+  'writableLength' | 'heardAtMs' | 'write' | 'ping' | 'close' | 'destroy'
+>;
 
 export type MediaHealth = 'good' | 'poor' | 'stalled';
 

@@ -99,7 +99,8 @@ export class Door {
     this.#places.take(place);
     const encoding = encodingOf(accepted.subprotocol === jsonSubprotocol, accepted.deflate);
     const handler = {
-      onMessage: (data: Buffer, isBinary: boolean) => this.#parts.sessions.receive(connection, data, isBinary),
+      onMessage: (data: Buffer, isBinary: boolean) =>
+        this.#parts.sessions.receive(connection, data, isBinary),
       onFailure: () => events.counters.messagesMalformed++,
       onClose: () => this.#over(connection, place),
     };

@@ -66,7 +66,10 @@ export class Drain {
     door.isClosed = true;
     const left = door.size;
     for (const connection of door.connections()) {
-      connection.bye({ code: 'NODE_DRAINS', retryAfterMs: Math.round(Math.random() * 2_000) }, closeCodes.goingAway);
+      connection.bye(
+        { code: 'NODE_DRAINS', retryAfterMs: Math.round(Math.random() * 2_000) },
+        closeCodes.goingAway,
+      );
     }
     events.drained(left);
   }
@@ -74,7 +77,10 @@ export class Drain {
   async #move(): Promise<void> {
     const { nodes, rooms, door, events, moveMs } = this.#parts;
     const others = nodes.others();
-    events.drainBegun(door.size, others.map(({ id }) => id));
+    events.drainBegun(
+      door.size,
+      others.map(({ id }) => id),
+    );
     const urlOf = new Map(others.map(({ id, publicUrl }) => [id, publicUrl]));
     const endsAtMs = performance.now() + moveMs;
     const perSlice = Math.max(20, Math.ceil((door.size * sliceMs) / Math.max(sliceMs, moveMs - lastMs)));

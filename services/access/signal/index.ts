@@ -13,7 +13,7 @@ import { serveNode } from './operator.ts';
 import { Owners } from './owners.ts';
 import { Presence } from './presence.ts';
 import { Pressure } from './pressure.ts';
-import { Room } from './room.ts';
+import type { Room } from './room.ts';
 import { Rooms } from './rooms.ts';
 import { Sessions } from './sessions.ts';
 import { Submissions } from './submissions.ts';
@@ -43,7 +43,12 @@ async function start(context: Context): Promise<AsyncDisposable> {
   const onNotOwned = (room: Room, reason: string): void => rooms.reopen(room, reason);
   const rooms: Rooms = stack.use(
     new Rooms({
-      ...{ clock, config, owners, fanout, pressure, events },
+      clock,
+      config,
+      owners,
+      fanout,
+      pressure,
+      events,
       evict: (connection) => sessions.evict(connection),
       onOwner: (room) => presence.restart(room),
     }),
@@ -72,7 +77,11 @@ async function start(context: Context): Promise<AsyncDisposable> {
   metrics.gauge('gala_signal_ring_bytes', 'batches kept for those who come back', () => rooms.ringBytes);
   metrics.gauge('gala_signal_owing', 'connections that owe bytes', () => pressure.owing.size);
   metrics.gauge('gala_signal_tier_floor', 'tier that nobody gets more than, by load', () => pressure.floor);
-  metrics.gauge('gala_signal_client_kinds', 'kinds of clients that are told apart', () => sessions.kinds.size);
+  metrics.gauge(
+    'gala_signal_client_kinds',
+    'kinds of clients that are told apart',
+    () => sessions.kinds.size,
+  );
   stack.defer(() => drain.begin());
   const owned = stack.move();
   return { [Symbol.asyncDispose]: () => owned.disposeAsync() };

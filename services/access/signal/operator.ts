@@ -57,7 +57,10 @@ function deliver({ rooms, events, door }: OperatorParts, { batches, peers }: Del
     else unknown.push(batch.roomId);
   }
   for (const { roomId, connections, signal } of peers) {
-    const frame = encodeFrame(Buffer.from(`{"type":"peer","signal":${Buffer.from(signal).toString()}}`), opcodes.text);
+    const frame = encodeFrame(
+      Buffer.from(`{"type":"peer","signal":${Buffer.from(signal).toString()}}`),
+      opcodes.text,
+    );
     for (const id of connections) {
       const connection = door.find(Number(id));
       if (connection?.room?.id !== Number(roomId)) continue;
@@ -77,7 +80,9 @@ function describe({ config, door, rooms, drain, load }: OperatorParts) {
     draining: drain.isDraining,
     loopDelayMs: load.loopDelayMs,
     publicUrl: config.publicUrl ?? '',
-    largestRooms: sizes.toSorted((one, other) => other.connections - one.connections).slice(0, listedRoomsMax),
+    largestRooms: sizes
+      .toSorted((one, other) => other.connections - one.connections)
+      .slice(0, listedRoomsMax),
   };
 }
 

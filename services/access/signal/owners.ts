@@ -12,7 +12,10 @@ const askedMax = 3;
 
 /** True for errors that say "not here, not now", as opposed to a decision about the room. */
 export function isPassing(error: unknown): boolean {
-  return !hasCode(error) || hasCode(error, 'NOT_OWNER', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'INTERNAL', 'CANCELLED');
+  return (
+    !hasCode(error) ||
+    hasCode(error, 'NOT_OWNER', 'UNAVAILABLE', 'DEADLINE_EXCEEDED', 'INTERNAL', 'CANCELLED')
+  );
 }
 
 /** Who owns which room: the ring says who should, their answers say who does. */
@@ -47,7 +50,10 @@ export class Owners {
     for (const ownerId of order.slice(0, askedMax)) {
       try {
         const request = { roomId: BigInt(roomId), node: this.#nodeId };
-        return { response: await this.client.openRoom(request, { member: ownerId, timeoutMs: openMs }), ownerId };
+        return {
+          response: await this.client.openRoom(request, { member: ownerId, timeoutMs: openMs }),
+          ownerId,
+        };
       } catch (error) {
         if (!isPassing(error)) throw error;
         failure = error;

@@ -139,7 +139,14 @@ export class Presence {
     const known = this.#rooms.get(room);
     if (known) return known;
     const nowMs = this.#parts.clock.monotonicMs();
-    const changes = { room, joined: new Set<Connection>(), left: [], isWhole: true, toldAtMs: nowMs, isUnderWay: false };
+    const changes = {
+      room,
+      joined: new Set<Connection>(),
+      left: [],
+      isWhole: true,
+      toldAtMs: nowMs,
+      isUnderWay: false,
+    };
     this.#rooms.set(room, changes);
     return changes;
   }

@@ -196,7 +196,7 @@ export class Rooms implements RoomOwner {
         listeners.delete(done);
         if (listeners.size === 0) this.#waiting.delete(room);
         if (error === undefined) resolve();
-        else reject(error as Error);
+        else reject(error);
       };
       const late = new CodedError(signalErrors, 'NODE_DRAINS', { retryAfterSeconds: 2 });
       const timer = setTimeout(done, waitMs, late);
@@ -205,7 +205,7 @@ export class Rooms implements RoomOwner {
   }
 
   #settle(room: Room, error?: unknown): void {
-    for (const done of [...(this.#waiting.get(room) ?? [])]) done(error);
+    for (const done of this.#waiting.get(room) ?? []) done(error);
   }
 
   #openSoon(room: Room): void {

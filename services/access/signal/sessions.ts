@@ -88,7 +88,11 @@ export class Sessions {
   #take(connection: Connection, message: ClientMessage): void {
     if (message.type === 'hello') return this.#hello(connection, message);
     if (message.type === 'ping') {
-      return connection.send({ type: 'pong', atMs: message.atMs, serverMs: Math.round(this.#parts.clock.nowMs()) });
+      return connection.send({
+        type: 'pong',
+        atMs: message.atMs,
+        serverMs: Math.round(this.#parts.clock.nowMs()),
+      });
     }
     const { room, stage } = connection;
     if (stage === 'new') return connection.bye({ code: 'HELLO_EXPECTED', retryAfterMs: 0 }, policyViolation);

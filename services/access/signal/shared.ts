@@ -98,7 +98,8 @@ export class SharedBatch implements Shared {
 
   frameFor(format: Format): Buffer {
     const kindIndex = this.#hasFilters ? format.kind.index : 0;
-    const key = (kindIndex * tiers.length + format.tier) * encodings.length + encodings.indexOf(format.encoding);
+    const key =
+      (kindIndex * tiers.length + format.tier) * encodings.length + encodings.indexOf(format.encoding);
     const known = this.#frames.get(key);
     if (known) return known;
     const frame = this.#compose(format);
@@ -110,9 +111,22 @@ export class SharedBatch implements Shared {
   messageFor(format: Format): Uint8Array {
     const { epoch, from, to, atMs, stateVersion, durable, state } = this;
     const { tier, kind } = format;
-    const sections = this.#sections.filter((each) => (each.tiers & (1 << tier)) !== 0 && isFor(kind, each.filter));
+    const sections = this.#sections.filter(
+      (each) => (each.tiers & (1 << tier)) !== 0 && isFor(kind, each.filter),
+    );
     const counts = this.#counts[tier];
-    return encodeBatch({ epoch, from, to, atMs, stateVersion, durable, state, sections, counts, tier: tiers[tier] });
+    return encodeBatch({
+      epoch,
+      from,
+      to,
+      atMs,
+      stateVersion,
+      durable,
+      state,
+      sections,
+      counts,
+      tier: tiers[tier],
+    });
   }
 
   #compose(format: Format): Buffer {
@@ -131,12 +145,23 @@ export function statePartOf({ name, version, stateVersion, value }: RoomBatch['s
 }
 
 /** The payload is copied, since it is a view of all that came for all rooms, which would live as long. */
-function sectionOf({ class: index, tiers: bits, filter, items, payload }: RoomBatch['sections'][number]): Section {
+function sectionOf({
+  class: index,
+  tiers: bits,
+  filter,
+  items,
+  payload,
+}: RoomBatch['sections'][number]): Section {
   return { class: signalClasses[index], tiers: bits, filter, items, payload: Buffer.from(payload) };
 }
 
 function countsOf({ counts }: RoomBatch, tier: number): ClassCount[] {
   return counts
     .filter((count) => count.tier === tier)
-    .map(({ class: index, offered, merged, shed }) => ({ class: signalClasses[index], offered, merged, shed }));
+    .map(({ class: index, offered, merged, shed }) => ({
+      class: signalClasses[index],
+      offered,
+      merged,
+      shed,
+    }));
 }

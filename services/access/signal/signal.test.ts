@@ -21,7 +21,11 @@ test('who enters gets the state and then what is said, all of one kind the same 
   using one = await TestClient.open(node.url);
   using other = await TestClient.open(node.url);
   await expect.poll(() => one.welcome && other.welcome).toBeDefined();
-  expect(one.welcome).toMatchObject({ isComplete: true, tier: 'full', state: [{ name: 'likes', value: { total: 7 } }] });
+  expect(one.welcome).toMatchObject({
+    isComplete: true,
+    tier: 'full',
+    state: [{ name: 'likes', value: { total: 7 } }],
+  });
   await owner.say(['hello', 'world']);
   await expect.poll(() => other.texts).toEqual(['hello', 'world']);
   expect(one.frames).toEqual(other.frames);
@@ -49,7 +53,9 @@ test('what is for clients of one kind reaches no others', async () => {
   await owner.say(['for all']);
   await expect.poll(() => able.texts).toEqual(['for some', 'for all']);
   expect(plain.texts).toEqual(['for all']);
-  expect(plain.batches.map(({ from, to }) => [from, to])).toEqual(able.batches.map(({ from, to }) => [from, to]));
+  expect(plain.batches.map(({ from, to }) => [from, to])).toEqual(
+    able.batches.map(({ from, to }) => [from, to]),
+  );
 });
 
 test('what clients say reaches the owner with who says it, and its answer the one who said it', async () => {
@@ -58,10 +64,12 @@ test('what clients say reaches the owner with who says it, and its answer the on
   await expect.poll(() => client.welcome).toBeDefined();
   client.send({ type: 'send', id: 'a', signal: { type: 'comment', text: 'hi' } });
   client.send({ type: 'send', id: 'b', signal: { type: 'comment', text: 'slow' } });
-  await expect.poll(() => client.messages.filter(({ type }) => type === 'reply')).toEqual([
-    { type: 'reply', id: 'a', code: '', retryAfterMs: 0, signalId: 's-a', isHeld: false },
-    { type: 'reply', id: 'b', code: 'SLOW_MODE', retryAfterMs: 3_000, signalId: '', isHeld: false },
-  ]);
+  await expect
+    .poll(() => client.messages.filter(({ type }) => type === 'reply'))
+    .toEqual([
+      { type: 'reply', id: 'a', code: '', retryAfterMs: 0, signalId: 's-a', isHeld: false },
+      { type: 'reply', id: 'b', code: 'SLOW_MODE', retryAfterMs: 3_000, signalId: '', isHeld: false },
+    ]);
   expect(owner.submissions.at(-1)).toMatchObject({ speaker: { userId: 7n, name: 'anna', role: 'viewer' } });
 });
 
@@ -79,7 +87,9 @@ test('peer signals reach the named connection alone', async () => {
   const idOf = () => [...(owner.present.get('node-1') ?? [])].find(([, name]) => name === 'peer')?.[0];
   await expect.poll(idOf).toBeDefined();
   await owner.tell('node-1', [idOf()!], 'psst');
-  await expect.poll(() => one.messages.find(({ type }) => type === 'peer')).toMatchObject({ signal: { text: 'psst' } });
+  await expect
+    .poll(() => one.messages.find(({ type }) => type === 'peer'))
+    .toMatchObject({ signal: { text: 'psst' } });
   expect(other.messages.some(({ type }) => type === 'peer')).toBe(false);
 });
 

@@ -84,7 +84,10 @@ export class Submissions {
     events.counters.submitCalls++;
     try {
       const request = { node: nodeId, submissions: submissions.map(wireSubmission) };
-      const { results } = await owners.client.submit(request, { member: outbox.ownerId, timeoutMs: submitMs });
+      const { results } = await owners.client.submit(request, {
+        member: outbox.ownerId,
+        timeoutMs: submitMs,
+      });
       events.answered('submit');
       submissions.forEach((submission, index) => this.#answer(submission, results[index]));
     } catch (error) {
@@ -148,7 +151,13 @@ function wireSubmission({ connection, room, message }: Submission) {
 }
 
 /** Who a client is, as its ticket said. */
-export function wireSpeaker({ ticket, address }: { readonly ticket?: SignalTicket | undefined; readonly address: string }) {
+export function wireSpeaker({
+  ticket,
+  address,
+}: {
+  readonly ticket?: SignalTicket | undefined;
+  readonly address: string;
+}) {
   const { userId = 0, name = '', role = 'viewer', device = '' } = ticket ?? {};
   return { userId: BigInt(userId), name, role, device, address };
 }

@@ -8,7 +8,7 @@ import type { Context } from '@gala/lib/lifecycle';
 import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
 import { createRpc, type Client, type Handlers, type Rpc } from '@gala/lib/rpc';
-import { MemoryCoord } from '@gala/lib/rpc/testing';
+import type { MemoryCoord } from '@gala/lib/rpc/testing';
 import { AccountService } from '@gala/protocol/account';
 import { commonErrors, interactionErrors } from '@gala/protocol/errors';
 import { InteractionService, type Submission } from '@gala/protocol/interaction';
@@ -42,7 +42,9 @@ const rules = {
   delivery: 'push',
 } as const;
 
-type WireBatch = Parameters<Client<typeof SignalService>['deliver']>[0]['batches'] extends (infer Each)[] | undefined
+type WireBatch = Parameters<Client<typeof SignalService>['deliver']>[0]['batches'] extends
+  | (infer Each)[]
+  | undefined
   ? Each
   : never;
 
@@ -88,7 +90,13 @@ export class TestOwner implements AsyncDisposable {
     const payload = encodeSignals(signals, { from, atMs });
     const memberClass = signalClasses.indexOf('member');
     const filter = capability === '' ? {} : { filter: { platforms: [], versionMin: 0, capability } };
-    const section = { class: memberClass, tiers, items: signals.length, payload: Uint8Array.from(payload), ...filter };
+    const section = {
+      class: memberClass,
+      tiers,
+      items: signals.length,
+      payload: Uint8Array.from(payload),
+      ...filter,
+    };
     const counts = [0, 1, 2, 3].map((tier) => {
       const shed = (tiers & (1 << tier)) === 0 ? signals.length : 0;
       return { class: memberClass, tier, offered: signals.length, merged: 0, shed };
@@ -179,7 +187,10 @@ function comment(text: string, offset: number, atMs: number): CommentSignal {
 type AnyService = Parameters<Rpc['members']>[0];
 
 /** Handlers of a service of which the test needs some. */
-function whole<Service extends AnyService>(service: Service, handlers: Partial<Handlers<Service>>): Handlers<Service> {
+function whole<Service extends AnyService>(
+  service: Service,
+  handlers: Partial<Handlers<Service>>,
+): Handlers<Service> {
   const unused = async (): Promise<never> => {
     throw new CodedError(commonErrors, 'NOT_FOUND');
   };
@@ -192,7 +203,7 @@ function testRpc(coord: MemoryCoord, memberId: string): Rpc & AsyncDisposable {
   const hosts = { advertiseHost: '127.0.0.1', listenHost: '127.0.0.1', port: 0, portSetting: 'none' };
   const clusterToken = 'cluster-token-of-tests';
   const metrics = createMetrics(memberId);
-  return createRpc({ ...hosts, memberId, coord: coord as unknown as Coord, clusterToken, logger, metrics });
+  return createRpc({ ...hosts, memberId, coord, clusterToken, logger, metrics });
 }
 
 export interface TestNodeOptions {
@@ -242,7 +253,15 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   const owned = stack.move();
   const metric = async (name: string): Promise<number> =>
     Number(new RegExp(`^${name}(?:\\{[^}]*\\})? (\\S+)$`, 'm').exec(await metrics.text())?.[1]);
-  return { nodeId, port: web.port, url, rpc, logLines, metric, [Symbol.asyncDispose]: () => owned.disposeAsync() };
+  return {
+    nodeId,
+    port: web.port,
+    url,
+    rpc,
+    logLines,
+    metric,
+    [Symbol.asyncDispose]: () => owned.disposeAsync(),
+  };
 }
 
 export function testTicket(fields: Partial<SignalTicket> = {}): string {
@@ -294,7 +313,9 @@ export class TestClient implements Disposable {
   }
 
   get texts(): string[] {
-    return this.batches.flatMap(({ signals }) => signals.map((each) => (each.type === 'comment' ? each.text : each.type)));
+    return this.batches.flatMap(({ signals }) =>
+      signals.map((each) => (each.type === 'comment' ? each.text : each.type)),
+    );
   }
 
   [Symbol.dispose](): void {
