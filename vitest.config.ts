@@ -26,8 +26,7 @@ const everyday: TestProjectInlineConfiguration[] = [
       pool: 'threads',
       isolate: false,
       // One for each core but one, unless told; many files wait for a PostgreSQL of theirs.
-      maxWorkers: 3,
-      // What takes long is starts of PostgreSQL, several at once.
+      maxWorkers: 4,
       testTimeout: 30_000,
       hookTimeout: 60_000,
     },

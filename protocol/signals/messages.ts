@@ -73,9 +73,12 @@ export interface WelcomeMessage {
   readonly type: 'welcome';
   readonly epoch: number;
   readonly durable: number;
-  /** The client has everything up to here, when `isComplete`: what it missed precedes this message or follows at once. */
+  /**
+   * Where the client stands now. Batches that bring what it missed come before this message, in order, and those of
+   * the present after it; so what it lacks up to here when it reads this is gone for good.
+   */
   readonly offset: number;
-  /** False: some of what it missed is gone for good, and it must say so. Control and money are complete even then. */
+  /** False: something of what it missed is gone for good, and it must say so. Control and money are complete even then. */
   readonly isComplete: boolean;
   readonly stateVersion: number;
   readonly state: readonly StatePart[];
@@ -110,7 +113,7 @@ export interface StatePartsMessage {
   readonly parts: readonly StatePart[];
 }
 
-/** The end of a repair: everything up to `offset` has been sent, or is gone. */
+/** The end of a repair: everything up to `offset` has been sent before this message, or is gone for good. */
 export interface RepairedMessage {
   readonly type: 'repaired';
   readonly epoch: number;

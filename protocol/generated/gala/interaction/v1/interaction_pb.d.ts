@@ -519,7 +519,8 @@ export declare type PresenceReport = Message<"gala.interaction.v1.PresenceReport
   leftConnections: bigint[];
 
   /**
-   * The joined are all that are here: what was known of this node and room is replaced.
+   * The joined are all that are here: what was known of this node and room is replaced. A report names at most 1,000;
+   * those who are left over come in the next ones.
    *
    * @generated from field: bool whole = 5;
    */
@@ -584,6 +585,13 @@ export declare type ReportPresenceResponse = Message<"gala.interaction.v1.Report
    * @generated from field: repeated uint64 not_owned = 1;
    */
   notOwned: bigint[];
+
+  /**
+   * Rooms of which the next report is to be whole: what is known of the node is not all.
+   *
+   * @generated from field: repeated uint64 incomplete = 2;
+   */
+  incomplete: bigint[];
 };
 
 /**
