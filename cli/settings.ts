@@ -8,6 +8,7 @@ import { archiveDatabaseNames, shardDatabaseNames } from '@gala/lib/sql';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { accountSection } from '@gala/services/application/account';
+import { interactionSection } from '@gala/services/application/interaction';
 import { diskSection, roomSection } from '@gala/services/application/room';
 import { traceSection } from '@gala/services/foundation/monitor';
 import { z } from 'zod';
@@ -119,6 +120,7 @@ export const sections: readonly Section[] = [
   accountSection,
   roomSection,
   diskSection,
+  interactionSection,
   demoSection,
 ];
 

@@ -16,7 +16,12 @@ export const interactionSection = section(
     partitionIdleMs: ms(120_000, 1000, 3_600_000).describe(
       'a partition without an open room is given back after this',
     ),
-    ringBatchesMax: z.int().min(8).max(100_000).default(1200).describe('batches that a room keeps for repair'),
+    ringBatchesMax: z
+      .int()
+      .min(8)
+      .max(100_000)
+      .default(1200)
+      .describe('batches that a room keeps for repair'),
     ringBytesMax: z
       .int()
       .min(64 * 1024)

@@ -1,9 +1,8 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
 import type { Clock } from '@gala/lib/clock';
 import { Backoff } from '@gala/lib/lifecycle';
 import type { Client } from '@gala/lib/rpc';
-import type { PeerDeliverySchema, SignalService } from '@gala/protocol/signal';
-import type { RoomBatch } from './encoding.ts';
+import type { SignalService } from '@gala/protocol/signal';
+import type { RoomBatch, WirePeer } from './encoding.ts';
 import type { InteractionEvents } from './events.ts';
 import type { Room } from './room.ts';
 
@@ -15,8 +14,6 @@ export interface DeliveryOptions {
   /** Bytes that wait for one node. */
   readonly nodeBytesMax: number;
 }
-
-type WirePeer = MessageInitShape<typeof PeerDeliverySchema>;
 
 /** One call carries at most so many bytes, well below the largest message. */
 const callBytesMax = 2 ** 20;
@@ -53,7 +50,7 @@ export class Deliveries {
   }
 
   closeAll(room: Room): void {
-    for (const node of [...room.nodes.keys()]) this.close(room, node);
+    for (const node of room.nodes.keys()) this.close(room, node);
   }
 
   offer(room: Room, batch: RoomBatch): void {
@@ -83,7 +80,7 @@ export class Deliveries {
 
   /** Until nothing waits for these nodes any more, or a call failed. */
   async settle(nodes: Iterable<string>): Promise<void> {
-    await Promise.all([...new Set(nodes)].map((node) => this.#lanes.get(node)?.settled()));
+    await Promise.all([...new Set(nodes)].map(async (node) => this.#lanes.get(node)?.settled()));
   }
 
   stop(): void {

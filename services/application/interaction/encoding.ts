@@ -1,5 +1,5 @@
-import type { MessageInitShape } from '@bufbuild/protobuf';
-import type { ClassCountSchema, RoomBatchSchema, SectionSchema } from '@gala/protocol/interaction';
+import type { Client } from '@gala/lib/rpc';
+import type { SignalService } from '@gala/protocol/signal';
 import {
   encodeSignals,
   signalClasses,
@@ -11,9 +11,11 @@ import {
 } from '@gala/protocol/signals';
 import type { TierTick } from './types.ts';
 
-export type WireBatch = MessageInitShape<typeof RoomBatchSchema>;
-type WireSection = MessageInitShape<typeof SectionSchema>;
-type WireCount = MessageInitShape<typeof ClassCountSchema>;
+type Delivered = Parameters<Client<typeof SignalService>['deliver']>[0];
+export type WirePeer = NonNullable<Delivered['peers']>[number];
+export type WireBatch = NonNullable<Delivered['batches']>[number];
+type WireSection = NonNullable<WireBatch['sections']>[number];
+type WireCount = NonNullable<WireBatch['counts']>[number];
 
 /** A batch as it is kept and sent; encoded once, whoever gets it. */
 export interface RoomBatch {

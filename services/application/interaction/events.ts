@@ -103,7 +103,8 @@ export class InteractionEvents {
   /** One line for each outage; every refusal is counted. */
   durableRefused(signals: number, error: unknown): void {
     this.counters.durableRefused += signals;
-    if (!this.#isUndurable) this.#log.warn({ error }, 'control and money are refused, the log does not answer');
+    if (!this.#isUndurable)
+      this.#log.warn({ error }, 'control and money are refused, the log does not answer');
     this.#isUndurable = true;
   }
 

@@ -3,6 +3,8 @@ import type { Context, Role } from '@gala/lib/lifecycle';
 import { InteractionService } from '@gala/protocol/interaction';
 import { SignalService } from '@gala/protocol/signal';
 import { readConfig } from './config.ts';
+import { defaultPresenceLimits, PresenceBudget } from './crowd/presence-limits.ts';
+import { Presence, presenceCounterNames, type PresenceParts } from './crowd/presence.ts';
 import { RoomMerger } from './crowd/tick-merger.ts';
 import { Deliveries } from './delivery.ts';
 import { catchUp } from './durable/catch-up.ts';
@@ -11,7 +13,7 @@ import { DurableLane } from './durable/lane.ts';
 import { DurableTail, type TailOptions } from './durable/tail.ts';
 import { InteractionEvents } from './events.ts';
 import { Partitions } from './partitions.ts';
-import { PlainPresence, PlainRulebook, PlainState } from './plain-parts.ts';
+import { PlainRulebook, PlainState } from './plain-parts.ts';
 import { RoomSource } from './room-source.ts';
 import { Rooms, type PartsRequest } from './rooms.ts';
 import type { RoomParts } from './room.ts';
@@ -55,7 +57,7 @@ async function openOwner(context: Context, started: AsyncDisposableStack) {
     deliveries,
     tail,
     openLane: (room) => new DurableLane(room, { ...shared, log, breaker, appendMsMax: config.durableMsMax }),
-    openParts: openRoomParts,
+    openParts: roomPartsOf(context),
   });
   const partitions: Partitions = started.use(
     await Partitions.open({
@@ -95,11 +97,17 @@ function openDelivery(context: Context, { clock, config, events }: Shared, start
   return { deliveries, ticks: started.use(ticks) };
 }
 
-async function openRoomParts({ facts, epoch, onChange }: PartsRequest): Promise<RoomParts> {
-  const state = new PlainState(epoch, onChange);
-  const presence = new PlainPresence((count) => state.set('viewers', { count, isApproximate: false }));
-  if (facts.announcement !== '') state.set('announcement', { text: facts.announcement });
-  return { rulebook: new PlainRulebook(), merger: new RoomMerger(), state, presence };
+/** Makes what a room needs beside its order; all rooms of the process share the budgets. */
+function roomPartsOf({ metrics }: Context): (request: PartsRequest) => Promise<RoomParts> {
+  const counters = metrics.counters('interaction_presence', presenceCounterNames);
+  const budget = new PresenceBudget(defaultPresenceLimits.connectionsMax);
+  const presenceParts: PresenceParts = { counters, budget };
+  return async ({ facts, epoch, onChange }) => {
+    const state = new PlainState(epoch, onChange);
+    if (facts.announcement !== '') state.set('announcement', { text: facts.announcement });
+    const presence = new Presence(presenceParts);
+    return { rulebook: new PlainRulebook(), merger: new RoomMerger(), state, presence };
+  };
 }
 
 /** A few failures are an outage: each has been tried again for seconds. */
@@ -123,6 +131,8 @@ function showState({ metrics }: Context, { rooms, deliveries, tail, partitions }
   metrics.gauge('gala_interaction_rooms', 'rooms open here', () => rooms.size);
   metrics.gauge('gala_interaction_nodes', 'signal nodes that are sent to', () => deliveries.nodes().length);
   metrics.gauge('gala_interaction_ring_bytes', 'batches kept for repair', () => rooms.ringBytes);
-  metrics.gauge('gala_interaction_waiting_bytes', 'batches that wait for nodes', () => deliveries.waitingBytes());
+  metrics.gauge('gala_interaction_waiting_bytes', 'batches that wait for nodes', () =>
+    deliveries.waitingBytes(),
+  );
   metrics.gauge('gala_interaction_tail_bytes', 'control and money kept of the log', () => tail.bytes);
 }

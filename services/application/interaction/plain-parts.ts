@@ -1,15 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import type { RoomRules, StatePart } from '@gala/protocol/signals';
-import type {
-  Attendance,
-  Connection,
-  Draft,
-  RoomPresence,
-  RoomStateParts,
-  Rulebook,
-  Said,
-  Verdict,
-} from './types.ts';
+import type { Draft, RoomStateParts, Rulebook, Said, Verdict } from './types.ts';
 
 const openRules: RoomRules = {
   slowModeSeconds: 0,
@@ -24,6 +15,8 @@ const openRules: RoomRules = {
 /** Lets everything pass. */
 export class PlainRulebook implements Rulebook {
   readonly rules = openRules;
+
+  prepare(): undefined {}
 
   judge({ speaker, signal }: Said): Verdict {
     const { userId, name, role } = speaker;
@@ -70,41 +63,5 @@ export class PlainState implements RoomStateParts {
     const changed = [...this.#changed].map((name) => this.#parts.get(name)!);
     this.#changed.clear();
     return changed;
-  }
-}
-
-export class PlainPresence implements RoomPresence {
-  readonly #nodes = new Map<string, { connections: number; users: Map<number, number> }>();
-  readonly #onCount: (count: number) => void;
-
-  constructor(onCount: (count: number) => void) {
-    this.#onCount = onCount;
-  }
-
-  report(node: string, { connections, joined, left, isWhole }: Attendance): void {
-    const known = isWhole ? undefined : this.#nodes.get(node);
-    const users = known?.users ?? new Map<number, number>();
-    for (const { connection, speaker } of joined) users.set(connection, speaker.userId);
-    for (const connection of left) users.delete(connection);
-    this.#nodes.set(node, { connections, users });
-    this.#count();
-  }
-
-  drop(node: string): void {
-    if (this.#nodes.delete(node)) this.#count();
-  }
-
-  find(userId: number): readonly Connection[] {
-    const found: Connection[] = [];
-    for (const [node, { users }] of this.#nodes) {
-      for (const [connection, user] of users) if (user === userId) found.push({ node, connection });
-    }
-    return found;
-  }
-
-  #count(): void {
-    let sum = 0;
-    for (const { connections } of this.#nodes.values()) sum += connections;
-    this.#onCount(sum);
   }
 }

@@ -6,14 +6,14 @@ import type { Holding } from './partitions.ts';
 import { RecentAnswers } from './recent-answers.ts';
 import type { RoomFacts } from './room-source.ts';
 import { RoomRing, type RingBudget } from './room-ring.ts';
-import type { Draft, RoomPresence, RoomStateParts, Rulebook, TickMerger } from './types.ts';
+import type { Attendance, Draft, RoomPresence, RoomStateParts, Rulebook, TickMerger } from './types.ts';
 
 /** What others make for a room when it is opened. */
 export interface RoomParts {
   readonly rulebook: Rulebook;
   readonly merger: TickMerger;
   readonly state: RoomStateParts;
-  readonly presence: RoomPresence;
+  readonly presence: RoomPresence & Disposable;
 }
 
 export interface RoomOptions {
@@ -117,6 +117,26 @@ export class Room implements Disposable {
     return (this.#places.get(durable) ?? 0) > this.ring.reachesBackTo;
   }
 
+  /** What a node says of its viewers; true when it is to say it all next time. */
+  attend(node: string, attendance: Attendance, nowMs: number): boolean {
+    const { enters, wantsWhole } = this.parts.presence.report(node, attendance, nowMs);
+    for (const enter of enters) this.say(enter, nowMs);
+    this.tellViewers(nowMs);
+    return wantsWhole;
+  }
+
+  /** The node has no viewer of the room any more. */
+  leave(node: string, nowMs: number): void {
+    this.parts.presence.drop(node, nowMs);
+    this.tellViewers(nowMs);
+  }
+
+  /** Their number, when it is time; also to be called now and then without a report. */
+  tellViewers(nowMs: number): void {
+    const viewers = this.parts.presence.takeViewers(nowMs);
+    if (viewers) this.parts.state.set('viewers', viewers);
+  }
+
   touch(): void {
     if (!this.isClosed) this.#onDirty(this);
   }
@@ -147,7 +167,7 @@ export class Room implements Disposable {
     const atMs = records[0]?.atMs ?? nowMs;
     const header = { ...this.#header(atMs), epoch: 0, from: 1, to: records.length, durable };
     const signals = records.map((record, index) => {
-      return { ...record.draft, offset: index + 1, atMs: record.atMs } as Signal;
+      return { ...record.draft, offset: index + 1, atMs: record.atMs } satisfies Signal;
     });
     return encodePlain(header, signals);
   }
@@ -158,6 +178,7 @@ export class Room implements Disposable {
 
   [Symbol.dispose](): void {
     this.isClosed = true;
+    this.parts.presence[Symbol.dispose]();
     this.ring[Symbol.dispose]();
   }
 

@@ -47,7 +47,7 @@ function nodeHandlers({
     closeRoom: async ({ roomId, node }) => {
       const room = rooms.find(roomIdOf(roomId));
       if (room) deliveries.close(room, node);
-      room?.parts.presence.drop(node, clock.nowMs());
+      room?.leave(node, clock.nowMs());
       return {};
     },
     submit: async ({ node, submissions }) => {
@@ -57,12 +57,14 @@ function nodeHandlers({
     reportPresence: async ({ node, rooms: reports }) => {
       if (reports.length > reportsMax) throw invalid('rooms');
       const notOwned: bigint[] = [];
+      const incomplete: bigint[] = [];
       for (const report of reports) {
         const room = rooms.find(Number(report.roomId));
-        if (room) room.parts.presence.report(nodeOf(node), attendanceOf(report), clock.nowMs());
-        else notOwned.push(report.roomId);
+        if (!room) notOwned.push(report.roomId);
+        else if (room.attend(nodeOf(node), attendanceOf(report), clock.nowMs()))
+          incomplete.push(report.roomId);
       }
-      return { notOwned };
+      return { notOwned, incomplete };
     },
   };
 }
@@ -87,7 +89,9 @@ function readHandlers({ rooms, ...reading }: RoutedParts): HandlersOf<'readBatch
     },
     readState: async ({ roomId, versions }) => {
       const room = await rooms.open(roomIdOf(roomId));
-      const known = Object.fromEntries(Object.entries(versions).map(([name, version]) => [name, Number(version)]));
+      const known = Object.fromEntries(
+        Object.entries(versions).map(([name, version]) => [name, Number(version)]),
+      );
       return {
         epoch: BigInt(room.epoch),
         stateVersion: BigInt(room.parts.state.version),
@@ -102,26 +106,21 @@ function publishHandlers({ rooms, sayings }: RoutedParts): HandlersOf<'publish'>
     publish: async ({ roomId, publishId, what }) => {
       if (!publishIdPattern.test(publishId)) throw invalid('publish_id');
       const room = await rooms.open(roomIdOf(roomId));
-      switch (what.case) {
-        case 'signal': {
-          const { signalId } = await sayings.publish(room, draftOf(what.value), publishId);
-          return { signalId };
-        }
-        case 'state': {
-          const { name, value } = what.value;
-          const read = jsonOf(value);
-          if (!stateNamePattern.test(name) || read === undefined) throw invalid('state');
-          room.parts.state.set(name, read);
-          return {};
-        }
-        case 'peer': {
-          const { userIds, signal } = what.value;
-          if (userIds.length > peersMax) throw invalid('user_ids');
-          return { reached: sayings.tell(room, userIds.map(Number), draftOf(signal)) };
-        }
-        case undefined:
-          throw invalid('what');
+      if (what.case === 'signal') {
+        const { signalId } = await sayings.publish(room, draftOf(what.value), publishId);
+        return { signalId };
       }
+      if (what.case === 'peer') {
+        const { userIds, signal } = what.value;
+        if (userIds.length > peersMax) throw invalid('user_ids');
+        return { reached: sayings.tell(room, userIds.map(Number), draftOf(signal)) };
+      }
+      if (what.case !== 'state') throw invalid('what');
+      const { name } = what.value;
+      const value = jsonOf(what.value.value);
+      if (!stateNamePattern.test(name) || value === undefined) throw invalid('state');
+      room.parts.state.set(name, value);
+      return {};
     },
   };
 }

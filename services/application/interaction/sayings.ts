@@ -47,6 +47,7 @@ export class Sayings {
   async submit(node: string, submissions: readonly Submission[]): Promise<Submitted[]> {
     const { counters } = this.#options.events;
     counters.submissions += submissions.length;
+    await this.#prepare(submissions);
     const submitted = await Promise.all(submissions.map((submission) => this.#submit(node, submission)));
     for (const { code } of submitted) if (code !== '') counters.submissionsRefused++;
     return submitted;
@@ -70,6 +71,17 @@ export class Sayings {
     const connections = userIds.flatMap((userId) => room.parts.presence.find(userId));
     this.#tell(room, connections, draft);
     return connections.length;
+  }
+
+  /** What the rules do not know yet of these speakers is looked up, which is rare. */
+  async #prepare(submissions: readonly Submission[]): Promise<void> {
+    const waits: Promise<void>[] = [];
+    for (const [roomId, of] of Map.groupBy(submissions, (each) => each.roomId)) {
+      const { rulebook } = this.#options.rooms.find(roomId)?.parts ?? {};
+      const wait = rulebook?.prepare(of.map(({ speaker }) => speaker));
+      if (wait) waits.push(wait);
+    }
+    if (waits.length > 0) await Promise.all(waits);
   }
 
   async #submit(node: string, submission: Submission): Promise<Submitted> {
@@ -101,17 +113,12 @@ export class Sayings {
     if (room.isEnded) throw new CodedError(interactionErrors, 'ROOM_SILENT');
     if (!signal) throw new CodedError(interactionErrors, 'SIGNAL_INVALID');
     const verdict = room.parts.rulebook.judge({ speaker, signal, nowMs: this.#options.clock.nowMs() });
-    switch (verdict.kind) {
-      case 'say':
-        return this.#once(room, key, () => this.#say(room, verdict.drafts, key));
-      case 'shadow':
-        for (const draft of verdict.drafts) this.#tell(room, [{ node, connection }], draft);
-        return { signalId: verdict.drafts[0]?.signalId ?? '', isHeld: false };
-      case 'hold':
-        return { signalId: verdict.signalId, isHeld: true };
-      case 'refuse':
-        throw refusal(verdict.code, verdict.retryAfterMs);
-    }
+    if (verdict.kind === 'refuse') throw refusal(verdict.code, verdict.retryAfterMs);
+    if (verdict.kind === 'hold') return { signalId: verdict.signalId, isHeld: true };
+    const { drafts } = verdict;
+    if (verdict.kind === 'say') return this.#once(room, key, () => this.#say(room, drafts, key));
+    for (const draft of drafts) this.#tell(room, [{ node, connection }], draft);
+    return { signalId: drafts[0]?.signalId ?? '', isHeld: false };
   }
 
   /** Also while it is on its way; what is refused may be said again. */
@@ -133,7 +140,7 @@ export class Sayings {
   async #say(room: Room, drafts: readonly Draft[], key: string): Promise<Accepted> {
     const { clock, events } = this.#options;
     events.counters.signals += drafts.length;
-    const said = drafts.map((draft, index) => {
+    const said = drafts.map(async (draft, index) => {
       if (!isDurable(draft)) return room.say(draft, clock.nowMs());
       if (!room.holding.isCaughtUp) throw undurable();
       return room.lane.say(draft, index === 0 ? key : '');

@@ -108,9 +108,7 @@ async function openParts(
   const metrics = createMetrics(processId);
   const settings = loadSettings([interactionSection, eventlogSection], { env });
   const shared = { clock, logger, metrics };
-  const sql = stack.use(
-    await openSql({ urls, connectionsMax: 12, processName: processId, ...shared }),
-  );
+  const sql = stack.use(await openSql({ urls, connectionsMax: 12, processName: processId, ...shared }));
   const database = sql.core();
   const coord = stack.use(await openPostgresCoord({ ...shared, database, processId }));
   const eventlog = stack.use(await openEventLog({ ...shared, settings, database, coord, processId }));

@@ -33,7 +33,13 @@ export class Upkeep implements AsyncDisposable {
     this.#options = options;
     const run = (): Promise<void> => this.#run();
     const { logger } = options;
-    this.#ticker = new Ticker({ name: 'rooms of interaction', intervalMs: everyMs, run, logger, unref: true });
+    this.#ticker = new Ticker({
+      name: 'rooms of interaction',
+      intervalMs: everyMs,
+      run,
+      logger,
+      unref: true,
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -43,6 +49,8 @@ export class Upkeep implements AsyncDisposable {
   async #run(): Promise<void> {
     const nowMs = this.#options.clock.monotonicMs();
     if (this.#options.deliveries.nodes().length > 0) await this.#dropNodes(nowMs);
+    const wallMs = this.#options.clock.nowMs();
+    for (const room of this.#options.rooms.list()) room.tellViewers(wallMs);
     this.#closeRooms(nowMs);
     this.#giveBack(nowMs);
   }
@@ -64,7 +72,7 @@ export class Upkeep implements AsyncDisposable {
     this.#absentSinceMs.delete(node);
     const rooms = deliveries.drop(node);
     events.nodeLost(node, rooms.length);
-    for (const room of rooms) room.parts.presence.drop(node, clock.nowMs());
+    for (const room of rooms) room.leave(node, clock.nowMs());
   }
 
   #closeRooms(nowMs: number): void {

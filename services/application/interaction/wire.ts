@@ -26,7 +26,10 @@ export function draftOf(bytes: Uint8Array): Draft {
   if (bytes.length > draftBytesMax) throw new CodedError(interactionErrors, 'SIGNAL_INVALID');
   const said = jsonOf(bytes) as Partial<Draft & { offset: number; atMs: number }> | undefined;
   const isSignal =
-    said && signalClasses.includes(said.class!) && typeof said.type === 'string' && typePattern.test(said.type);
+    said &&
+    signalClasses.includes(said.class!) &&
+    typeof said.type === 'string' &&
+    typePattern.test(said.type);
   if (!isSignal) throw new CodedError(interactionErrors, 'SIGNAL_INVALID');
   const { offset: _offset, atMs: _atMs, signalId = '', ...rest } = said;
   if (typeof signalId !== 'string') throw new CodedError(interactionErrors, 'SIGNAL_INVALID');
@@ -61,7 +64,12 @@ function isClientSignal(said: unknown): said is ClientSignal {
   return signal?.type === 'retract' && typeof signal.signalId === 'string';
 }
 
-export function attendanceOf({ connections, joined, leftConnections, whole }: wire.PresenceReport): Attendance {
+export function attendanceOf({
+  connections,
+  joined,
+  leftConnections,
+  whole,
+}: wire.PresenceReport): Attendance {
   return {
     connections,
     joined: joined.map(({ connection, speaker }) => ({
@@ -74,7 +82,13 @@ export function attendanceOf({ connections, joined, leftConnections, whole }: wi
 }
 
 function speakerOf({ userId, name, role, device, address }: wire.Speaker): Speaker {
-  return { userId: Number(userId), name, role: roomRoles.find((each) => each === role) ?? 'viewer', device, address };
+  return {
+    userId: Number(userId),
+    name,
+    role: roomRoles.find((each) => each === role) ?? 'viewer',
+    device,
+    address,
+  };
 }
 
 export function invalid(detail: string): CodedError {

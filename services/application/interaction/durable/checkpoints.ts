@@ -28,7 +28,7 @@ export class Checkpoints {
   /** Oldest first; the first is at least as old as the reach, or the oldest that there is. */
   readonly #noted: Checkpoint[] = [];
   #written: Checkpoint | undefined;
-  #writing: Promise<void> | undefined;
+  #isWriting = false;
 
   constructor(options: CheckpointOptions) {
     this.#options = options;
@@ -49,7 +49,7 @@ export class Checkpoints {
     this.#noted.push({ atMs: nowMs, positions });
     while (this.#noted.length > notedMax || (this.#noted[1]?.atMs ?? Infinity) <= nowMs - reachMs)
       this.#noted.shift();
-    this.#writing ??= this.write(nowMs).finally(() => (this.#writing = undefined));
+    if (!this.#isWriting) void this.write(nowMs);
   }
 
   /** Another process may have written a later one, which is as good. */
@@ -57,6 +57,7 @@ export class Checkpoints {
     const { coord, events, reachMs } = this.#options;
     const [checkpoint] = this.#noted;
     if (!checkpoint || checkpoint === this.#written) return;
+    this.#isWriting = true;
     try {
       const record = await coord.get<Checkpoint>(key);
       const isBehind = !record || record.value.atMs < checkpoint.atMs || record.value.atMs > nowMs + reachMs;
@@ -65,6 +66,8 @@ export class Checkpoints {
       events.counters.checkpoints++;
     } catch (error) {
       events.checkpointFailed(error);
+    } finally {
+      this.#isWriting = false;
     }
   }
 }

@@ -92,7 +92,7 @@ export class DurableLane {
     } catch (error) {
       const coded = hasCode(error, 'NOT_OWNER') ? error : undurable(error);
       if (coded.code !== 'NOT_OWNER') events.durableRefused(waiting.length, error);
-      for (const { reject } of waiting) reject(coded);
+      for (const each of waiting) each.reject(coded);
     }
   }
 
