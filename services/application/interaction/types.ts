@@ -39,9 +39,14 @@ export type Verdict =
   | { readonly kind: 'hold'; readonly signalId: string }
   | { readonly kind: 'refuse'; readonly code: string; readonly retryAfterMs: number };
 
-/** The rules of one open room: settings, sanctions, limits, words. Made when a room is opened; no call waits. */
+/** The rules of one open room: settings, sanctions, limits, words. Made when a room is opened; judging never waits. */
 export interface Rulebook {
   readonly rules: RoomRules;
+  /**
+   * Looks up what is not known yet of those who are about to be judged; undefined when there is nothing to wait for,
+   * which is nearly always. Never rejects: who is still unknown then is refused for a second where it matters.
+   */
+  prepare(speakers: readonly Speaker[]): Promise<void> | undefined;
   judge(said: Said): Verdict;
 }
 
