@@ -121,6 +121,10 @@ export const interactionErrors = {
   TOO_FAST: entry(429, resourceExhausted, 'too much was said in a short time'),
   ROOM_BUSY: entry(429, resourceExhausted, 'more is being said in the room than it takes'),
   NOT_MODERATOR: entry(403, permissionDenied, 'this is for the host and moderators'),
+  CHAT_CHANGED: entry(409, failedPrecondition, 'somebody changed it meanwhile'),
+  TOO_MANY_SANCTIONS: entry(409, failedPrecondition, 'as many are sanctioned as may be'),
+  TOO_MANY_MODERATORS: entry(409, failedPrecondition, 'a host has at most 200 moderators'),
+  SANCTION_REFUSED: entry(409, failedPrecondition, 'the host, moderators and operators cannot be sanctioned'),
   SIGNAL_UNKNOWN: entry(404, notFound, 'nothing of this was said, or it is forgotten'),
   SIGNALS_UNDURABLE: entry(503, unavailable, 'what may not be lost cannot be kept now'),
 } as const;
