@@ -36,7 +36,10 @@ export function signalHandlers(parts: Parts): Pick<Handlers, SignalOperation> {
       const device = call.body.device ?? randomBytes(12).toString('base64url');
       const expiresAtMs = Math.round(clock.nowMs()) + ticketMs;
       const ticket = await signed(parts, call, { roomId, userId, name, role, device, expiresAtMs });
-      const urls = await urlsOf(nodes, roomId, call.page, parts.config.basePath);
+      const urls = await urlsOf(nodes, roomId, {
+        page: call.page,
+        basePath: parts.config.basePath,
+      });
       return { body: { ...urls, ticket, expiresAtMs } };
     },
     listSignalNodes: async ({ rpc }) => {
@@ -94,8 +97,7 @@ async function signed({ account }: Parts, { rpc }: Pick<Call, 'rpc'>, ticket: Si
 async function urlsOf(
   nodes: SignalNodes,
   roomId: number,
-  page: Page,
-  basePath: string,
+  { page, basePath }: { readonly page: Page; readonly basePath: string },
 ): Promise<{ urls: string[]; readUrls: string[] }> {
   const found = await nodes.forRoom(roomId);
   if (found.length === 0) {
