@@ -24,6 +24,9 @@ import { Upkeep } from './upkeep.ts';
 
 export { interactionSection } from './config.ts';
 
+export { chatSection } from './moderation/index.ts';
+export { migrations } from './store/schema.ts';
+
 /** What is said in rooms: rules, order, counts and ranks. */
 export const role: Role = {
   name: 'interaction',
