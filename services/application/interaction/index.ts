@@ -12,8 +12,9 @@ import { Checkpoints } from './durable/checkpoints.ts';
 import { DurableLane } from './durable/lane.ts';
 import { DurableTail, type TailOptions } from './durable/tail.ts';
 import { InteractionEvents } from './events.ts';
+import { openChats, type OpenedChats } from './moderation/index.ts';
 import { Partitions } from './partitions.ts';
-import { PlainRulebook, PlainState } from './plain-parts.ts';
+import { PlainState } from './plain-parts.ts';
 import { RoomSource } from './room-source.ts';
 import { Rooms, type PartsRequest } from './rooms.ts';
 import type { RoomParts } from './room.ts';
@@ -32,17 +33,19 @@ export const role: Role = {
   name: 'interaction',
   async start(context) {
     await using started = new AsyncDisposableStack();
-    const parts = await openOwner(context, started);
+    const chats = started.use(await openChats(context));
+    const parts = await openOwner(context, chats, started);
     const { rpc, clock } = context;
     const nodes = (): Promise<readonly string[]> => rpc.members(SignalService);
     started.use(new Upkeep({ ...context, ...parts, nodes }));
     started.use(await rpc.serve(InteractionService, createHandlers({ ...parts, clock })));
+    started.use(await chats.serve(parts));
     return started.move();
   },
 };
 
 /** Closed in reverse: a partition that is given back sends what its rooms have still to say. */
-async function openOwner(context: Context, started: AsyncDisposableStack) {
+async function openOwner(context: Context, { chats }: OpenedChats, started: AsyncDisposableStack) {
   const { clock, processId, eventlog: log, coord } = context;
   const config = readConfig(context);
   const events = new InteractionEvents(context);
@@ -60,7 +63,7 @@ async function openOwner(context: Context, started: AsyncDisposableStack) {
     deliveries,
     tail,
     openLane: (room) => new DurableLane(room, { ...shared, log, breaker, appendMsMax: config.durableMsMax }),
-    openParts: roomPartsOf(context),
+    openParts: roomPartsOf(context, chats),
   });
   const partitions: Partitions = started.use(
     await Partitions.open({
@@ -101,7 +104,10 @@ function openDelivery(context: Context, { clock, config, events }: Shared, start
 }
 
 /** Makes what a room needs beside its order; all rooms of the process share the budgets. */
-function roomPartsOf({ metrics }: Context): (request: PartsRequest) => Promise<RoomParts> {
+function roomPartsOf(
+  { metrics }: Context,
+  chats: OpenedChats['chats'],
+): (request: PartsRequest) => Promise<RoomParts> {
   const counters = metrics.counters('interaction_presence', presenceCounterNames);
   const budget = new PresenceBudget(defaultPresenceLimits.connectionsMax);
   const presenceParts: PresenceParts = { counters, budget };
@@ -109,7 +115,9 @@ function roomPartsOf({ metrics }: Context): (request: PartsRequest) => Promise<R
     const state = new PlainState(epoch, onChange);
     if (facts.announcement !== '') state.set('announcement', { text: facts.announcement });
     const presence = new Presence(presenceParts);
-    return { rulebook: new PlainRulebook(), merger: new RoomMerger(), state, presence };
+    const rulebook = await chats.open(facts);
+    state.set('rules', rulebook.rules);
+    return { rulebook, merger: new RoomMerger(), state, presence };
   };
 }
 

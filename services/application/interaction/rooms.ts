@@ -148,7 +148,10 @@ export class Rooms {
     const epoch = holding.nextEpoch();
     let room: Room | undefined;
     const parts = await openParts({ facts, epoch, onChange: () => room?.touch() });
-    if (!holding.isHeld) throw notOwner();
+    if (!holding.isHeld) {
+      parts.rulebook[Symbol.dispose]();
+      throw notOwner();
+    }
     room = new Room({
       facts,
       holding,

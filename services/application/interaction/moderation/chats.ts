@@ -86,6 +86,7 @@ export class Chats {
       follows,
       limits,
       clock,
+      onClose: (closed) => void this.close({ roomId, hostId: chat.hostId }, closed),
     });
     chat.rooms.set(roomId, room);
     this.#rooms.set(roomId, room);

@@ -6,7 +6,8 @@ import { Chats } from './chats.ts';
 import { readChatConfig } from './config.ts';
 import { ModerationEvents } from './events.ts';
 import { Follows } from './follows.ts';
-import { Moderation, type OwnedRooms } from './moderation.ts';
+import { Moderation } from './moderation.ts';
+import { ownedRooms, type Owner } from './owned-rooms.ts';
 import { createModerationHandlers } from './routes.ts';
 import { SiteSanctions } from './site-sanctions.ts';
 
@@ -16,7 +17,7 @@ export interface OpenedChats extends AsyncDisposable {
   /** What rooms are opened with. */
   readonly chats: Chats;
   /** Answers ModerationService for the rooms that are owned here. */
-  serve(rooms: OwnedRooms): Promise<AsyncDisposable>;
+  serve(owner: Owner): Promise<AsyncDisposable>;
 }
 
 type Parts = Pick<Context, 'sql' | 'coord' | 'clock' | 'logger' | 'metrics' | 'settings' | 'rpc'>;
@@ -34,7 +35,8 @@ export async function openChats(context: Parts): Promise<OpenedChats> {
   metrics.gauge('gala_moderation_limit_evicted', 'of those, forgotten at the bound', () => limits.evicted);
   return {
     chats,
-    serve: (rooms) => {
+    serve: (owner) => {
+      const rooms = ownedRooms(owner, rpc, events);
       const parts = { sql, clock, events, chats, siteSanctions, admission, rooms };
       const moderation = new Moderation(parts);
       const follows = new Follows(parts);

@@ -33,6 +33,7 @@ export interface RulebookOptions {
   readonly follows: FollowSource;
   readonly limits: SpeakLimits;
   readonly clock: Clock;
+  readonly onClose?: (rulebook: RoomRulebook) => void;
 }
 
 type Comment = Extract<ClientSignal, { readonly type: 'comment' }>;
@@ -110,6 +111,10 @@ export class RoomRulebook implements Rulebook {
 
   changeModerators(moderators: ReadonlySet<number>): void {
     this.#moderators = moderators;
+  }
+
+  [Symbol.dispose](): void {
+    this.#options.onClose?.(this);
   }
 
   #comment(said: Said, comment: Comment, role: RoomRole): Verdict {
