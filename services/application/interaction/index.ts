@@ -3,9 +3,7 @@ import type { Context, Role } from '@gala/lib/lifecycle';
 import { InteractionService } from '@gala/protocol/interaction';
 import { SignalService } from '@gala/protocol/signal';
 import { readConfig } from './config.ts';
-import { defaultPresenceLimits, PresenceBudget } from './crowd/presence-limits.ts';
-import { Presence, presenceCounterNames, type PresenceParts } from './crowd/presence.ts';
-import { RoomMerger } from './crowd/tick-merger.ts';
+import { Crowd } from './crowd/crowd.ts';
 import { Deliveries } from './delivery.ts';
 import { catchUp } from './durable/catch-up.ts';
 import { Checkpoints } from './durable/checkpoints.ts';
@@ -14,7 +12,6 @@ import { DurableTail, type TailOptions } from './durable/tail.ts';
 import { InteractionEvents } from './events.ts';
 import { openChats, type OpenedChats } from './moderation/index.ts';
 import { Partitions } from './partitions.ts';
-import { PlainState } from './plain-parts.ts';
 import { RoomSource } from './room-source.ts';
 import { Rooms, type PartsRequest } from './rooms.ts';
 import type { RoomParts } from './room.ts';
@@ -63,7 +60,7 @@ async function openOwner(context: Context, { chats }: OpenedChats, started: Asyn
     deliveries,
     tail,
     openLane: (room) => new DurableLane(room, { ...shared, log, breaker, appendMsMax: config.durableMsMax }),
-    openParts: roomPartsOf(context, chats),
+    openParts: roomPartsOf(chats, started.use(new Crowd(context))),
   });
   const partitions: Partitions = started.use(
     await Partitions.open({
@@ -103,21 +100,20 @@ function openDelivery(context: Context, { clock, config, events }: Shared, start
   return { deliveries, ticks: started.use(ticks) };
 }
 
-/** Makes what a room needs beside its order; all rooms of the process share the budgets. */
+/** Makes what a room needs beside its order. */
 function roomPartsOf(
-  { metrics }: Context,
   chats: OpenedChats['chats'],
+  crowd: Crowd,
 ): (request: PartsRequest) => Promise<RoomParts> {
-  const counters = metrics.counters('interaction_presence', presenceCounterNames);
-  const budget = new PresenceBudget(defaultPresenceLimits.connectionsMax);
-  const presenceParts: PresenceParts = { counters, budget };
-  return async ({ facts, epoch, onChange }) => {
-    const state = new PlainState(epoch, onChange);
+  return async ({ facts, fence, onChange }) => {
+    await using opening = new AsyncDisposableStack();
+    const rulebook = opening.use(await chats.open(facts));
+    const room = await crowd.open({ roomId: facts.roomId, fence, onChange });
+    const { merger, state, presence } = room;
     if (facts.announcement !== '') state.set('announcement', { text: facts.announcement });
-    const presence = new Presence(presenceParts);
-    const rulebook = await chats.open(facts);
     state.set('rules', rulebook.rules);
-    return { rulebook, merger: new RoomMerger(), state, presence };
+    opening.move();
+    return { rulebook, merger, state, presence, crowd: room };
   };
 }
 
