@@ -27,6 +27,7 @@ export async function viewRoom(load: Load, options: RoomViewOptions): Promise<Vi
     'joins-per-second': joinsPerSecond,
     'warm-up': warmUpSeconds,
     seconds,
+    addresses: 32,
   };
   const args = [
     ...socketArgs(target),

@@ -72,18 +72,26 @@ const peers: Readonly<Record<string, RoomPeer>> = {
   nchan: nchan(),
 };
 
+interface RowTraits {
+  readonly peer: string;
+  readonly size: RoomSize;
+  readonly perSecond: number;
+}
+
 /** All rows; `base` says what they have in common, and `scale` makes rooms smaller. */
 export function allRows(base: Omit<RoomRun, 'viewers' | 'perSecond'>, scale: number): RoomRow[] {
-  const row = (id: string, peer: string, size: RoomSize, perSecond: number): RoomRow => {
+  const row = (id: string, { peer, size, perSecond }: RowTraits): RoomRow => {
     const viewers = Math.max(10, Math.round(roomSizes[size] * scale));
     const joinsPerSecond = Math.max(base.joinsPerSecond, viewers / 10);
     return { id, peer: peers[peer], run: { ...base, viewers, perSecond, joinsPerSecond }, results: [] };
   };
   const busy = Object.entries(rates).flatMap(([peer, bySize]) =>
-    Object.entries(bySize).map(([size, rate]) => row(`${peer}-${size}`, peer, size as RoomSize, rate)),
+    Object.entries(bySize).map(([size, rate]) =>
+      row(`${peer}-${size}`, { peer, size: size as RoomSize, perSecond: rate }),
+    ),
   );
-  const steady = row('frames-1k-steady', 'frames', '1k', steadyPerSecond);
-  return [...busy, steady, ...idle.map((peer) => row(`${peer}-idle`, peer, '19k', 0))];
+  const steady = row('frames-1k-steady', { peer: 'frames', size: '1k', perSecond: steadyPerSecond });
+  return [...busy, steady, ...idle.map((peer) => row(`${peer}-idle`, { peer, size: '19k', perSecond: 0 }))];
 }
 
 /** The rows that are asked for by id, or all. */
@@ -114,9 +122,13 @@ async function measureRunning(server: RunningRoom, run: RoomRun, load: Load): Pr
     perSecond > 0
       ? await startOffering(load, server.offer, { connections, perSecond, messageBytes })
       : undefined;
-  let offered: OfferReport | undefined;
-  const watching = viewRoom(load, { ...run, target: server.view, onMeasuring: sample, onMeasured: sample });
-  const report = await watching.finally(async () => (offered = await offering?.stop()));
+  const report = await viewRoom(load, {
+    ...run,
+    target: server.view,
+    onMeasuring: sample,
+    onMeasured: sample,
+  });
+  const offered = await offering?.stop();
   const [from, to] = window;
   if (from === undefined || to === undefined) throw new Error('the viewers marked no measuring window');
   return { report, offered, ...figuresOf({ report, before, from, to }) };

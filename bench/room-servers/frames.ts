@@ -48,7 +48,7 @@ async function flush(): Promise<void> {
 
 async function writeAll(group: ReadonlySet<WebSocketConnection>, frame: Buffer): Promise<void> {
   let writes = 0;
-  for (const connection of [...group]) {
+  for (const connection of group) {
     connection.write(frame);
     if (++writes % sliceWrites === 0) await new Promise(setImmediate);
   }
