@@ -34,6 +34,8 @@ export const role: Role = {
     const nodes = (): Promise<readonly string[]> => rpc.members(SignalService);
     started.use(new Upkeep({ ...context, ...parts, nodes }));
     started.use(await rpc.serve(InteractionService, createHandlers({ ...parts, clock })));
+    // Partitions are handed over while callers can still be told to ask another.
+    started.defer(() => parts.partitions[Symbol.asyncDispose]());
     return started.move();
   },
 };
