@@ -7,6 +7,7 @@ import { eventlogSection } from '@gala/lib/eventlog';
 import { archiveDatabaseNames, shardDatabaseNames } from '@gala/lib/sql';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
+import { signalSection } from '@gala/services/access/signal';
 import { accountSection } from '@gala/services/application/account';
 import { interactionSection } from '@gala/services/application/interaction';
 import { diskSection, roomSection } from '@gala/services/application/room';
@@ -117,6 +118,7 @@ export const sections: readonly Section[] = [
   traceSection,
   ...edgeSections,
   gatewaySection,
+  signalSection,
   accountSection,
   roomSection,
   diskSection,

@@ -3,7 +3,14 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
-import { clientAddress, rateKey, respondError, takeSocket, type TrustedProxies } from '@gala/lib/http';
+import {
+  clientAddress,
+  Occupancy,
+  rateKey,
+  respondError,
+  takeSocket,
+  type TrustedProxies,
+} from '@gala/lib/http';
 import {
   acceptWebSocket,
   refuseUpgrade,
@@ -15,7 +22,6 @@ import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { asCoded } from './coded-error.ts';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
-import { Occupancy } from './occupancy.ts';
 import type { Framing } from './payload.ts';
 import type { PlayKeys } from './play-keys.ts';
 import { parsePlayUrl, type PlayTarget, type Wanted } from './play-request.ts';
