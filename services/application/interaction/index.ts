@@ -14,6 +14,7 @@ import { DurableTail, type TailOptions } from './durable/tail.ts';
 import { InteractionEvents } from './events.ts';
 import { Partitions } from './partitions.ts';
 import { PlainRulebook, PlainState } from './plain-parts.ts';
+import { RoomChanges } from './room-changes.ts';
 import { RoomSource } from './room-source.ts';
 import { Rooms, type PartsRequest } from './rooms.ts';
 import type { RoomParts } from './room.ts';
@@ -51,10 +52,11 @@ async function openOwner(context: Context, started: AsyncDisposableStack) {
   const onRecord: TailOptions['onRecord'] = (roomId, record) => rooms.followed(roomId, record);
   const tail = started.use(new DurableTail({ ...shared, log, checkpoints, onRecord }));
   const breaker = context.breakers.get({ dependency: 'eventlog', instance: 'signals', policy: logPolicy });
+  const source = new RoomSource(context);
   const rooms: Rooms = new Rooms({
     ...shared,
     hold: (partition) => partitions.hold(partition),
-    source: new RoomSource(context),
+    source,
     ticks,
     deliveries,
     tail,
@@ -72,6 +74,7 @@ async function openOwner(context: Context, started: AsyncDisposableStack) {
     }),
   );
   const sayings = new Sayings({ clock, rooms, deliveries, events });
+  started.use(new RoomChanges({ log, rooms, sayings, source, events }));
   showState(context, { rooms, deliveries, tail, partitions });
   return { config, events, deliveries, tail, rooms, partitions, sayings };
 }
@@ -104,9 +107,8 @@ function roomPartsOf({ metrics }: Context): (request: PartsRequest) => Promise<R
   const counters = metrics.counters('interaction_presence', presenceCounterNames);
   const budget = new PresenceBudget(defaultPresenceLimits.connectionsMax);
   const presenceParts: PresenceParts = { counters, budget };
-  return async ({ facts, epoch, onChange }) => {
+  return async ({ epoch, onChange }) => {
     const state = new PlainState(epoch, onChange);
-    if (facts.announcement !== '') state.set('announcement', { text: facts.announcement });
     const presence = new Presence(presenceParts);
     return { rulebook: new PlainRulebook(), merger: new RoomMerger(), state, presence };
   };

@@ -1,12 +1,13 @@
 import type { ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { killOwner, startInteractionOwner } from '../../../test/harness/interaction-owner.ts';
 import type { TestPostgres } from '@gala/lib/sql/testing';
 import { ringFirst } from '@gala/lib/ring';
 import { composeRoomId } from '@gala/protocol/ids';
 import { partitionOfRoom, ringKeyOfPartition } from '@gala/protocol/signals';
 import { TestNode } from './testing-node.ts';
-import { DurablePublisher, kill, startOwner } from './testing-owners.ts';
+import { DurablePublisher } from './testing-publisher.ts';
 import { startOwnersPostgres, startTestProcess, type TestProcess } from './testing.ts';
 
 let postgres: TestPostgres;
@@ -19,13 +20,13 @@ beforeAll(async () => {
   node = await TestNode.start(caller);
 }, 60_000);
 afterAll(async () => {
-  await Promise.all(children.map(kill));
+  await Promise.all(children.map(killOwner));
   await caller[Symbol.asyncDispose]();
   await postgres[Symbol.asyncDispose]();
 });
 
 async function start(processId: string): Promise<ChildProcess> {
-  const child = await startOwner({ urls: postgres.urls, processId });
+  const child = await startInteractionOwner({ urls: postgres.urls, processId });
   children.push(child);
   return child;
 }
@@ -49,7 +50,7 @@ test(
     await expect.poll(() => publisher.acknowledged.length, { timeout: 10_000 }).toBeGreaterThan(50);
     const killedMs = performance.now();
     const before = publisher.acknowledged.length;
-    await kill(one);
+    await killOwner(one);
     await expect
       .poll(() => publisher.acknowledged.length, { timeout: 20_000, interval: 20 })
       .toBeGreaterThan(before + 1);

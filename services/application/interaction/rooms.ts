@@ -160,6 +160,7 @@ export class Rooms {
       onDirty: ticks.mark,
     });
     this.#open.set(roomId, room);
+    room.announce(facts.announcement);
     this.remember(room);
     events.roomOpened(roomId, epoch);
     return room;

@@ -1,31 +1,5 @@
-import { spawn, type ChildProcess } from 'node:child_process';
-import { once } from 'node:events';
-import path from 'node:path';
 import { hasCode } from '@gala/lib/error';
 import type { TestNode } from './testing-node.ts';
-import type { TestProcessOptions } from './testing.ts';
-
-const script = path.join(import.meta.dirname, 'testing-owner.ts');
-
-/** An owner in a process of its own; resolves when it serves. */
-export async function startOwner(options: TestProcessOptions): Promise<ChildProcess> {
-  const child = spawn(process.execPath, [script], {
-    env: { ...process.env, INTERACTION_OWNER: JSON.stringify(options) },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  await Promise.race([
-    once(child.stdout, 'data'),
-    once(child, 'exit').then(() => Promise.reject(new Error('the owner ended before it served'))),
-  ]);
-  return child;
-}
-
-/** Ends a process the hard way. */
-export async function kill(child: ChildProcess): Promise<void> {
-  if (child.exitCode !== null || child.signalCode !== null) return;
-  child.kill('SIGKILL');
-  await once(child, 'exit');
-}
 
 /**
  * A service that says control and money in one room, one after the other at a rate, each until it is acknowledged; and
