@@ -4,6 +4,7 @@ import '../design/base.css';
 import '../design/parts.css';
 import '../design/viewer.css';
 import '../design/player.css';
+import '../design/chat.css';
 import '../design/studio.css';
 import '../design/console.css';
 import { App } from './app.tsx';
