@@ -7,7 +7,9 @@ import { eventlogSection } from '@gala/lib/eventlog';
 import { archiveDatabaseNames, shardDatabaseNames } from '@gala/lib/sql';
 import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
+import { signalSection } from '@gala/services/access/signal';
 import { accountSection } from '@gala/services/application/account';
+import { interactionSection } from '@gala/services/application/interaction';
 import { diskSection, roomSection } from '@gala/services/application/room';
 import { traceSection } from '@gala/services/foundation/monitor';
 import { z } from 'zod';
@@ -116,9 +118,11 @@ export const sections: readonly Section[] = [
   traceSection,
   ...edgeSections,
   gatewaySection,
+  signalSection,
   accountSection,
   roomSection,
   diskSection,
+  interactionSection,
   demoSection,
 ];
 

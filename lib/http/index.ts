@@ -22,6 +22,7 @@ export { httpErrors } from './errors.ts';
 export { defaultLimits, type HttpLimits } from './limits.ts';
 export { listen, type ListenOptions } from './listener.ts';
 export { readProxyHeader, type ProxySource } from './proxy-protocol.ts';
+export { Occupancy, type OccupancyLimits } from './occupancy.ts';
 export { RateLimiter, TokenBucket, type RateLimit, type RateLimiterOptions } from './rate-limiter.ts';
 export { takeSocket, type TakeSocketOptions } from './raw-socket.ts';
 export { serveStatic, type StaticOptions } from './static.ts';

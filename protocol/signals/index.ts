@@ -11,6 +11,7 @@ export {
   type EncodedSection,
 } from './codec.ts';
 export * from './messages.ts';
+export * from './page-paths.ts';
 export * from './page.ts';
 export * from './partitions.ts';
 export { readServerMessage, stringifyServerMessage } from './server-messages.ts';

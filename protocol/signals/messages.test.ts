@@ -3,6 +3,7 @@ import { parseClientMessage } from './client-messages.ts';
 import { encodeBatch } from './codec.ts';
 import { encodeSections } from './fixtures/arbitraries.ts';
 import type { ClientMessage, ServerMessage } from './messages.ts';
+import { formatPlace, parsePlace, pullPath } from './page-paths.ts';
 import { decodePage, encodePage, parsePage, type SignalPage } from './page.ts';
 import { readServerMessage, stringifyServerMessage } from './server-messages.ts';
 import type { Batch, RoomRules } from './signal.ts';
@@ -155,4 +156,13 @@ test('pages come back from bytes and from JSON', () => {
   expect(parsePage(JSON.stringify(page))).toEqual(page);
   expect(() => parsePage('{"epoch":1}')).toThrow(RangeError);
   expect(() => decodePage(Buffer.concat([Buffer.of(9), bytes]))).toThrow(RangeError);
+});
+
+test('a place is read out of the path of a pull', () => {
+  const place = { epoch: 7, offset: 2 ** 40, durable: 12 };
+  expect(parsePlace(formatPlace(place))).toEqual(place);
+  expect(pullPath(place, 1e9)).toBe('/pull?after=7.1099511627776.12&waitMs=25000');
+  expect(pullPath(undefined, -1)).toBe('/pull?waitMs=0');
+  for (const text of ['', '1.2', '1.2.3.4', '1.-2.3', '9999999999999999.1.1'])
+    expect(parsePlace(text)).toBeUndefined();
 });

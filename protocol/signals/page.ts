@@ -13,13 +13,6 @@ export const pageMediaTypes = {
   json: 'application/json',
 } as const;
 
-/** Length of the slots that are read with `cached`: slot `n` has the batches with `floor(atMs / slotMs) = n`. */
-export const slotMs = 1000;
-/** A slot is there so long after its end, when the last of its batches has come to the nodes. */
-export const slotReadyMs = 500;
-/** The longest wait of a pull for something new. */
-export const pullWaitMsMax = 25_000;
-
 interface PageHead {
   readonly epoch: number;
   /** What the batches follow: a client that has less than this lacks what is between. */

@@ -6,6 +6,9 @@ export const signalPartitions = 64;
 /** Name of the lease of a partition, and of the group of those who take partitions. */
 export const interactionGroup = 'interaction';
 
+/** People that a node names in one report of one room; more come with the next ones. */
+export const attendanceNamesMax = 1000;
+
 export function partitionOfRoom(roomId: number): number {
   return routeOfRoom(roomId) % signalPartitions;
 }

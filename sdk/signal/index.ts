@@ -1,1 +1,2 @@
+export { openRoomSignals } from './room-signals.ts';
 export * from './types.ts';

@@ -21,9 +21,14 @@ export interface SignalEntry {
 }
 
 export interface RoomSignalsOptions {
-  /** Asks the gateway; called again when the ticket has expired or no node takes it. */
+  /**
+   * Asks the gateway; called again when the ticket has expired or no node takes it. Rejecting with a `status` of 401,
+   * 403, 404, 409 or 410 (`ApiError` has one) is final, everything else is tried again.
+   */
   readonly enter: () => Promise<SignalEntry>;
   readonly client: ClientKind;
+  /** Of the viewer, when he has signed in: what he says himself is always shown. */
+  readonly userId?: number;
   /** Lines that one screen takes in a second; 20 otherwise. What is above is sampled fairly and counted. */
   readonly linesPerSecondMax?: number;
   /** Where the player is in the stream, in ms of its timeline; undefined while nothing plays. */
@@ -40,6 +45,14 @@ export type SendResult =
   | { readonly ok: true; readonly signalId: string; readonly isHeld: boolean }
   | { readonly ok: false; readonly code: string; readonly retryAfterMs: number };
 
+/** A hole in what a room said. */
+export interface Gap {
+  readonly epoch: number;
+  readonly from: number;
+  /** Undefined: up to the end of the epoch, wherever that was. */
+  readonly to: number | undefined;
+}
+
 /** Everything that a listener may hear of, with what it is given. */
 export interface RoomSignalEvents {
   /** In order, each once, after the cap of lines; those with a place in the stream come at once as well. */
@@ -51,13 +64,13 @@ export interface RoomSignalEvents {
   rules: RoomRules;
   peer: Signal;
   status: { readonly status: ConnectionStatus; readonly code: string; readonly retryInMs: number };
-  /** Signals up to here are lost for good and will not come. */
-  gap: { readonly from: number; readonly to: number };
+  /** These are lost for good and will not come; control and money among them do come. */
+  gap: Gap;
   /** Everything exactly as it came, before the cap. */
   batch: Batch;
 }
 
-/** By class: offered = shown + merged + shed + capped + lost. */
+/** By class: offered = shown + merged + shed + capped + passed. What a `gap` names is not in it: nobody told it. */
 export interface SignalCounts {
   readonly offered: number;
   readonly shown: number;
@@ -66,6 +79,8 @@ export interface SignalCounts {
   readonly shed: number;
   /** Not shown here, above the lines a screen takes. */
   readonly capped: number;
+  /** Not for this kind of client, of a type that it does not know, or control and money that it had already. */
+  readonly passed: number;
 }
 
 /** The chat of one room: connects, comes back, repairs gaps, and tells typed events. */

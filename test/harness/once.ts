@@ -1,7 +1,5 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { openTemplate } from '../../lib/sql/testing/template.ts';
+import { rm } from 'node:fs/promises';
+import { makeTestFolder, openTemplate } from '../../lib/sql/testing/template.ts';
 
 /** Each project loads this module anew; what is made is one for all of them. */
 const shared = globalThis as { galaOnce?: Promise<AsyncDisposable> };
@@ -17,7 +15,7 @@ async function makeAll(): Promise<AsyncDisposable> {
   // Copies need `cp`; elsewhere each test makes its databases anew.
   if (process.platform !== 'win32') stack.use(await openTemplate());
   // Some hundred processes of Gala start in a run: Node keeps the code that it has compiled for the next of them.
-  const folder = await mkdtemp(join(tmpdir(), 'gala-test-code-'));
+  const folder = await makeTestFolder();
   process.env['NODE_COMPILE_CACHE'] ??= folder;
   stack.defer(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }));
   return stack.move();

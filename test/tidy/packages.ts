@@ -15,7 +15,7 @@ interface LockEntry extends Manifest {
 }
 
 /** Files that never run in production: their packages are development dependencies of the repository. */
-const DEVELOPMENT = /^cli\/tasks\/|\.config\.ts$|\/contract\.ts$|\/fixtures\//;
+const DEVELOPMENT = /^cli\/tasks\/|\.config\.ts$|\/contract\.ts$|\/fixtures\/|\/testing(-[^/]+)?\.ts$/;
 
 /** What a file imports stands in the package.json of its workspace, not just somewhere in node_modules. */
 export const declaredRule: Rule = (sources) => {

@@ -8,8 +8,8 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** Begins the names of all folders of this module and its neighbours, by which abandoned ones are found. */
-export const folderPrefix = 'gala-test-postgres-';
+/** Begins the names of the folders of test runs, by which abandoned ones are found. */
+export const folderPrefix = 'gala-test-run-';
 
 /** Names, to the workers of a test run, the folder of its template. */
 const variable = 'TEST_POSTGRES_TEMPLATE';

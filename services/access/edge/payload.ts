@@ -1,3 +1,4 @@
+import { frameHeadroom, opcodes, writeFrameHeader } from '@gala/lib/websocket';
 import { encodeMessage, OUT_CHUNK_BYTES, toRtmpMessage } from '@gala/media/rtmp';
 import { payloadOf, sizeOf, type Tag } from './tag.ts';
 
@@ -5,9 +6,6 @@ export type Framing = 'flv' | 'webSocket' | 'rtmp';
 
 /** The message stream that every RTMP player plays on, so that all of them take the same bytes. */
 export const rtmpStreamId = 1;
-/** Room in front of the FLV bytes for the largest WebSocket frame header a server sends (RFC 6455, 5.2). */
-const headroom = 10;
-const binaryFrame = 0x82;
 const timestampRange = 2 ** 32;
 
 interface FlvFrames {
@@ -65,11 +63,12 @@ export class Payload {
 
 function encodeFlv(tags: readonly Tag[], head: readonly Buffer[]): FlvFrames {
   const size = head.reduce((sum, part) => sum + part.length, sizeOf(tags));
-  const bytes = Buffer.allocUnsafeSlow(headroom + size);
-  let offset = headroom;
+  const bytes = Buffer.allocUnsafeSlow(frameHeadroom + size);
+  let offset = frameHeadroom;
   for (const part of head) offset += part.copy(bytes, offset);
   for (const tag of tags) offset += tag.bytes.copy(bytes, offset);
-  return { flv: bytes.subarray(headroom), webSocket: bytes.subarray(writeFrameHeader(bytes, size)) };
+  const frame = bytes.subarray(writeFrameHeader(bytes, size, opcodes.binary));
+  return { flv: bytes.subarray(frameHeadroom), webSocket: frame };
 }
 
 function encodeRtmp(tags: readonly Tag[]): Buffer {
@@ -84,24 +83,4 @@ function encodeRtmpTag(tag: Tag): Buffer {
   const timestampMs = tag.timestampMs % timestampRange;
   const media = { kind: tag.kind, timestampMs, payload: payloadOf(tag) };
   return encodeMessage(toRtmpMessage(media, rtmpStreamId), OUT_CHUNK_BYTES);
-}
-
-/** Writes the frame header so that it ends where the FLV bytes begin; answers where it begins. */
-function writeFrameHeader(bytes: Buffer, size: number): number {
-  if (size < 126) {
-    bytes[headroom - 2] = binaryFrame;
-    bytes[headroom - 1] = size;
-    return headroom - 2;
-  }
-  if (size < 65_536) {
-    bytes[headroom - 4] = binaryFrame;
-    bytes[headroom - 3] = 126;
-    bytes.writeUInt16BE(size, headroom - 2);
-    return headroom - 4;
-  }
-  bytes[0] = binaryFrame;
-  bytes[1] = 127;
-  bytes.writeUInt32BE(0, 2);
-  bytes.writeUInt32BE(size, 6);
-  return 0;
 }

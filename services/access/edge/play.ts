@@ -3,12 +3,25 @@ import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
-import { clientAddress, rateKey, respondError, takeSocket, type TrustedProxies } from '@gala/lib/http';
+import {
+  clientAddress,
+  Occupancy,
+  rateKey,
+  respondError,
+  takeSocket,
+  type TrustedProxies,
+} from '@gala/lib/http';
+import {
+  acceptWebSocket,
+  refuseUpgrade,
+  WebSocketEndpoint,
+  type WebSocketConnection,
+  type WebSocketHandler,
+} from '@gala/lib/websocket';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { asCoded } from './coded-error.ts';
 import type { EdgeConfig } from './config.ts';
 import type { EdgeEvents } from './events.ts';
-import { Occupancy } from './occupancy.ts';
 import type { Framing } from './payload.ts';
 import type { PlayKeys } from './play-keys.ts';
 import { parsePlayUrl, type PlayTarget, type Wanted } from './play-request.ts';
@@ -16,7 +29,6 @@ import type { Stream } from './stream.ts';
 import type { StreamLookup } from './stream-lookup.ts';
 import type { Caller, ViewerGuard } from './viewer-guard.ts';
 import { Viewer, type Latency, type ViewerLimits, type ViewerSocket } from './viewer.ts';
-import { acceptWebSocket, watchControlFrames } from './websocket.ts';
 
 export const allowOrigin = { 'Access-Control-Allow-Origin': '*' };
 const flvHeaders = {
@@ -76,6 +88,11 @@ export class Play {
   readonly #options: PlayOptions;
   readonly #limits: ViewerLimits;
   readonly #places = new Occupancy();
+  readonly #webSockets: WebSocketEndpoint;
+  /** WebSocket viewers have nothing to say but pings and the close. */
+  readonly #webSocketHandler: WebSocketHandler = {
+    onFailure: () => void this.#options.events.counters.framesMalformed++,
+  };
   #isClosed = false;
 
   constructor(options: PlayOptions) {
@@ -88,6 +105,7 @@ export class Play {
       evictMs: config.slowEvictMs,
       drainMs: config.drainMs,
     };
+    this.#webSockets = new WebSocketEndpoint({ closeTimeoutMs: config.drainMs });
   }
 
   get viewerCount(): number {
@@ -249,8 +267,10 @@ export class Play {
     }
     await this.admit(place, caller);
     const socket = takeSocket(response, { headers: flvHeaders });
-    if (socket) this.#joinSocket(place, socket, 'flv');
-    else this.release(place);
+    if (!socket) return this.release(place);
+    const viewer = this.join(place, socket, 'flv');
+    // One closure a viewer, since what one weighs counts ten thousand times.
+    socket.once('close', () => this.leave(viewer, place));
   }
 
   async #playWebSocket(request: IncomingMessage, socket: Duplex, requested: Requested): Promise<void> {
@@ -261,19 +281,18 @@ export class Play {
     if (socket.destroyed) return this.release(place);
     // Nagle on, as takeSocket does for HTTP-FLV.
     if (socket instanceof Socket) socket.setNoDelay(false);
-    if (!acceptWebSocket(request, socket)) {
-      this.release(place);
-      throw new CodedError(commonErrors, 'INVALID_REQUEST', { detail: 'WebSocket handshake' });
-    }
-    const viewer = this.#joinSocket(place, socket, 'webSocket');
-    watchControlFrames(viewer, socket, () => this.#options.events.counters.framesMalformed++);
+    const connection = this.#acceptWebSocket(request, socket, place);
+    const viewer = this.join(place, connection, 'webSocket');
+    socket.once('close', () => this.leave(viewer, place));
   }
 
-  /** One closure a viewer, since what one weighs counts ten thousand times. */
-  #joinSocket(place: ConnectionPlace, socket: Duplex, framing: Framing): Viewer {
-    const viewer = this.join(place, socket, framing);
-    socket.once('close', () => this.leave(viewer, place));
-    return viewer;
+  #acceptWebSocket(request: IncomingMessage, socket: Duplex, place: Place): WebSocketConnection {
+    try {
+      return this.#webSockets.connect(socket, acceptWebSocket(request, socket), this.#webSocketHandler);
+    } catch (error) {
+      this.release(place);
+      throw error;
+    }
   }
 
   #checkOpen(): void {
@@ -293,10 +312,6 @@ export class Play {
   #refuseUpgrade(socket: Duplex, error: unknown): void {
     const coded = asCoded(error);
     this.#options.events.playRefused(coded.code);
-    const body = JSON.stringify({ error: { code: coded.code, message: coded.message } });
-    socket.end(
-      `HTTP/1.1 ${coded.http} Refused\r\nContent-Type: application/json\r\nConnection: close\r\n` +
-        `Content-Length: ${Buffer.byteLength(body)}\r\n\r\n${body}`,
-    );
+    refuseUpgrade(socket, coded);
   }
 }

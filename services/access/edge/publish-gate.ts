@@ -1,13 +1,12 @@
 import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
-import { normalizeAddress, rateKey, RateLimiter } from '@gala/lib/http';
+import { normalizeAddress, Occupancy, rateKey, RateLimiter } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import type { Admission, Admitted } from './admission.ts';
 import type { HookEnd, HookProtocol, Hooks, HookSession, HookSubject } from './hooks/hooks.ts';
 import type { AddressLists } from './limits/address-lists.ts';
 import type { LimitsConfig } from './limits/config.ts';
 import type { LimitEvents } from './limits/events.ts';
-import { Occupancy } from './occupancy.ts';
 
 export interface PublishGateOptions {
   readonly admission: Admission;

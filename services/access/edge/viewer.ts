@@ -31,12 +31,12 @@ export interface ViewerCounters {
   viewersEvicted: number;
 }
 
-/** What a viewer needs of its connection: a raw socket has it as it is. */
+/** What a viewer needs of its connection: a raw socket and a WebSocket connection have it as it is. */
 export interface ViewerSocket {
   /** Bytes that were written and not taken by the kernel yet. */
   readonly writableLength: number;
   write(bytes: Buffer): unknown;
-  end(lastWords?: Buffer): unknown;
+  end(): unknown;
   destroy(): unknown;
 }
 
@@ -136,12 +136,12 @@ export class Viewer {
     else this.#write(batch.full);
   }
 
-  /** Closes after what is queued and `lastWords`, if the viewer takes them in time. */
-  end(lastWords: Buffer | undefined = this.framing === 'webSocket' ? normalClosure : undefined): void {
+  /** Closes after what is queued, if the viewer takes it in time. */
+  end(): void {
     if (this.closed) return;
     this.finishJoin();
     this.closed = true;
-    this.socket.end(lastWords);
+    this.socket.end();
     setTimeout(() => this.socket.destroy(), this.#limits.drainMs).unref();
   }
 
@@ -195,6 +195,3 @@ export class Viewer {
     this.socket.write(bytes);
   }
 }
-
-/** Close, status 1000 (RFC 6455, 5.5.1). */
-const normalClosure = Buffer.from([0x88, 0x02, 0x03, 0xe8]);

@@ -3,6 +3,7 @@ import type {
   ClientSignal,
   RoomRole,
   RoomRules,
+  RoomState,
   Signal,
   StatePart,
   Tier,
@@ -38,9 +39,14 @@ export type Verdict =
   | { readonly kind: 'hold'; readonly signalId: string }
   | { readonly kind: 'refuse'; readonly code: string; readonly retryAfterMs: number };
 
-/** The rules of one open room: settings, sanctions, limits, words. Made when a room is opened; no call waits. */
+/** The rules of one open room: settings, sanctions, limits, words. Made when a room is opened; judging never waits. */
 export interface Rulebook {
   readonly rules: RoomRules;
+  /**
+   * Looks up what is not known yet of those who are about to be judged; undefined when there is nothing to wait for,
+   * which is nearly always. Never rejects: who is still unknown then is refused for a second where it matters.
+   */
+  prepare(speakers: readonly Speaker[]): Promise<void> | undefined;
   judge(said: Said): Verdict;
 }
 
@@ -93,11 +99,21 @@ export interface Attendance {
   readonly isWhole: boolean;
 }
 
+/** What comes of a report. */
+export interface Noted {
+  /** Those who came, to be said. */
+  readonly enters: readonly Draft[];
+  /** The next report of this node is to be whole: what is known of it is not all. */
+  readonly wantsWhole: boolean;
+}
+
 /** Who is in one open room, by what the nodes report. */
 export interface RoomPresence {
-  report(node: string, attendance: Attendance, nowMs: number): void;
+  report(node: string, attendance: Attendance, nowMs: number): Noted;
   /** The node is gone, or has no viewer of the room any more. */
   drop(node: string, nowMs: number): void;
   /** Where a user is; nowhere when he is not, or when there are more than are kept by name. */
   find(userId: number): readonly Connection[];
+  /** To be asked after reports: the part `viewers` when it is to be told anew; it is at most once a second. */
+  takeViewers(nowMs: number): RoomState['viewers'] | undefined;
 }

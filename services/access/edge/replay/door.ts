@@ -1,12 +1,11 @@
 import type { IncomingMessage, OutgoingHttpHeaders, ServerResponse } from 'node:http';
 import { pipeline } from 'node:stream/promises';
 import { CodedError, hasCode } from '@gala/lib/error';
-import { rateKey, respondError } from '@gala/lib/http';
+import { Occupancy, rateKey, respondError } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { grantOf } from '@gala/protocol/play';
 import { parseRange } from '../hls/range.ts';
 import { asCoded } from '../coded-error.ts';
-import { Occupancy } from '../occupancy.ts';
 import type { PlayKeys } from '../play-keys.ts';
 import { allowOrigin, preflightHeaders } from '../play.ts';
 import type { RecordEvents } from '../record/events.ts';

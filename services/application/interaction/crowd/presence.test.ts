@@ -1,9 +1,9 @@
 import type { RoomRole } from '@gala/protocol/signals';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import type { Speaker } from '../types.ts';
+import type { Arrival, Attendance, Speaker } from '../types.ts';
 import { defaultPresenceLimits, PresenceBudget, type PresenceLimits } from './presence-limits.ts';
-import { RoomPresence, type PresenceTold } from './presence.ts';
+import { Presence } from './presence.ts';
 
 const counters = () => ({ sampled: 0, unlocated: 0, mismatched: 0 });
 
@@ -16,10 +16,8 @@ function open(limits: Partial<PresenceLimits> = {}) {
   const all = { ...defaultPresenceLimits, ...limits };
   const budget = new PresenceBudget(all.connectionsMax);
   const parts = { budget, counters: counters(), limits: all };
-  return { room: new RoomPresence(parts), ...parts };
+  return { room: new Presence(parts), ...parts };
 }
-
-type Arrival = PresenceTold['joined'][number];
 
 /** A signal node that says what changed; connections are numbered from 1. */
 class Node {
@@ -39,12 +37,17 @@ class Node {
     if (this.here.delete(connection)) this.#left.push(connection);
   }
 
-  told(whole = false): PresenceTold {
+  told(isWhole = false): Attendance {
     const [changed, left] = [this.#joined, this.#left];
     this.#joined = [];
     this.#left = [];
     const all = (): Arrival[] => [...this.here].map(([connection, who]) => ({ connection, speaker: who }));
-    return { connections: this.here.size, joined: whole ? all() : changed, left: whole ? [] : left, whole };
+    return {
+      connections: this.here.size,
+      joined: isWhole ? all() : changed,
+      left: isWhole ? [] : left,
+      isWhole,
+    };
   }
 }
 
@@ -57,7 +60,7 @@ test('users are counted once, whatever they connect with, and found where they a
   room.report('b', b.told(), 0);
   expect(room.connections).toBe(6);
   expect(room.viewers).toEqual({ count: 3, isApproximate: false });
-  expect(room.locate(1)).toEqual([
+  expect(room.find(1)).toEqual([
     { node: 'a', connection: 1 },
     { node: 'a', connection: 2 },
     { node: 'b', connection: 1 },
@@ -66,8 +69,8 @@ test('users are counted once, whatever they connect with, and found where they a
   a.leave(2);
   room.report('a', a.told(), 0);
   expect(room.viewers.count).toBe(3);
-  expect(room.locate(1)).toEqual([{ node: 'b', connection: 1 }]);
-  expect(room.locate(9)).toEqual([]);
+  expect(room.find(1)).toEqual([{ node: 'b', connection: 1 }]);
+  expect(room.find(9)).toEqual([]);
   expect(counted.unlocated).toBe(0);
 });
 
@@ -77,7 +80,7 @@ test('the viewers of a lost node are gone', () => {
   for (let user = 1; user <= 10; user++) (user % 2 ? a : b).join(speaker(user));
   room.report('a', a.told(), 0);
   room.report('b', b.told(), 0);
-  room.forgetNode('a', 0);
+  room.drop('a', 0);
   expect(room.viewers).toEqual({ count: 5, isApproximate: false });
   expect([...room.nodes()]).toEqual(['b']);
   expect(budget.connections).toBe(5);
@@ -100,8 +103,26 @@ test('a lost report is noticed by the number of connections, and mended by a who
   const whole = room.report('a', node.told(true), 30);
   expect(whole).toEqual({ enters: [], wantsWhole: false });
   expect(room.viewers).toEqual({ count: 3, isApproximate: false });
-  expect(room.locate(2)).toEqual([{ node: 'a', connection: second }]);
+  expect(room.find(2)).toEqual([{ node: 'a', connection: second }]);
   expect(counted.mismatched).toBe(1);
+});
+
+test('a whole report may go on: nobody enters, and nothing is asked for before its end', () => {
+  const { room } = open();
+  const node = new Node();
+  for (let user = 1; user <= 2500; user++) node.join(speaker(user));
+  const { joined, ...told } = node.told(true);
+  const part = (from: number, isWhole: boolean): Attendance => ({
+    ...told,
+    isWhole,
+    joined: joined.slice(from, from + 1000),
+  });
+  for (const from of [0, 1000, 2000]) {
+    expect(room.report('a', part(from, from === 0), 0)).toEqual({ enters: [], wantsWhole: false });
+  }
+  expect(room.viewers).toEqual({ count: 2500, isApproximate: false });
+  node.join(speaker(3000));
+  expect(room.report('a', node.told(), 0).enters).toHaveLength(1);
 });
 
 test('those who come with a name enter: once, and not again when they were away for a moment', () => {
@@ -161,8 +182,8 @@ test('of a large room every so many users are known, its count stays near, those
   expect(room.connections).toBe(40_001);
   expect(room.viewers.isApproximate).toBe(true);
   expect(Math.abs(room.viewers.count / 30_001 - 1)).toBeLessThan(0.05);
-  expect(room.locate(900_001)).toEqual([{ node: 'n0', connection: 1 }]);
-  for (let user = 1; user < 1000; user += 2) room.locate(user);
+  expect(room.find(900_001)).toEqual([{ node: 'n0', connection: 1 }]);
+  for (let user = 1; user < 1000; user += 2) room.find(user);
   expect(counted.unlocated).toBeGreaterThan(300);
   expect(counted.sampled).toBeGreaterThan(20_000);
 });
@@ -186,7 +207,7 @@ test('a room that has become small again is known whole', () => {
 test('all rooms of a process have a bound together; the smallest stay exact', () => {
   const limits = { ...defaultPresenceLimits, connectionsMax: 3000, roomConnectionsMin: 100 };
   const budget = new PresenceBudget(limits.connectionsMax);
-  const rooms = Array.from({ length: 3 }, () => new RoomPresence({ budget, counters: counters(), limits }));
+  const rooms = Array.from({ length: 3 }, () => new Presence({ budget, counters: counters(), limits }));
   for (const [at, room] of rooms.entries()) {
     const node = new Node();
     for (let user = 1; user <= [2900, 2000, 90][at]; user++) {
@@ -249,7 +270,7 @@ test('whatever is lost on the way, whole reports make the room what its nodes ar
           if (kind === 'leave') node.leave(user + 1);
           if (kind === 'report' || kind === 'whole') room.report(`n${at}`, node.told(kind === 'whole'), 0);
           if (kind === 'lost') node.told();
-          if (kind === 'gone') room.forgetNode(`n${at}`, 0);
+          if (kind === 'gone') room.drop(`n${at}`, 0);
           expect(budget.connections).toBeLessThanOrEqual(roomConnectionsMax);
         }
         for (const [at, node] of nodes.entries()) room.report(`n${at}`, node.told(true), 0);
@@ -266,8 +287,8 @@ test('whatever is lost on the way, whole reports make the room what its nodes ar
               .filter(([, who]) => who.userId === user)
               .map(([connection]) => ({ node: `n${at}`, connection })),
           );
-          expect(room.locate(user)).toHaveLength(places.length);
-          expect(room.locate(user)).toEqual(expect.arrayContaining(places));
+          expect(room.find(user)).toHaveLength(places.length);
+          expect(room.find(user)).toEqual(expect.arrayContaining(places));
         }
       },
     ),
@@ -278,7 +299,7 @@ test('whatever is lost on the way, whole reports make the room what its nodes ar
 test('20,000 who join a second cost less than 5 % of a core', () => {
   const { room } = open();
   const node = new Node();
-  const reports: PresenceTold[] = [];
+  const reports: Attendance[] = [];
   for (let at = 0; at < 100; at++) {
     for (let user = 0; user < 400; user++) node.join(speaker(at * 400 + user + 1));
     reports.push(node.told());

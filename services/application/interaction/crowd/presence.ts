@@ -1,24 +1,8 @@
-import type { RoomState } from '@gala/protocol/signals';
-import type { Draft, Speaker } from '../types.ts';
+import { attendanceNamesMax, type RoomState } from '@gala/protocol/signals';
+import type { Attendance, Connection, Draft, Noted, RoomPresence, Speaker } from '../types.ts';
 import { Enters } from './enters.ts';
 import { defaultPresenceLimits, type PresenceBudget, type PresenceLimits } from './presence-limits.ts';
-import { isSampled, userKeyOf, type Place, type PresentUser } from './users.ts';
-
-/** What a node says of one room: `PresenceReport` of interaction.proto. */
-export interface PresenceTold {
-  /** At this node now. */
-  readonly connections: number;
-  readonly joined: readonly { readonly connection: number; readonly speaker: Speaker }[];
-  readonly left: readonly number[];
-  /** The joined are all that are here. */
-  readonly whole: boolean;
-}
-
-export interface PresenceNoted {
-  readonly enters: readonly Draft[];
-  /** The next report of this node is to be whole: what is known of it is not all. */
-  readonly wantsWhole: boolean;
-}
+import { isSampled, userKeyOf, type PresentUser } from './users.ts';
 
 export const presenceCounterNames = ['sampled', 'unlocated', 'mismatched'] as const;
 export type PresenceCounters = Record<(typeof presenceCounterNames)[number], number>;
@@ -36,6 +20,8 @@ interface NodePresence {
   /** Of connections of which the user is known. */
   readonly users: Map<number, PresentUser>;
   askedAtMs: number;
+  /** A whole report is under way: those who are named were there already. */
+  isCatchingUp: boolean;
 }
 
 /** Users looked at again in one report, at least, when the sample has become smaller. */
@@ -48,7 +34,7 @@ const askEveryMs = 5000;
  * are counted and found; above that of every second user, every fourth and so on, and the count is that of the
  * connections, which stays exact, times users for each connection of the sample. Those with a role are always known.
  */
-export class RoomPresence implements Disposable {
+export class Presence implements RoomPresence, Disposable {
   readonly #parts: PresenceParts;
   readonly #limits: PresenceLimits;
   readonly #enters: Enters;
@@ -86,26 +72,28 @@ export class RoomPresence implements Disposable {
     return { count: Math.round(this.#connections * usersEach), isApproximate: true };
   }
 
-  /** In a whole report are those who were there already: they do not enter. */
-  report(nodeId: string, told: PresenceTold, nowMs: number): PresenceNoted {
+  /** In a whole report are those who were there already: they do not enter. It may go on in the next ones. */
+  report(nodeId: string, told: Attendance, nowMs: number): Noted {
     const node = this.#nodeOf(nodeId);
-    if (told.whole) this.#keepOnly(node, told, nowMs);
+    if (told.isWhole) this.#keepOnly(node, told, nowMs);
+    node.isCatchingUp ||= told.isWhole;
     const enters: Draft[] = [];
     for (const { connection, speaker } of told.joined) {
       const isNew = this.#join(node, connection, speaker);
-      const enter = isNew && !told.whole ? this.#enters.came(speaker, nowMs) : undefined;
+      const enter = isNew && !node.isCatchingUp ? this.#enters.came(speaker, nowMs) : undefined;
       if (enter) enters.push(enter);
     }
     for (const connection of told.left) this.#leave(node, connection, nowMs);
     this.#connections += told.connections - node.connections;
     node.connections = told.connections;
     this.#resample(told.joined.length);
-    if (told.connections === 0) this.forgetNode(nodeId, nowMs);
-    return { enters, wantsWhole: this.#wantsWhole(node, nowMs) };
+    const wantsWhole = this.#wantsWhole(node, told, nowMs);
+    if (told.connections === 0) this.drop(nodeId, nowMs);
+    return { enters, wantsWhole };
   }
 
   /** The node is lost, or has closed the room. */
-  forgetNode(nodeId: string, nowMs: number): void {
+  drop(nodeId: string, nowMs: number): void {
     const node = this.#nodes.get(nodeId);
     if (!node) return;
     for (const connection of node.users.keys()) this.#leave(node, connection, nowMs);
@@ -118,7 +106,7 @@ export class RoomPresence implements Disposable {
   }
 
   /** Where a user is reached; counts when he may be here without being known. */
-  locate(userId: number): readonly Place[] {
+  find(userId: number): readonly Connection[] {
     const places = this.#users.get(userId)?.places;
     if (!places && this.#known < this.#connections) this.#parts.counters.unlocated++;
     return places ?? [];
@@ -140,11 +128,15 @@ export class RoomPresence implements Disposable {
 
   #nodeOf(id: string): NodePresence {
     let node = this.#nodes.get(id);
-    if (!node) this.#nodes.set(id, (node = { id, connections: 0, users: new Map(), askedAtMs: -Infinity }));
+    if (!node)
+      this.#nodes.set(
+        id,
+        (node = { id, connections: 0, users: new Map(), askedAtMs: -Infinity, isCatchingUp: false }),
+      );
     return node;
   }
 
-  #keepOnly(node: NodePresence, { joined }: PresenceTold, nowMs: number): void {
+  #keepOnly(node: NodePresence, { joined }: Attendance, nowMs: number): void {
     const here = new Set(joined.map(({ connection }) => connection));
     for (const connection of node.users.keys()) {
       if (!here.has(connection)) this.#leave(node, connection, nowMs);
@@ -224,8 +216,10 @@ export class RoomPresence implements Disposable {
     }
   }
 
-  /** A node of which not all is known, though it should be, is asked for it now and then. */
-  #wantsWhole(node: NodePresence, nowMs: number): boolean {
+  /** A node of which not all is known, though it has nothing more to name, is asked for all now and then. */
+  #wantsWhole(node: NodePresence, { joined, left }: Attendance, nowMs: number): boolean {
+    if (Math.max(joined.length, left.length) >= attendanceNamesMax) return false;
+    node.isCatchingUp = false;
     if (node.users.size === node.connections || this.#halvings > 0) return false;
     if (Math.abs(nowMs - node.askedAtMs) < askEveryMs) return false;
     node.askedAtMs = nowMs;

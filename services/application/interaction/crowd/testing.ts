@@ -1,3 +1,7 @@
+import { systemClock, type Clock } from '@gala/lib/clock';
+import { openCollections, type Collections } from '@gala/lib/collections';
+import { createLogger } from '@gala/lib/logger';
+import { createMetrics } from '@gala/lib/metrics';
 import type { Author, Signal, SignalClass } from '@gala/protocol/signals';
 
 /** The same numbers from 0 to 1 for the same seed (mulberry32). */
@@ -50,4 +54,10 @@ export class Sayings {
     const offset = ++this.offset;
     return { class: signalClass, offset, atMs: 1_700_000_000_000 + offset, signalId: `s${offset}` };
   }
+}
+
+/** Collections in memory, as an installation has that is one machine. */
+export function openTestCollections(clock: Clock = systemClock): Promise<Collections> {
+  const logger = createLogger({ name: 'test', level: 'silent' });
+  return openCollections({ clock, logger, metrics: createMetrics('test') });
 }

@@ -1,18 +1,10 @@
-import type { Speaker } from '../types.ts';
-
-/** Where a user is reached. */
-export interface Place {
-  /** Process id of a signal node. */
-  readonly node: string;
-  /** Of this node. */
-  readonly connection: number;
-}
+import type { Connection, Speaker } from '../types.ts';
 
 /** One user in one room, or one device of somebody who has not signed in. */
 export interface PresentUser {
   readonly key: number | string;
   readonly isStaff: boolean;
-  readonly places: Place[];
+  readonly places: Connection[];
 }
 
 /** Who counts as one: the user, of those who have not signed in the device. */

@@ -134,7 +134,8 @@ export declare type RoomBatch = Message<"gala.interaction.v1.RoomBatch"> & {
   roomId: bigint;
 
   /**
-   * Fence of the owner's lease: grows with each change of owner, and offsets begin again at 1.
+   * Grows with each change of owner and each opening of the room, and offsets begin again at 1. 0: signals of before, see
+   * ReadBatches.
    *
    * @generated from field: uint64 epoch = 2;
    */
@@ -518,7 +519,8 @@ export declare type PresenceReport = Message<"gala.interaction.v1.PresenceReport
   leftConnections: bigint[];
 
   /**
-   * The joined are all that are here: what was known of this node and room is replaced.
+   * The joined are all that are here: what was known of this node and room is replaced. A report names at most 1,000;
+   * those who are left over come in the next ones.
    *
    * @generated from field: bool whole = 5;
    */
@@ -583,6 +585,13 @@ export declare type ReportPresenceResponse = Message<"gala.interaction.v1.Report
    * @generated from field: repeated uint64 not_owned = 1;
    */
   notOwned: bigint[];
+
+  /**
+   * Rooms of which the next report is to be whole: what is known of the node is not all.
+   *
+   * @generated from field: repeated uint64 incomplete = 2;
+   */
+  incomplete: bigint[];
 };
 
 /**
@@ -652,8 +661,9 @@ export declare type ReadBatchesResponse = Message<"gala.interaction.v1.ReadBatch
 
   /**
    * The batches follow `after` without a gap; false when the ring does not reach back so far, or the epoch is another:
-   * then the first batch has all control and money signals after `after_durable` that the ring has not, and the others
-   * are what the ring has. One who has no such number may be told again what he knows: by signal id.
+   * then the first batch has all control and money signals after `after_durable` that the ring has not, if there are any,
+   * under the epoch 0 since their offsets are no places; and the others are what the ring has. Some of the first may be
+   * known to who asks: by signal id.
    *
    * @generated from field: bool complete = 3;
    */
@@ -670,6 +680,13 @@ export declare type ReadBatchesResponse = Message<"gala.interaction.v1.ReadBatch
    * @generated from field: uint64 durable = 5;
    */
   durable: bigint;
+
+  /**
+   * False: `after_durable` is so old (minutes, not hours) that some control and money signals are not known any more.
+   *
+   * @generated from field: bool durable_complete = 6;
+   */
+  durableComplete: boolean;
 };
 
 /**

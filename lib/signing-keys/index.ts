@@ -1,0 +1,1 @@
+export { SigningKeys, type SigningKey, type SigningKeysOptions } from './signing-keys.ts';

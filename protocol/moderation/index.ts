@@ -1,0 +1,1 @@
+export * from '../generated/gala/interaction/v1/moderation_pb.js';

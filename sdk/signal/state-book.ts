@@ -1,0 +1,56 @@
+import type { StatePart } from '@gala/protocol/signals';
+
+/**
+ * The parts of a room's state that are known, and whether they are all of it: what is missing shows by the versions
+ * of the whole, which count the changes one by one within one owner. Pure.
+ */
+export class StateBook {
+  readonly #parts = new Map<string, StatePart>();
+  #version = 0;
+  #heardVersion = 0;
+
+  /** Version of the whole that is known without a hole. */
+  get version(): number {
+    return this.#version;
+  }
+
+  /** A change was heard of that has not come. */
+  get lacksParts(): boolean {
+    return this.#heardVersion > this.#version;
+  }
+
+  get versions(): Readonly<Record<string, number>> {
+    return Object.fromEntries([...this.#parts.values()].map(({ name, version }) => [name, version]));
+  }
+
+  value(name: string): unknown {
+    return this.#parts.get(name)?.value;
+  }
+
+  /** What a batch brings; answers the parts that are new. */
+  change(parts: readonly StatePart[], stateVersion: number): StatePart[] {
+    this.#heardVersion = Math.max(this.#heardVersion, stateVersion);
+    const fresh = this.#put(parts);
+    const arrived = new Set(parts.map((part) => part.stateVersion));
+    let version = this.#version;
+    while (version < stateVersion && arrived.has(version + 1)) version++;
+    this.#version = version;
+    return fresh;
+  }
+
+  /** All parts up to this version, or those that were lacking; answers the parts that are new. */
+  replace(parts: readonly StatePart[], stateVersion: number): StatePart[] {
+    this.#version = Math.max(this.#version, stateVersion);
+    this.#heardVersion = Math.max(this.#heardVersion, stateVersion);
+    return this.#put(parts);
+  }
+
+  #put(parts: readonly StatePart[]): StatePart[] {
+    return parts.filter((part) => {
+      const known = this.#parts.get(part.name);
+      if (known && known.version >= part.version) return false;
+      this.#parts.set(part.name, part);
+      return true;
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { tiers } from '@gala/protocol/signals';
+import type { SignalEvents } from './events.ts';
+import type { Pressure } from './pressure.ts';
+
+/** Delay of the event loop (p99 of the last look) from which everybody gets less, by tier. */
+const floorsMs = [0, 150, 400] as const;
+/** A load that has gone is believed after so many looks. */
+const calmLooks = 5;
+
+/** How busy this process is: it sets the most that clients get, down at once and up slowly. */
+export class Load implements Disposable {
+  loopDelayMs = 0;
+  readonly #delay = monitorEventLoopDelay({ resolution: 10 });
+  readonly #pressure: Pressure;
+  readonly #events: SignalEvents;
+  #calm = 0;
+
+  constructor(pressure: Pressure, events: SignalEvents) {
+    this.#pressure = pressure;
+    this.#events = events;
+    this.#delay.enable();
+  }
+
+  /** Call about once a second. */
+  look(): void {
+    this.loopDelayMs = this.#delay.percentile(99) / 1e6 || 0;
+    this.#delay.reset();
+    const wanted = floorsMs.findLastIndex((ms) => this.loopDelayMs >= ms);
+    this.#calm = wanted < this.#pressure.floor ? this.#calm + 1 : 0;
+    if (wanted > this.#pressure.floor) this.#set(wanted);
+    else if (this.#calm >= calmLooks) this.#set(this.#pressure.floor - 1);
+  }
+
+  [Symbol.dispose](): void {
+    this.#delay.disable();
+  }
+
+  #set(floor: number): void {
+    this.#pressure.floor = floor;
+    this.#calm = 0;
+    this.#events.tierFloor(tiers[floor], Math.round(this.loopDelayMs));
+  }
+}

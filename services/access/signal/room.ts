@@ -1,0 +1,215 @@
+import type { OpenRoomResponse, ReadBatchesResponse, RoomBatch } from '@gala/protocol/interaction';
+import { tiers, type Position, type RoomRules, type StatePart } from '@gala/protocol/signals';
+import { Audience, type AudienceParts } from './audience.ts';
+import type { Connection } from './connection.ts';
+import type { SignalEvents } from './events.ts';
+import { joined } from './group.ts';
+import { Ring, type RingLimits } from './ring.ts';
+import { SharedBatch, SharedText, statePartOf } from './shared.ts';
+
+/** Batches that wait for those before them. */
+const heldMax = 256;
+
+/** How a room reaches its owner. */
+export interface RoomOwner {
+  /** Batches above the room's place are missing; ask for them. */
+  repair(room: Room): void;
+  /** The room is to be opened anew: its owner is another, or has forgotten it. */
+  reopen(room: Room, reason: string): void;
+  evict(connection: Connection): void;
+}
+
+export interface RoomParts extends AudienceParts {
+  readonly owner: RoomOwner;
+  readonly ringLimits: RingLimits;
+  readonly events: SignalEvents;
+}
+
+/** What one who comes back has missed, as far as it can be had here. */
+export interface Missed {
+  readonly batches: readonly SharedBatch[];
+  readonly isComplete: boolean;
+}
+
+/**
+ * One room at this node: its place in the sequence, the last batches, its state, and its clients. What comes out of
+ * order waits until what precedes it has been read from the owner.
+ */
+export class Room {
+  readonly id: number;
+  readonly audience: Audience;
+  readonly ring: Ring;
+  /** 0 until it has been opened. */
+  epoch = 0;
+  offset = 0;
+  durable = 0;
+  stateVersion = 0;
+  rules: RoomRules | undefined;
+  /** Process that delivers it. */
+  ownerId = '';
+  status: 'opening' | 'open' | 'lost' = 'opening';
+  /** Monotonic time until which it stays open without clients. */
+  wantedUntilMs = Infinity;
+  readonly #parts: RoomParts;
+  readonly #state = new Map<string, StatePart>();
+  readonly #listeners = new Set<() => void>();
+  #held: SharedBatch[] = [];
+
+  constructor(id: number, parts: RoomParts) {
+    this.id = id;
+    this.#parts = parts;
+    this.ring = new Ring(parts.ringLimits);
+    this.audience = new Audience(parts, {
+      catchUp: (connection) => this.catchUp(connection),
+      evict: (connection) => parts.owner.evict(connection),
+    });
+  }
+
+  get position(): Position {
+    return { epoch: this.epoch, offset: this.offset, durable: this.durable };
+  }
+
+  get state(): StatePart[] {
+    return [...this.#state.values()];
+  }
+
+  /** Parts that have a version above the known ones. */
+  stateAfter(versions: Readonly<Record<string, number>>): StatePart[] {
+    return this.state.filter(({ name, version }) => version > (versions[name] ?? 0));
+  }
+
+  /** The owner has opened it here, for the first time or again. True when what it said meanwhile has to be read. */
+  opened(response: OpenRoomResponse, ownerId: string): boolean {
+    const epoch = Number(response.epoch);
+    const offset = Number(response.offset);
+    const isFirst = this.epoch === 0;
+    this.ownerId = ownerId;
+    this.status = 'open';
+    this.rules = JSON.parse(Buffer.from(response.rules).toString()) as RoomRules;
+    this.stateVersion = Number(response.stateVersion);
+    this.#takeState(response.state.map(statePartOf));
+    if (!isFirst) return epoch !== this.epoch || offset > this.offset;
+    this.#seek({ epoch, offset, durable: Number(response.durable) });
+    this.#release();
+    return false;
+  }
+
+  /** What its owner says. */
+  accept(message: RoomBatch): void {
+    const { counters } = this.#parts.events;
+    counters.batchesIn++;
+    const epoch = Number(message.epoch);
+    if (epoch < this.epoch) return void counters.batchesStale++;
+    if (epoch === this.epoch && Number(message.from) <= this.offset) return void counters.batchesDuplicate++;
+    const batch = new SharedBatch(message);
+    const follows = epoch === this.epoch && batch.from === this.offset + 1 && this.status === 'open';
+    if (follows && this.#held.length === 0) return this.#apply(batch);
+    this.#hold(batch);
+    if (this.status === 'open') this.#parts.owner.repair(this);
+  }
+
+  /** What the owner says is missing above `position`. True when all of it is here, and nothing is held any more. */
+  repaired(response: ReadBatchesResponse): boolean {
+    const batches = response.batches.map((batch) => new SharedBatch(batch));
+    if (response.complete && Number(response.epoch) === this.epoch) {
+      for (const batch of batches) if (batch.from === this.offset + 1) this.#apply(batch);
+      this.#parts.events.counters.gapsRepaired++;
+    } else {
+      this.#jump(batches, response);
+    }
+    this.#release();
+    return this.#held.length === 0 && this.offset >= Number(response.offset);
+  }
+
+  /** What follows a place, if it is all here. */
+  missedSince({ epoch, offset }: Pick<Position, 'epoch' | 'offset'>): Missed | undefined {
+    if (epoch !== this.epoch) return undefined;
+    // One who is ahead has heard the owner through another node; he is told again what he knows.
+    if (offset >= this.offset) return { batches: [], isComplete: true };
+    const batches = this.ring.after(offset);
+    return batches && { batches, isComplete: true };
+  }
+
+  /** Sends what is in the ring above what was left out, in the client's own tier. */
+  catchUp(connection: Connection): void {
+    const { counters } = this.#parts.events;
+    counters.catchUps++;
+    const batches = this.ring.after(connection.missedAfter);
+    this.audience.isUpToDate(connection);
+    const { format } = connection.group!;
+    for (const batch of batches ?? []) connection.write(batch.frameFor(format));
+    if (!batches) connection.send({ type: 'repaired', ...this.position, isComplete: false });
+  }
+
+  /** Called after each batch, for those who wait for the next one. */
+  onBatch(listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => void this.#listeners.delete(listener);
+  }
+
+  /** The bytes that bring a client to where the room is. */
+  bytesFor(connection: Connection, { batches }: Missed): Buffer | undefined {
+    return batches.length > 0 ? joined(batches, connection.group!.format) : undefined;
+  }
+
+  [Symbol.dispose](): void {
+    this.audience[Symbol.dispose]();
+    this.#held = [];
+  }
+
+  #apply(batch: SharedBatch): void {
+    this.offset = batch.to;
+    this.durable = Math.max(this.durable, batch.durable);
+    this.stateVersion = Math.max(this.stateVersion, batch.stateVersion);
+    this.#takeState(batch.state);
+    this.ring.add(batch);
+    this.audience.say(batch, this.offset);
+    for (const listener of this.#listeners) listener();
+  }
+
+  #takeState(parts: readonly StatePart[]): void {
+    for (const part of parts) {
+      if (part.version <= (this.#state.get(part.name)?.version ?? -1)) continue;
+      this.#state.set(part.name, part);
+      if (part.name === 'rules') this.rules = part.value as RoomRules;
+    }
+  }
+
+  #hold(batch: SharedBatch): void {
+    this.#parts.events.counters.batchesHeld++;
+    this.#held.push(batch);
+    // What is lost here is read from the owner as well.
+    if (this.#held.length > heldMax) this.#held.shift();
+  }
+
+  /** Goes on with what was held, as far as it follows. */
+  #release(): void {
+    const held = this.#held.toSorted((one, other) => one.epoch - other.epoch || one.from - other.from);
+    this.#held = [];
+    for (const batch of held) {
+      if (batch.epoch < this.epoch || (batch.epoch === this.epoch && batch.from <= this.offset)) continue;
+      if (batch.epoch === this.epoch && batch.from === this.offset + 1) this.#apply(batch);
+      else this.#held.push(batch);
+    }
+  }
+
+  /** Something is gone: clients are told, and get what is left of it, control and money first. */
+  #jump(batches: readonly SharedBatch[], response: ReadBatchesResponse): void {
+    const epoch = Number(response.epoch);
+    this.#parts.events.gapLost(this.id, this.offset, epoch);
+    const base = batches.length > 0 ? batches[0].from - 1 : Number(response.offset);
+    this.#seek({ epoch, offset: base, durable: this.durable });
+    this.audience.say(new SharedText({ type: 'repaired', ...this.position, isComplete: false }), this.offset);
+    for (const batch of batches) this.#apply(batch);
+    this.durable = Math.max(this.durable, Number(response.durable));
+  }
+
+  #seek({ epoch, offset, durable }: Position): void {
+    this.epoch = epoch;
+    this.offset = offset;
+    this.durable = durable;
+    this.ring.reset(offset);
+  }
+}
+
+export const fullTier = tiers.indexOf('full');

@@ -1,0 +1,208 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import type { Clock } from '@gala/lib/clock';
+import type { Collections } from '@gala/lib/collections';
+import { Backoff } from '@gala/lib/timing';
+import { StateParts } from './state-parts.ts';
+import { readStored, stateKeyOf, writesOf } from './stored-state.ts';
+
+export const stateCounterNames = ['writes', 'writesFailed', 'loads', 'loadsFailed', 'unsound'] as const;
+export type StateCounters = Record<(typeof stateCounterNames)[number], number>;
+
+export interface StateKeeperOptions {
+  readonly collections: Pick<Collections, 'hashes' | 'expire'>;
+  readonly clock: Clock;
+  readonly counters: StateCounters;
+  /** A room's changes of so long are written at once. */
+  readonly writeEveryMs?: number;
+  /** An opening waits no longer for what was written; it comes later then. */
+  readonly loadMsMax?: number;
+}
+
+/** The longest show of 480 h is told of more often than that. */
+const ttlMs = 3 * 86_400_000;
+const touchEveryMs = 3_600_000;
+/** Of a room that has ended: for those who look once more. */
+const endedTtlMs = 3_600_000;
+/** Rooms that are written at a time. */
+const atOnceMax = 16;
+const fieldsMax = 512;
+
+interface Kept {
+  readonly roomId: number;
+  readonly state: StateParts;
+  isLoaded: boolean;
+  /** Of owners before this one; they go when what they say is written anew. */
+  obsolete: readonly string[];
+  touchedAtMs: number;
+}
+
+export interface OpenState {
+  readonly roomId: number;
+  /** Of the lease by which the room is owned. */
+  readonly fence: number;
+  readonly onChange?: () => void;
+}
+
+/**
+ * Keeps the state of all rooms of a process in the collections, so that the next owner of a room has it. While they
+ * are away the state goes on in memory, at most 64 parts a room, and is written when they are back.
+ */
+export class StateKeeper implements AsyncDisposable {
+  readonly #options: StateKeeperOptions;
+  readonly #rooms = new Map<number, Kept>();
+  readonly #dirty = new Set<Kept>();
+  readonly #backoff = new Backoff({ initialMs: 500, maxMs: 10_000 });
+  readonly #touching: NodeJS.Timeout;
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(options: StateKeeperOptions) {
+    this.#options = options;
+    this.#touching = setInterval(() => this.#touchAll(), touchEveryMs).unref();
+  }
+
+  /** Rooms of which something is not written. */
+  get waiting(): number {
+    return this.#dirty.size;
+  }
+
+  /** The state as it was written last, unless the collections are away: then it comes when they are back. */
+  async open({ roomId, fence, onChange }: OpenState): Promise<StateParts> {
+    const state = new StateParts({
+      fence,
+      onChange: () => {
+        onChange?.();
+        this.#mark(kept);
+      },
+    });
+    const kept: Kept = { roomId, state, isLoaded: false, obsolete: [], touchedAtMs: -Infinity };
+    this.#rooms.set(roomId, kept);
+    const given = new AbortController();
+    const late = delay(this.#options.loadMsMax ?? 500, undefined, { signal: given.signal, ref: false });
+    await Promise.race([this.#load(kept), late.catch(() => undefined)]);
+    given.abort();
+    if (!kept.isLoaded) this.#mark(kept);
+    return state;
+  }
+
+  /** The room is owned here no longer. What is not written is written, unless another owns it already. */
+  async close(roomId: number, how: 'ended' | 'idle' | 'lost'): Promise<void> {
+    const kept = this.#rooms.get(roomId);
+    if (!kept) return;
+    this.#rooms.delete(roomId);
+    this.#dirty.delete(kept);
+    if (how === 'lost') return;
+    kept.state.takeChanged();
+    if (!(await this.#write(kept)) || how !== 'ended') return;
+    await this.#options.collections.expire(stateKeyOf(roomId), endedTtlMs).catch(() => undefined);
+  }
+
+  /** Writes what waits now. */
+  flush(): Promise<void> {
+    this.#flushing ??= this.#flush().finally(() => {
+      this.#flushing = undefined;
+      this.#arm();
+    });
+    return this.#flushing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    clearInterval(this.#touching);
+    await this.flush();
+  }
+
+  #mark(kept: Kept): void {
+    if (this.#rooms.get(kept.roomId) !== kept) return;
+    this.#dirty.add(kept);
+    this.#arm();
+  }
+
+  #arm(): void {
+    if (this.#isClosed || this.#timer || this.#flushing || this.#dirty.size === 0) return;
+    const { writeEveryMs = 1000 } = this.#options;
+    const waitMs = this.#backoff.attempts > 0 ? this.#backoff.nextMs() : writeEveryMs;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.flush();
+    }, waitMs);
+  }
+
+  /** One that fails ends the round: the others would fail too. */
+  async #flush(): Promise<void> {
+    const due = [...this.#dirty];
+    for (let at = 0; at < due.length; at += atOnceMax) {
+      const done = await Promise.all(due.slice(at, at + atOnceMax).map((kept) => this.#save(kept)));
+      if (done.every(Boolean)) continue;
+      this.#backoff.attempts ||= 1;
+      return;
+    }
+    this.#backoff.reset();
+  }
+
+  async #save(kept: Kept): Promise<boolean> {
+    this.#dirty.delete(kept);
+    const isDone = (kept.isLoaded || (await this.#load(kept))) && (await this.#write(kept));
+    if (!isDone || !kept.state.isSettled) {
+      if (this.#rooms.get(kept.roomId) === kept) this.#dirty.add(kept);
+    }
+    return isDone;
+  }
+
+  async #load(kept: Kept): Promise<boolean> {
+    const { collections, counters } = this.#options;
+    try {
+      const stored = readStored(await collections.hashes.getAll(stateKeyOf(kept.roomId)));
+      if (kept.isLoaded) return true;
+      kept.isLoaded = true;
+      counters.loads++;
+      if (!stored.isSound) counters.unsound++;
+      kept.obsolete = stored.fields.filter(({ fence }) => fence < kept.state.fence).map(({ field }) => field);
+      kept.state.load(stored.values);
+      return true;
+    } catch {
+      counters.loadsFailed++;
+      return false;
+    }
+  }
+
+  async #write(kept: Kept): Promise<boolean> {
+    const { collections, counters } = this.#options;
+    const { roomId, state } = kept;
+    const key = stateKeyOf(roomId);
+    const parts = state.takeUnwritten();
+    try {
+      if (parts.length > 0) {
+        for (const fields of writesOf(state.fence, parts)) await collections.hashes.set(key, fields);
+        counters.writes++;
+      }
+      await this.#touch(kept);
+      if (state.isSettled) await this.#removeObsolete(kept);
+      return true;
+    } catch {
+      state.giveBack(parts);
+      counters.writesFailed++;
+      return false;
+    }
+  }
+
+  async #removeObsolete(kept: Kept): Promise<void> {
+    const fields = kept.obsolete.slice(0, fieldsMax);
+    if (fields.length === 0) return;
+    await this.#options.collections.hashes.delete(stateKeyOf(kept.roomId), fields);
+    kept.obsolete = kept.obsolete.slice(fieldsMax);
+  }
+
+  async #touch(kept: Kept): Promise<void> {
+    const nowMs = this.#options.clock.monotonicMs();
+    if (nowMs - kept.touchedAtMs < touchEveryMs) return;
+    await this.#options.collections.expire(stateKeyOf(kept.roomId), ttlMs);
+    kept.touchedAtMs = nowMs;
+  }
+
+  #touchAll(): void {
+    for (const kept of this.#rooms.values()) this.#mark(kept);
+  }
+}
