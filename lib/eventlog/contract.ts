@@ -31,6 +31,8 @@ interface Tools {
 }
 
 const soon = { timeout: 10_000, interval: 20 };
+/** A process that starts on a busy machine. */
+const started = { timeout: 20_000, interval: 20 };
 /** After an outage. */
 const later = { timeout: 30_000, interval: 20 };
 
@@ -153,7 +155,7 @@ function orderTests({ open, topic, signal, fixture }: Tools): void {
     const shared = topic();
     const keys = ['one', 'two', 'three'];
     const writer = fixture().startProcess({ processId: 'writer', topic: shared, keys });
-    await vi.waitFor(() => expect(writer.lines().length).toBeGreaterThan(200), soon);
+    await vi.waitFor(() => expect(writer.lines().length).toBeGreaterThan(200), started);
     await writer.kill();
     const log = await open();
     const acknowledged = Map.groupBy(writer.lines(), (line) => line.split(' ')[0]);
@@ -205,7 +207,7 @@ function groupTests({ open, topic, signal, fixture }: Tools): void {
     const log = await open();
     const member = fixture().startProcess({ processId: 'member', topic: shared, group: 'group' });
     await log.append(shared, 'key', numbers(1, 1));
-    await vi.waitFor(() => expect(member.lines()).toHaveLength(1), soon);
+    await vi.waitFor(() => expect(member.lines()).toHaveLength(1), started);
     await member.kill();
     const killedMs = performance.now();
     const records = gather(log.consume(shared, 'group', signal()), commit);

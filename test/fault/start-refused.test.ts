@@ -97,9 +97,9 @@ test('a crash loop is said with its cause, slows down, and ends when the cause i
   await gala.createHost('patient');
 });
 
-/** Processes of Gala itself: those of the database come and go with its connections. */
 function ownPids(folder: DataFolder): number[] {
-  const ofDatabase = new Set(folder.databaseProcesses().map(({ pid }) => pid));
-  const own = folder.processes().filter(({ pid }) => !ofDatabase.has(pid));
-  return own.map(({ pid }) => pid).toSorted((one, other) => one - other);
+  return folder
+    .ownProcesses()
+    .map(({ pid }) => pid)
+    .toSorted((one, other) => one - other);
 }

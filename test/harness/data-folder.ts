@@ -34,7 +34,12 @@ export class DataFolder implements AsyncDisposable {
 
   /** Processes of the database: the server and its backends. */
   databaseProcesses(): FoundProcess[] {
-    return this.processes().filter(({ command }) => /^\S*postgres\b/.test(command));
+    return this.processes().filter(isOfDatabase);
+  }
+
+  /** Processes of Gala itself: those of the database come and go with its connections. */
+  ownProcesses(): FoundProcess[] {
+    return this.processes().filter((each) => !isOfDatabase(each));
   }
 
   /** The server's own process. */
@@ -48,3 +53,5 @@ export class DataFolder implements AsyncDisposable {
     await rm(this.path, { recursive: true, force: true, maxRetries: 10 });
   }
 }
+
+const isOfDatabase = ({ command }: FoundProcess): boolean => /^\S*postgres\b/.test(command);

@@ -93,6 +93,11 @@ test('a feed that has lost changes says so, and the databases are read anew', as
   const [gaps, refreshes] = [await sum('feed_gaps'), await sum('refreshes')];
   await reader[Symbol.asyncDispose]();
   for (const { pool } of postgres.sql.shards()) {
+    // The server may still be about to learn that the reader has left.
+    const active = async () =>
+      (await pool.query(`select 1 from pg_replication_slots where database = current_database() and active`))
+        .rowCount;
+    await expect.poll(active, within).toBe(0);
     await pool.query(
       `select pg_drop_replication_slot(slot_name) from pg_replication_slots where database = current_database()`,
     );
