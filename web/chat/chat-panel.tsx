@@ -11,7 +11,7 @@ import { Danmaku } from './danmaku.tsx';
 import { LineLog } from './line-log.tsx';
 import { useOverlayChoice } from './overlay-choice.ts';
 import { StatusLine } from './status-line.tsx';
-import { ChatStore, type ChatView } from './store.ts';
+import { ChatStore } from './store.ts';
 import { ChatWords, useChatWords } from './words.tsx';
 
 export interface ChatPanelProps {
@@ -103,9 +103,13 @@ function useStore({ room, phase, mediaMs }: ChatPanelProps): ChatStore | undefin
   const { roomId } = room;
   const [store, setStore] = useState<ChatStore>();
   useEffect(() => {
-    const opened = new ChatStore({ open: openRoomSignals, enter: () => enter(roomId), mediaMs });
-    setStore(opened);
-    return () => opened.close();
+    const left = new AbortController();
+    void openStore(roomId, mediaMs).then((opened) => {
+      if (left.signal.aborted) return opened.close();
+      left.signal.addEventListener('abort', () => opened.close());
+      setStore(opened);
+    });
+    return () => left.abort();
   }, [roomId, mediaMs]);
   useEffect(() => {
     if (phase === 'playing' || phase === 'reconnecting') {
@@ -115,10 +119,9 @@ function useStore({ room, phase, mediaMs }: ChatPanelProps): ChatStore | undefin
   return store;
 }
 
-/** Whose cookie is there has to know the session's token before he may post. */
-async function enter(roomId: Room['roomId']) {
-  await client.getSession().catch(() => undefined);
-  return client.enterSignals({ roomId, device: deviceToken() });
+/** Asks who is there first: whose cookie it is has to know the session's token before he may post. */
+async function openStore(roomId: number, mediaMs: () => number | undefined): Promise<ChatStore> {
+  const session = await client.getSession().catch(() => undefined);
+  const enter = () => client.enterSignals({ roomId, device: deviceToken() });
+  return new ChatStore({ userId: session?.principal.userId ?? 0, open: openRoomSignals, enter, mediaMs });
 }
-
-export type { ChatView };

@@ -109,7 +109,12 @@ function GuestHint({ onSignedIn }: Pick<ComposerFormProps, 'onSignedIn'>) {
   return (
     <p className="composer-guest" data-testid="chat-guest">
       {say('guest')}{' '}
-      <button type="button" className="link-button" onClick={() => setIsAsked(true)} data-testid="chat-sign-in">
+      <button
+        type="button"
+        className="link-button"
+        onClick={() => setIsAsked(true)}
+        data-testid="chat-sign-in"
+      >
         {say('signIn')}
       </button>
       {isAsked && <SignInDialog onSignedIn={onSignedIn} onClose={() => setIsAsked(false)} />}

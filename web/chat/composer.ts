@@ -43,7 +43,8 @@ const lasting: ReadonlySet<string> = new Set(['MUTED', 'BANNED', 'SIGN_IN_TO_SPE
 
 export function composerState(input: ComposerInput): ComposerState {
   const { text, isOpen, rules, role, obstacle, nowMs } = input;
-  if (rules.isClosed && role === 'viewer') return { kind: 'blocked', code: 'CHAT_CLOSED', seconds: undefined };
+  if (rules.isClosed && role === 'viewer')
+    return { kind: 'blocked', code: 'CHAT_CLOSED', seconds: undefined };
   if (obstacle && obstacle.untilMs > nowMs) {
     return { kind: 'blocked', code: obstacle.code, seconds: Math.ceil((obstacle.untilMs - nowMs) / 1000) };
   }

@@ -1,4 +1,4 @@
-import { memo, type ReactNode } from 'react';
+import { memo, type CSSProperties, type ReactNode } from 'react';
 import type { Author, RoomRules } from '@gala/protocol/signals';
 import { coverArtOf } from '../design/cover-art.ts';
 import { useNow } from '../design/room-badges.tsx';
@@ -71,7 +71,7 @@ function AuthorName({ author, isOwn }: { readonly author: Author; readonly isOwn
   return (
     <>
       {role !== 'viewer' && <span className={`line-badge of-${role}`}>{say(`role.${role}`)}</span>}
-      <bdi className="line-name" style={{ '--name-hue': coverArtOf(name).hue }}>
+      <bdi className="line-name" style={{ '--name-hue': coverArtOf(name).hue } as CSSProperties}>
         {isOwn ? say('you') : name}
       </bdi>{' '}
     </>
@@ -138,19 +138,24 @@ function Event({ line }: { readonly line: Exclude<ChatLine, CommentLine | OwnLin
     case 'enter':
       return (
         <li className="line event">
-          {named(line.author, line.count > 1 ? say('entered.others', { count: line.count - 1 }) : say('entered'))}
+          {named(
+            line.author,
+            line.count > 1 ? say('entered.others', { count: line.count - 1 }) : say('entered'),
+          )}
         </li>
       );
     case 'follow':
       return <li className="line event is-follow">{named(line.author, say('followed'))}</li>;
     case 'gift':
-      return <li className="line event is-gift">{named(line.author, say('gifted', { count: line.count }))}</li>;
+      return (
+        <li className="line event is-gift">{named(line.author, say('gifted', { count: line.count }))}</li>
+      );
     case 'rules':
       return <li className="line event">{say('rules.changed', { rules: rulesWords(say, line.rules) })}</li>;
     case 'gap':
       return (
         <li className="line event is-gap" data-testid="chat-gap">
-          {say('gap', { count: line.count })}
+          {line.count === undefined ? say('gap') : say('gap.count', { count: line.count })}
         </li>
       );
     default:

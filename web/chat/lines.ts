@@ -43,7 +43,8 @@ export interface RulesLine extends LineBase {
 
 export interface GapLine extends LineBase {
   readonly kind: 'gap';
-  readonly count: number;
+  /** Undefined: nobody knows how many. */
+  readonly count: number | undefined;
 }
 
 export interface EndedLine extends LineBase {
@@ -62,7 +63,7 @@ export const linesMax = 200;
  * still, and what comes waits beside it, bounded likewise.
  */
 export class LineList {
-  /** Of the reader, once it is known; 0 for a guest. */
+  /** Of the reader; 0 for a guest. */
   userId = 0;
   #shown: readonly ChatLine[] = [];
   #waiting: ChatLine[] = [];
@@ -109,7 +110,7 @@ export class LineList {
   }
 
   /** Something is lost for good: said, not hidden. */
-  addGap(count: number): void {
+  addGap(count: number | undefined): void {
     this.#append([{ kind: 'gap', count, key: ++this.#keys }]);
   }
 
@@ -158,7 +159,10 @@ export class LineList {
     return { kind: 'comment', signalId, author, text, count, isOwn, isRetracted: false };
   }
 
-  #mute({ userId, removes }: { readonly userId: number; readonly removes: boolean }, fresh: ChatLine[]): void {
+  #mute(
+    { userId, removes }: { readonly userId: number; readonly removes: boolean },
+    fresh: ChatLine[],
+  ): void {
     if (removes) this.#retract((line) => line.kind === 'comment' && line.author.userId === userId, fresh);
   }
 

@@ -33,7 +33,13 @@ export function Speaker({ store }: { readonly store: ChatStore }) {
     };
   }, [store]);
   return (
-    <div className="visually-hidden" role="log" aria-live="polite" aria-label={say('log')} data-testid="chat-spoken">
+    <div
+      className="visually-hidden"
+      role="log"
+      aria-live="polite"
+      aria-label={say('log')}
+      data-testid="chat-spoken"
+    >
       {spoken.map(({ signalId, offset, author, text }) => (
         <p key={`${signalId} ${offset}`}>{say('spoken.line', { name: author.name, text })}</p>
       ))}

@@ -23,6 +23,8 @@ export interface ChatView {
 }
 
 export interface ChatStoreOptions {
+  /** Of the reader; 0 for a guest. */
+  readonly userId: number;
   readonly open: (options: RoomSignalsOptions) => RoomSignals;
   readonly enter: () => Promise<SignalEntry>;
   readonly mediaMs: () => number | undefined;
@@ -49,14 +51,15 @@ export class ChatStore {
   #view: ChatView;
   #timer: ReturnType<typeof setTimeout> | undefined;
 
-  constructor({ open, enter, mediaMs }: ChatStoreOptions) {
+  constructor({ userId, open, enter, mediaMs }: ChatStoreOptions) {
+    this.#lines.userId = userId;
     this.#signals = open({
       client,
+      userId,
       mediaMs,
       enter: async () => {
         const entry = await enter();
         this.#me = readTicket(entry.ticket);
-        this.#lines.userId = this.#me.userId;
         return entry;
       },
     });
@@ -152,7 +155,7 @@ export class ChatStore {
     });
     signals.on('rules', () => this.#draw());
     signals.on('gap', ({ from, to }) => {
-      this.#lines.addGap(to - from + 1);
+      this.#lines.addGap(to === undefined ? undefined : to - from + 1);
       this.#draw();
     });
     signals.on('status', ({ code, retryInMs }) => {

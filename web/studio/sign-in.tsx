@@ -60,9 +60,7 @@ export function SignIn({ title, onSession }: SignInProps) {
       <button className="button primary large" disabled={busy}>
         {busy ? t('host.signIn.busy') : t('host.signIn.submit')}
       </button>
-      {title === undefined && (
-        <p className="hint">{withCode(t('host.signIn.help'), createHostCommand)}</p>
-      )}
+      {title === undefined && <p className="hint">{withCode(t('host.signIn.help'), createHostCommand)}</p>}
     </form>
   );
 }
