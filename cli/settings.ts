@@ -152,6 +152,7 @@ export function readSettings(options: SettingsOptions = {}, env: NodeJS.ProcessE
     ),
     GALA_GATEWAY_RTMP_PORT: String(rtmp.port),
     GALA_GATEWAY_WEB_FOLDER: webFolder,
+    GALA_SIGNAL_PATH: `${first.get(gatewaySection).basePath}/signal`,
     GALA_EDGE_TRUSTED_PROXIES: first.get(gatewaySection).trustedProxies.join(','),
   };
   return loadSettings(sections, { file, env: given, defaults, reservedEnv });

@@ -3,6 +3,7 @@ import type * as catalog from './catalog-schemas.ts';
 import type * as jobs from './job-schemas.ts';
 import type * as programmes from './programme-schemas.ts';
 import type * as shape from './schemas.ts';
+import type * as signals from './signal-operations.ts';
 import type * as streams from './stream-schemas.ts';
 
 export * as schemas from './schemas.ts';
@@ -11,6 +12,7 @@ export * from './operations.ts';
 export { catalogOperations } from './catalog-operations.ts';
 export { jobOperations } from './job-operations.ts';
 export { programmeOperations } from './programme-operations.ts';
+export { signalOperations } from './signal-operations.ts';
 export { streamOperations } from './stream-operations.ts';
 
 export type Room = z.infer<typeof shape.room>;
@@ -37,6 +39,8 @@ export type Area = z.infer<typeof catalog.area>;
 export type Programme = z.infer<typeof programmes.programme>;
 export type ProgrammeSummary = z.infer<typeof programmes.programmeSummary>;
 export type ProgrammeDraft = z.infer<typeof programmes.programmeDraft>;
+export type SignalEntry = z.infer<typeof signals.signalEntry>;
+export type SignalNode = z.infer<typeof signals.signalNode>;
 export type JobPlan = z.infer<typeof jobs.plan>;
 export type JobRun = z.infer<typeof jobs.run>;
 export type ShardedJob = z.infer<typeof jobs.shardedJob>;

@@ -6,6 +6,7 @@ import * as shape from './schemas.ts';
 import { catalogOperations } from './catalog-operations.ts';
 import { jobOperations } from './job-operations.ts';
 import { programmeOperations } from './programme-operations.ts';
+import { signalOperations } from './signal-operations.ts';
 import { streamOperations } from './stream-operations.ts';
 
 /** Every operation of `/v1`: the gateway serves this table, the OpenAPI document and the SDK's types come from it. */
@@ -281,6 +282,7 @@ export const operations = {
   ...jobOperations,
   ...catalogOperations,
   ...programmeOperations,
+  ...signalOperations,
 } as const satisfies Record<string, Operation>;
 
 export type OperationName = keyof typeof operations;

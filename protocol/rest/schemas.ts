@@ -228,6 +228,10 @@ export const pathParameters = {
     .string()
     .regex(/^[A-Za-z0-9_+-]{1,128}$/)
     .describe('an edge, as `GET /v1/edges` names it'),
+  nodeId: z
+    .string()
+    .regex(/^[A-Za-z0-9_+-]{1,128}$/)
+    .describe('a signal node, as `GET /v1/signal-nodes` names it'),
   viewerId: z
     .string()
     .regex(/^[A-Za-z0-9_+-]{1,128}\.[0-9]{1,16}$/)

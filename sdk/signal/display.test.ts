@@ -15,7 +15,7 @@ function comment(fields: Partial<CommentSignal> & { readonly by?: number } = {})
   return { type: 'comment', ...common, author, text: 'hi', count: 1, ...rest };
 }
 
-const like = (): Signal => ({ ...comment(), type: 'like', class: 'ambient', count: 3 }) as Signal;
+const like = (): Signal => ({ ...comment(), type: 'like', class: 'ambient', count: 3 });
 const many = (count: number, make: (index: number) => Signal): Signal[] =>
   Array.from({ length: count }, (_, index) => make(index));
 

@@ -59,9 +59,11 @@ export class Link {
     this.#options = options;
     this.#socket = new Socket(url, [binarySubprotocol]);
     this.#socket.binaryType = 'arraybuffer';
-    this.#socket.onopen = () => this.#write(hello());
-    this.#socket.onmessage = ({ data }: MessageEvent<string | ArrayBuffer>) => this.#heard(data);
-    this.#socket.onclose = ({ code }) => this.#ended(code);
+    this.#socket.addEventListener('open', () => this.#write(hello()));
+    this.#socket.addEventListener('message', ({ data }: MessageEvent<string | ArrayBuffer>) =>
+      this.#heard(data),
+    );
+    this.#socket.addEventListener('close', ({ code }) => this.#ended(code));
     this.#timer = setTimeout(() => this.#ended(0), openMsMax);
   }
 

@@ -80,7 +80,7 @@ export class Outbox {
   close(code: string): void {
     clearTimeout(this.#likeTimer);
     this.#likes = 0;
-    for (const id of [...this.#waiting.keys()]) this.#settle(id, refusal(code, 0));
+    for (const id of this.#waiting.keys()) this.#settle(id, refusal(code, 0));
   }
 
   #tellLikes(): void {

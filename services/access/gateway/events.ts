@@ -19,6 +19,7 @@ const names = [
   'publisherKicked',
   'switchSet',
   'edgeDrained',
+  'signalNodeDrained',
   'rateLimited',
   'partUnavailable',
   'requestFailed',
@@ -55,6 +56,8 @@ export function createEvents(logger: Logger, metrics: Metrics) {
     switchSet: (fields: SwitchFields) => count('switchSet', fields, 'switch set'),
     edgeDrained: (fields: { edgeId: string; by: number; reason: string }) =>
       count('edgeDrained', fields, 'edge drained by request'),
+    signalNodeDrained: (fields: { nodeId: string; by: number; reason: string }) =>
+      count('signalNodeDrained', fields, 'signal node drained by request'),
     rateLimited: (): void => void counters.rateLimited++,
     partUnavailable: (): void => void counters.partUnavailable++,
     requestFailed: (fields: { operation: string; error: unknown }): void => {

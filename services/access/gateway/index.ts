@@ -4,8 +4,10 @@ import { AccountService } from '@gala/protocol/account';
 import { CatalogService } from '@gala/protocol/catalog';
 import { EdgeService } from '@gala/protocol/edge';
 import { operations, type OperationName } from '@gala/protocol/rest';
+import { ModerationService } from '@gala/protocol/moderation';
 import { RoomService } from '@gala/protocol/room';
 import * as settings from '@gala/protocol/settings';
+import { SignalService } from '@gala/protocol/signal';
 import { SchedulerService } from '@gala/protocol/scheduler';
 import { TraceService } from '@gala/protocol/trace';
 import { Api } from './api.ts';
@@ -38,6 +40,8 @@ async function start(context: Context): Promise<AsyncDisposable> {
     room: context.rpc.client(RoomService),
     catalog: context.rpc.client(CatalogService),
     scheduler: context.rpc.client(SchedulerService),
+    moderation: context.rpc.client(ModerationService),
+    signals: new Spread(context.rpc, SignalService),
     edges: new Spread(context.rpc, EdgeService),
     traces: new Spread(context.rpc, TraceService),
     config,

@@ -5,7 +5,9 @@ import type { Tracer } from '@gala/lib/trace';
 import type { AccountService } from '@gala/protocol/account';
 import type { CatalogService } from '@gala/protocol/catalog';
 import type { EdgeService } from '@gala/protocol/edge';
+import type { ModerationService } from '@gala/protocol/moderation';
 import type { RoomService } from '@gala/protocol/room';
+import type { SignalService } from '@gala/protocol/signal';
 import type { SchedulerService } from '@gala/protocol/scheduler';
 import type { TraceService } from '@gala/protocol/trace';
 import type { switchTable } from '@gala/protocol/settings';
@@ -19,6 +21,8 @@ export interface Parts {
   readonly room: Client<typeof RoomService>;
   readonly catalog: Client<typeof CatalogService>;
   readonly scheduler: Client<typeof SchedulerService>;
+  readonly moderation: Client<typeof ModerationService>;
+  readonly signals: Spread<typeof SignalService>;
   readonly edges: Spread<typeof EdgeService>;
   /** Every process. */
   readonly traces: Spread<typeof TraceService>;

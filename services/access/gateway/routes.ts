@@ -17,6 +17,7 @@ import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
 import { publishTarget, withCover } from './play.ts';
 import { setCookie } from './session.ts';
+import { signalHandlers } from './signals.ts';
 import { switchHandlers } from './switches.ts';
 import { streamHandlers } from './streams.ts';
 import { traceHandlers } from './traces.ts';
@@ -38,6 +39,7 @@ export function createHandlers(parts: Parts): Handlers {
     ...jobHandlers(parts),
     ...catalogHandlers(parts),
     ...programmeHandlers(parts),
+    ...signalHandlers(parts),
     ...switchHandlers(parts),
   };
 }

@@ -17,6 +17,11 @@ export const signalSection = section(
       .url({ protocol: /^wss?$/ })
       .optional()
       .describe('address of this node alone (wss://chat1.example/signal); otherwise that of the page'),
+    path: z
+      .string()
+      .regex(/^(\/[A-Za-z0-9._~-]+)+$/)
+      .default('/signal')
+      .describe('path of connections on the listener of http; behind gateway.basePath by default'),
     connectionsMax: z.int().min(1).default(50_000).describe('connections of one process'),
     connectionsPerAddressMax: z
       .int()

@@ -62,7 +62,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
   const nodes = stack.use(await Nodes.join(coord, { id: nodeId, publicUrl: config.publicUrl }));
   const drain = new Drain({ nodes, rooms, door, events, moveMs: config.moveMs });
   stack.use(await serveNode(context, { config, door, rooms, load, drain, events }));
-  stack.defer(listener.mountUpgrade('/signal', door.upgrade));
+  stack.defer(listener.mountUpgrade(config.path, door.upgrade));
   const each = (name: string, intervalMs: number, run: () => void | Promise<void>): void =>
     void stack.use(new Ticker({ name: `signal ${name}`, intervalMs, run, logger }));
   each('time limits', turnMs, () => door.advance());

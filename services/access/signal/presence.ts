@@ -91,9 +91,10 @@ export class Presence {
       { member: ownerId, timeoutMs: reportMs },
     );
     asked
-      .then(({ notOwned }) => {
+      .then(({ notOwned, incomplete }) => {
         events.answered('presence');
         for (const roomId of notOwned) this.#notOwned(Number(roomId));
+        for (const roomId of incomplete) this.#restart(Number(roomId));
       })
       .catch((error: unknown) => {
         events.presenceFailed(ownerId, error);
@@ -128,6 +129,11 @@ export class Presence {
     if (!room) return;
     this.restart(room);
     this.#parts.onNotOwned(room, 'not owned');
+  }
+
+  #restart(roomId: number): void {
+    const room = this.#parts.rooms.get(roomId);
+    if (room) this.restart(room);
   }
 
   #forget(changes: Changes): void {

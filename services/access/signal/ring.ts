@@ -44,15 +44,20 @@ export class Ring {
     while (this.size > batchesMax || this.bytes > this.#limits.bytesMax) this.#drop();
   }
 
-  /** Batches after `base`, read from the owner: those of before this ring are kept, if they reach up to it. */
-  extend(batches: readonly SharedBatch[], base: number): void {
+  /**
+   * Batches after `base`, read from the owner: those of before this ring are kept, if they reach up to it: then it
+   * reaches back to `base`, and answers true.
+   */
+  extend(batches: readonly SharedBatch[], base: number): boolean {
+    if (base >= this.#base) return true;
     const older = batches.filter(({ to }) => to <= this.#base);
-    if (base >= this.#base || older.at(-1)?.to !== this.#base) return;
+    if (older.at(-1)?.to !== this.#base) return false;
     this.#batches = [...older, ...this.#batches.slice(this.#head)];
     this.#head = 0;
     this.#base = base;
     for (const batch of older) this.bytes += batch.bytes;
     while (this.size > batchesMax || this.bytes > this.#limits.bytesMax) this.#drop();
+    return true;
   }
 
   /** Drops what is too old. */

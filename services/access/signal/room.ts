@@ -197,10 +197,13 @@ export class Room {
   #jump(batches: readonly SharedBatch[], response: ReadBatchesResponse): void {
     const epoch = Number(response.epoch);
     this.#parts.events.gapLost(this.id, this.offset, epoch);
-    const base = batches.length > 0 ? batches[0].from - 1 : Number(response.offset);
+    const kept = batches.filter((batch) => batch.epoch === epoch);
+    const base = kept.length > 0 ? kept[0].from - 1 : Number(response.offset);
     this.#seek({ epoch, offset: base, durable: this.durable });
-    this.audience.say(new SharedText({ type: 'repaired', ...this.position, isComplete: false }), this.offset);
-    for (const batch of batches) this.#apply(batch);
+    this.audience.say(new SharedText({ type: 'repaired', ...this.position, isComplete: false }), base);
+    // What may not be lost comes from the log, under the epoch 0: it has no place in this sequence.
+    for (const batch of batches) if (batch.epoch !== epoch) this.audience.say(batch, base);
+    for (const batch of kept) this.#apply(batch);
     this.durable = Math.max(this.durable, Number(response.durable));
   }
 

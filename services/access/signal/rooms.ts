@@ -28,7 +28,7 @@ const retry = { initialMs: 50, maxMs: 2_000 };
 /** Rooms that are opened at once: when an owner has died it may be all of its rooms. */
 const openingMax = 64;
 const readMs = 2_000;
-const repairBatches = 500;
+const readBatches = 500;
 /** A repair of so many rounds has lost against what is said meanwhile, and is begun anew by the next batch. */
 const repairRounds = 8;
 /** How long somebody waits for a room to be opened. */
@@ -123,10 +123,15 @@ export class Rooms implements RoomOwner {
       void asking.finally(() => setTimeout(() => this.#missed.delete(key), 500).unref());
     }
     const found = await asking;
-    if (!found || found.isComplete) return room.missedSince(since) ?? found;
+    if (!found) return undefined;
+    const now = room.missedSince(since);
+    if (now) return now;
     const last = found.batches.at(-1);
-    const rest = last && last.epoch === room.epoch ? (room.ring.after(last.to) ?? []) : [];
-    return { batches: [...found.batches, ...rest], isComplete: false };
+    const rest = last && last.epoch === room.epoch ? room.ring.after(last.to) : undefined;
+    return {
+      batches: [...found.batches, ...(rest ?? [])],
+      isComplete: found.isComplete && rest !== undefined,
+    };
   }
 
   /** Opens rooms anew whose owner has gone or is another by now. Call now and then. */
@@ -265,17 +270,25 @@ export class Rooms implements RoomOwner {
 
   async #repair(room: Room): Promise<void> {
     for (let round = 0; round < repairRounds && room.status === 'open'; round++) {
-      const response = await this.#read(room, room.position, repairBatches);
+      const response = await this.#read(room, room.position, readBatches);
       if (room.repaired(response)) return;
     }
   }
 
+  /** Reads on until it has reached what is here. */
   async #readMissed(room: Room, since: Position): Promise<Missed> {
-    const response = await this.#read(room, since, 1_000);
-    const batches = response.batches.map((batch) => new SharedBatch(batch));
-    const isComplete = response.complete && Number(response.epoch) === room.epoch;
-    if (isComplete) room.ring.extend(batches, since.offset);
-    return { batches, isComplete };
+    const batches: SharedBatch[] = [];
+    let place = since;
+    for (let round = 0; round < repairRounds; round++) {
+      const response = await this.#read(room, place, readBatches);
+      batches.push(...response.batches.map((batch) => new SharedBatch(batch)));
+      if (!response.complete) break;
+      if (room.ring.extend(batches, since.offset)) return { batches, isComplete: true };
+      const last = batches.at(-1);
+      if (!last || last.to === place.offset) break;
+      place = { ...place, offset: last.to };
+    }
+    return { batches, isComplete: false };
   }
 
   #read(room: Room, { epoch, offset, durable }: Position, limit: number) {

@@ -1,5 +1,5 @@
 import { systemClock, type Clock } from '@gala/lib/clock';
-import { openCollections, type Collections } from '@gala/lib/collections';
+import { collectionsSection, openCollections, type Collections } from '@gala/lib/collections';
 import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
 import type { Author, Signal, SignalClass } from '@gala/protocol/signals';
@@ -59,5 +59,6 @@ export class Sayings {
 /** Collections in memory, as an installation has that is one machine. */
 export function openTestCollections(clock: Clock = systemClock): Promise<Collections> {
   const logger = createLogger({ name: 'test', level: 'silent' });
-  return openCollections({ clock, logger, metrics: createMetrics('test') });
+  const config = collectionsSection.schema.parse({ writesPerSecondMax: 1_000_000 });
+  return openCollections({ config, clock, logger, metrics: createMetrics('test') });
 }

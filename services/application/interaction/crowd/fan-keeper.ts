@@ -1,0 +1,168 @@
+import type { Collections } from '@gala/lib/collections';
+import type { RoomState } from '@gala/protocol/signals';
+import { Fans, fansMax, type FanChange } from './fans.ts';
+
+export const fanCounterNames = ['writes', 'writesFailed', 'loadsFailed', 'dropped'] as const;
+export type FanCounters = Record<(typeof fanCounterNames)[number], number>;
+
+export interface FanKeeperOptions {
+  readonly collections: Pick<Collections, 'ranks' | 'expire'>;
+  readonly counters: FanCounters;
+  readonly writeEveryMs?: number;
+}
+
+/** What one room may write at a time; the rest follows. */
+const changesMax = 256;
+const loadMax = 1000;
+const ttlMs = 3 * 86_400_000;
+const endedTtlMs = 3_600_000;
+/** What the rank of a room keeps of all who ever did something for it. */
+const keptMax = 10_000;
+
+interface Kept {
+  readonly roomId: number;
+  readonly fans: Fans;
+  isLoaded: boolean;
+  readonly told: RoomState['rank'] | undefined;
+}
+
+/** Keeps the fans of all rooms of a process in the collections, in batches, so that the next owner has them. */
+export class FanKeeper implements AsyncDisposable {
+  readonly #options: FanKeeperOptions;
+  readonly #rooms = new Map<number, Kept>();
+  #timer: NodeJS.Timeout | undefined;
+  #flushing: Promise<void> | undefined;
+  #isClosed = false;
+
+  constructor(options: FanKeeperOptions) {
+    this.#options = options;
+  }
+
+  /** @param told the part `rank` as it was told last: it has the names. What was written comes as soon as it can be read. */
+  open(roomId: number, told: RoomState['rank'] | undefined): Fans {
+    const kept: Kept = { roomId, fans: new Fans(), isLoaded: false, told };
+    this.#rooms.set(roomId, kept);
+    void this.#load(kept);
+    this.#arm();
+    return kept.fans;
+  }
+
+  /** The room is owned here no longer. */
+  async close(roomId: number, how: 'ended' | 'idle' | 'lost'): Promise<void> {
+    const kept = this.#rooms.get(roomId);
+    if (!kept) return;
+    this.#rooms.delete(roomId);
+    if (how === 'lost') return;
+    while (!kept.fans.isWritten && (await this.#save(kept)));
+    if (how !== 'ended') return;
+    await this.#options.collections.expire(fansKeyOf(roomId), endedTtlMs).catch(() => undefined);
+  }
+
+  flush(): Promise<void> {
+    this.#flushing ??= this.#flush().finally(() => {
+      this.#flushing = undefined;
+      this.#arm();
+    });
+    return this.#flushing;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
+    clearTimeout(this.#timer);
+    await this.flush();
+  }
+
+  #arm(): void {
+    if (this.#isClosed || this.#timer || this.#flushing || this.#rooms.size === 0) return;
+    this.#timer = setTimeout(() => {
+      this.#timer = undefined;
+      void this.flush();
+    }, this.#options.writeEveryMs ?? 3000).unref();
+  }
+
+  async #flush(): Promise<void> {
+    for (const kept of this.#rooms.values()) {
+      if (kept.fans.isWritten && kept.isLoaded) continue;
+      if (!(await this.#save(kept))) return;
+    }
+  }
+
+  async #save(kept: Kept): Promise<boolean> {
+    const { counters, collections } = this.#options;
+    if (!kept.isLoaded && !(await this.#load(kept))) return false;
+    const { fans } = kept;
+    counters.dropped += fans.dropped;
+    fans.dropped = 0;
+    const changes = fans.takeUnwritten(changesMax);
+    if (changes.length === 0) return true;
+    const key = fansKeyOf(kept.roomId);
+    const written = await Promise.all([this.#put(key, fans, changes), this.#increment(key, fans, changes)]);
+    if (!written.every(Boolean)) return false;
+    await collections.ranks
+      .trim(key, keptMax)
+      .then(() => collections.expire(key, ttlMs))
+      .catch(() => undefined);
+    return true;
+  }
+
+  /** Those whose score is known: written twice it is the same. */
+  async #put(key: string, fans: Fans, all: readonly FanChange[]): Promise<boolean> {
+    const known = all.filter(({ score }) => score !== undefined);
+    if (known.length === 0) return true;
+    const scores = Object.fromEntries(known.map(({ userId, score }) => [String(userId), score!]));
+    return this.#tried(fans, known, async () => {
+      await this.#options.collections.ranks.set(key, scores);
+      return known.map(({ score }) => score!);
+    });
+  }
+
+  async #increment(key: string, fans: Fans, all: readonly FanChange[]): Promise<boolean> {
+    const { ranks } = this.#options.collections;
+    const added = all
+      .filter(({ score }) => score === undefined)
+      .map((change) =>
+        this.#tried(fans, [change], async () => [
+          await ranks.increment(key, String(change.userId), change.by),
+        ]),
+      );
+    return (await Promise.all(added)).every(Boolean);
+  }
+
+  async #tried(
+    fans: Fans,
+    changes: readonly FanChange[],
+    write: () => Promise<readonly number[]>,
+  ): Promise<boolean> {
+    const { counters } = this.#options;
+    try {
+      const scores = await write();
+      counters.writes += changes.length;
+      for (const [at, change] of changes.entries()) fans.written(change, scores[at]);
+      return true;
+    } catch {
+      counters.writesFailed += changes.length;
+      for (const change of changes) fans.failed(change);
+      return false;
+    }
+  }
+
+  async #load(kept: Kept): Promise<boolean> {
+    const { collections, counters } = this.#options;
+    try {
+      const key = fansKeyOf(kept.roomId);
+      const ranked = await collections.ranks.top(key, Math.min(loadMax, fansMax));
+      if (!kept.isLoaded) {
+        kept.fans.load(new Map(ranked.map(({ member, score }) => [Number(member), score])), kept.told);
+      }
+      kept.isLoaded = true;
+      return true;
+    } catch {
+      counters.loadsFailed++;
+      return false;
+    }
+  }
+}
+
+function fansKeyOf(roomId: number): string {
+  return `{room:${roomId}}:fans`;
+}
