@@ -1,32 +1,28 @@
-import { useEffect, useRef, useState, type KeyboardEvent } from 'react';
-import type { Room } from '@gala/protocol/rest';
+import { useCallback, useRef, useState, type KeyboardEvent, type ReactNode } from 'react';
+import { useCloseOutside } from '../design/close-outside.ts';
 import { Avatar } from '../design/cover.tsx';
 import { Icon } from '../design/icon.tsx';
 import { useWords } from '../shell/words.tsx';
 import { formatCount } from '../words/index.ts';
-import { ChatSettings } from './chat-settings.tsx';
 import { opacityMin, type OverlayChoice } from './overlay-choice.ts';
 import type { ChatView } from './store.ts';
 import { useChatWords } from './words.tsx';
 
 interface ChatHeadProps {
   readonly view: ChatView;
-  readonly room: Room;
   readonly overlay: OverlayChoice;
   readonly onOverlay: (choice: OverlayChoice) => void;
 }
 
 /** Name, top fans, and what may be chosen. */
-export function ChatHead({ view, room, overlay, onOverlay }: ChatHeadProps) {
+export function ChatHead({ view, overlay, onOverlay }: ChatHeadProps) {
   const say = useChatWords();
-  const isStaff = view.me.role !== 'viewer';
   return (
     <header className="chat-head">
       <h2 id="chat-title">{say('title')}</h2>
       <TopFans view={view} />
       <Popover icon="settings" label={say('options')} testId="chat-options">
         <OverlayOptions overlay={overlay} onOverlay={onOverlay} />
-        {isStaff && <ChatSettings room={room} rules={view.rules} />}
       </Popover>
     </header>
   );
@@ -36,21 +32,15 @@ interface PopoverProps {
   readonly icon: 'settings';
   readonly label: string;
   readonly testId: string;
-  readonly children: React.ReactNode;
+  readonly children: ReactNode;
 }
 
 /** A button with what it opens; Escape and a press elsewhere close it. */
 function Popover({ icon, label, testId, children }: PopoverProps) {
   const [isOpen, setIsOpen] = useState(false);
   const root = useRef<HTMLDivElement>(null);
-  useEffect(() => {
-    if (!isOpen) return undefined;
-    const onPointer = ({ target }: PointerEvent): void => {
-      if (target instanceof Node && !root.current?.contains(target)) setIsOpen(false);
-    };
-    document.addEventListener('pointerdown', onPointer);
-    return () => document.removeEventListener('pointerdown', onPointer);
-  }, [isOpen]);
+  const close = useCallback(() => setIsOpen(false), []);
+  useCloseOutside(root, isOpen, close);
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key !== 'Escape') return;
     setIsOpen(false);

@@ -89,7 +89,7 @@ function Chat({
   useEffect(() => onViewers(viewers), [onViewers, viewers]);
   return (
     <Frame>
-      <ChatHead view={view} room={room} overlay={choice} onOverlay={choose} />
+      <ChatHead view={view} overlay={choice} onOverlay={choose} />
       <StatusLine view={view} />
       <LineLog store={store} view={view} room={room} />
       <ComposerForm store={store} view={view} onSignedIn={onSignedIn} />

@@ -1,5 +1,4 @@
 import { useState, type KeyboardEvent, type SubmitEvent } from 'react';
-import { Icon } from '../design/icon.tsx';
 import { useNow } from '../design/room-badges.tsx';
 import { useWords } from '../shell/words.tsx';
 import { formatCount } from '../words/index.ts';
@@ -7,6 +6,7 @@ import { commentLengthMax, composerState, remainingOf, type ComposerState } from
 import { ruleList } from './line.tsx';
 import { sayRefusal } from './refusal.ts';
 import { SignInDialog } from './sign-in-dialog.tsx';
+import { ChatIcon } from './chat-icon.tsx';
 import type { ChatStore, ChatView } from './store.ts';
 import { useChatWords, type Say } from './words.tsx';
 
@@ -60,7 +60,7 @@ export function ComposerForm({ store, view, onSignedIn }: ComposerFormProps) {
           disabled={state.kind !== 'ready'}
           data-testid="chat-send"
         >
-          <Icon name="send" />
+          <ChatIcon name="send" />
         </button>
         <LikeButton store={store} view={view} />
       </form>
@@ -136,7 +136,7 @@ function LikeButton({ store, view }: Pick<ComposerFormProps, 'store' | 'view'>) 
       title={say('likes', { count: new Intl.NumberFormat(language).format(likes) })}
       data-testid="like"
     >
-      <Icon name="heart" />
+      <ChatIcon name="heart" />
       {likes > 0 && <span data-testid="likes">{formatCount(language, likes)}</span>}
     </button>
   );

@@ -6,7 +6,7 @@ export const commentLengthMax = 200;
 const countShownFrom = 150;
 
 export function lengthOf(text: string): number {
-  return [...text.trim()].length;
+  return Array.from(text.trim()).length;
 }
 
 /** How many more there may be, below zero when there are too many; undefined while it does not matter. */

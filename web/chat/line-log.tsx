@@ -1,9 +1,9 @@
 import { useLayoutEffect, useRef, useState, type KeyboardEvent } from 'react';
 import type { Room } from '@gala/protocol/rest';
-import { Icon } from '../design/icon.tsx';
 import { Line } from './line.tsx';
 import { LineActs, type LineTarget } from './line-acts.tsx';
 import { Speaker } from './speaker.tsx';
+import { ChatIcon } from './chat-icon.tsx';
 import type { ChatStore, ChatView } from './store.ts';
 import { useChatWords } from './words.tsx';
 
@@ -25,7 +25,7 @@ export function LineLog({ store, view, room }: LineLogProps) {
   const { lines, waitingCount } = view;
   useLayoutEffect(() => {
     const element = list.current;
-    if (element && !isBack) element.scrollTop = element.scrollHeight;
+    if (element && !isBack && lines.length > 0) element.scrollTop = element.scrollHeight;
   }, [lines, isBack]);
   const onScroll = (): void => {
     const element = list.current;
@@ -59,7 +59,7 @@ export function LineLog({ store, view, room }: LineLogProps) {
       </ol>
       {isBack && (
         <button className="chat-newest" onClick={toNewest} data-testid="chat-newest">
-          <Icon name="down" />
+          <ChatIcon name="down" />
           {newestWords(say, waitingCount)}
         </button>
       )}

@@ -2,10 +2,10 @@ import { memo, type CSSProperties, type ReactNode } from 'react';
 import type { Author, RoomRules } from '@gala/protocol/signals';
 import { coverArtOf } from '../design/cover-art.ts';
 import { useNow } from '../design/room-badges.tsx';
-import { Icon } from '../design/icon.tsx';
 import type { LineTarget } from './line-acts.tsx';
 import type { ChatLine, CommentLine, OwnLine } from './lines.ts';
 import { sayRefusal } from './refusal.ts';
+import { ChatIcon } from './chat-icon.tsx';
 import type { ChatStore } from './store.ts';
 import type { Me } from './ticket.ts';
 import { useChatWords, type Say } from './words.tsx';
@@ -58,7 +58,7 @@ function Comment({ line, me, onMenu }: LineProps & { readonly line: CommentLine 
           aria-haspopup="menu"
           onClick={({ currentTarget }) => onMenu({ line, anchor: currentTarget })}
         >
-          <Icon name="more" />
+          <ChatIcon name="more" />
         </button>
       )}
     </li>

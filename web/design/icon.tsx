@@ -23,25 +23,20 @@ const paths = {
   pip: 'M3.5 5h17v14h-17zM12.5 12.5h5.5v4h-5.5z',
   leave: 'M14 4H5v16h9M10 12h10M17 8.5l3.5 3.5-3.5 3.5',
   refresh: 'M19.5 12a7.5 7.5 0 1 1-2.2-5.3L19.5 9M19.5 4v5h-5',
-  chat: 'M4 5.5h16v11H11l-4.5 3.5v-3.5H4z',
-  heart: 'M12 20S4 15.2 4 9.3A4.3 4.3 0 0 1 12 7a4.3 4.3 0 0 1 8 2.3C20 15.2 12 20 12 20Z',
-  send: 'M4.5 12 20 4.5 15.5 20l-3.7-6.6zM11.8 13.4 20 4.5',
-  more: 'M5.5 12h.01M12 12h.01M18.5 12h.01',
-  down: 'M12 5v14M6 13l6 6 6-6',
-  close: 'M6 6l12 12M18 6 6 18',
-  undo: 'M9 6 4.5 10.5 9 15M5 10.5h9a5 5 0 0 1 0 10h-3',
-  trophy: 'M8 4h8v6a4 4 0 0 1-8 0zM8 6H4.5c0 3 1.3 4.5 3.5 4.5M16 6h3.5c0 3-1.3 4.5-3.5 4.5M12 14v4M8.5 20h7',
-  plus: 'M12 5v14M5 12h14',
-  shield: 'M12 3.5 19 6v5.5c0 4.3-2.8 7.6-7 9-4.2-1.4-7-4.7-7-9V6z',
 } as const;
 
 export type IconName = keyof typeof paths;
 
 /** Decoration beside a text or inside a labelled button, so hidden from screen readers. */
 export function Icon({ name }: { readonly name: IconName }) {
+  return <Drawing path={paths[name]} />;
+}
+
+/** An icon that only one part of the product has. */
+export function Drawing({ path }: { readonly path: string }) {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
-      <path d={paths[name]} />
+      <path d={path} />
     </svg>
   );
 }
