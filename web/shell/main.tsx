@@ -5,6 +5,8 @@ import '../design/parts.css';
 import '../design/viewer.css';
 import '../design/player.css';
 import '../design/chat.css';
+import '../design/composer.css';
+import '../design/danmaku.css';
 import '../design/studio.css';
 import '../design/console.css';
 import { App } from './app.tsx';
