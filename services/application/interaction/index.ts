@@ -12,6 +12,7 @@ import { DurableTail, type TailOptions } from './durable/tail.ts';
 import { InteractionEvents } from './events.ts';
 import { openChats, type OpenedChats } from './moderation/index.ts';
 import { Partitions } from './partitions.ts';
+import { RoomChanges } from './room-changes.ts';
 import { RoomSource } from './room-source.ts';
 import { Rooms, type PartsRequest } from './rooms.ts';
 import type { RoomParts } from './room.ts';
@@ -37,6 +38,8 @@ export const role: Role = {
     started.use(new Upkeep({ ...context, ...parts, nodes }));
     started.use(await rpc.serve(InteractionService, createHandlers({ ...parts, clock })));
     started.use(await chats.serve(parts));
+    // Partitions are handed over while callers can still be told to ask another.
+    started.defer(() => parts.partitions[Symbol.asyncDispose]());
     return started.move();
   },
 };
@@ -52,10 +55,11 @@ async function openOwner(context: Context, { chats }: OpenedChats, started: Asyn
   const onRecord: TailOptions['onRecord'] = (roomId, record) => rooms.followed(roomId, record);
   const tail = started.use(new DurableTail({ ...shared, log, checkpoints, onRecord }));
   const breaker = context.breakers.get({ dependency: 'eventlog', instance: 'signals', policy: logPolicy });
+  const source = new RoomSource(context);
   const rooms: Rooms = new Rooms({
     ...shared,
     hold: (partition) => partitions.hold(partition),
-    source: new RoomSource(context),
+    source,
     ticks,
     deliveries,
     tail,
@@ -73,6 +77,7 @@ async function openOwner(context: Context, { chats }: OpenedChats, started: Asyn
     }),
   );
   const sayings = new Sayings({ clock, rooms, deliveries, events });
+  started.use(new RoomChanges({ log, rooms, sayings, source, events }));
   showState(context, { rooms, deliveries, tail, partitions });
   return { config, events, deliveries, tail, rooms, partitions, sayings };
 }
@@ -110,7 +115,6 @@ function roomPartsOf(
     const rulebook = opening.use(await chats.open(facts));
     const room = await crowd.open({ roomId: facts.roomId, fence, onChange });
     const { merger, state, presence } = room;
-    if (facts.announcement !== '') state.set('announcement', { text: facts.announcement });
     state.set('rules', rulebook.rules);
     opening.move();
     return { rulebook, merger, state, presence, crowd: room };

@@ -159,6 +159,7 @@ export class Rooms {
     });
     if (!holding.isHeld) {
       parts.rulebook[Symbol.dispose]();
+      void parts.crowd.close('lost');
       throw notOwner();
     }
     room = new Room({
@@ -172,6 +173,7 @@ export class Rooms {
       onDirty: ticks.mark,
     });
     this.#open.set(roomId, room);
+    room.announce(facts.announcement);
     this.remember(room);
     events.roomOpened(roomId, epoch);
     return room;
