@@ -63,7 +63,7 @@ const answered: readonly ServerMessage[] = [
   { type: 'batch', batch },
   { type: 'reply', id: '1', code: 'SLOW_MODE', retryAfterMs: 900, signalId: '', isHeld: false },
   { type: 'state', stateVersion: 9, parts: [part] },
-  { type: 'repaired', epoch: 2, offset: 9, isComplete: false },
+  { type: 'repaired', epoch: 2, offset: 9, durable: 3, isComplete: false },
   { type: 'peer', signal: { ...like, class: 'host' } },
   { type: 'pong', atMs: 12.5, serverMs: 1000 },
   { type: 'move', urls: ['wss://b/signal'], withinMs: 5000 },

@@ -118,6 +118,7 @@ export interface RepairedMessage {
   readonly type: 'repaired';
   readonly epoch: number;
   readonly offset: number;
+  readonly durable: number;
   readonly isComplete: boolean;
 }
 

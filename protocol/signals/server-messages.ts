@@ -40,7 +40,8 @@ const checks: Readonly<Record<ServerMessage['type'], (fields: Fields) => boolean
     areCounts(fields, ['retryAfterMs']) &&
     typeof fields['isHeld'] === 'boolean',
   state: (fields) => areCounts(fields, ['stateVersion']) && isListOf(fields['parts'], isStatePart),
-  repaired: (fields) => areCounts(fields, ['epoch', 'offset']) && typeof fields['isComplete'] === 'boolean',
+  repaired: (fields) =>
+    areCounts(fields, ['epoch', 'offset', 'durable']) && typeof fields['isComplete'] === 'boolean',
   peer: ({ signal }) => isSignal(signal),
   pong: (fields) => Number.isFinite(fields['atMs']) && areCounts(fields, ['serverMs']),
   move: (fields) => isListOf(fields['urls'], isUrl) && areCounts(fields, ['withinMs']),

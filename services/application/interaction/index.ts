@@ -3,9 +3,7 @@ import type { Context, Role } from '@gala/lib/lifecycle';
 import { InteractionService } from '@gala/protocol/interaction';
 import { SignalService } from '@gala/protocol/signal';
 import { readConfig } from './config.ts';
-import { defaultPresenceLimits, PresenceBudget } from './crowd/presence-limits.ts';
-import { Presence, presenceCounterNames, type PresenceParts } from './crowd/presence.ts';
-import { RoomMerger } from './crowd/tick-merger.ts';
+import { Crowd } from './crowd/crowd.ts';
 import { Deliveries } from './delivery.ts';
 import { catchUp } from './durable/catch-up.ts';
 import { Checkpoints } from './durable/checkpoints.ts';
@@ -13,7 +11,7 @@ import { DurableLane } from './durable/lane.ts';
 import { DurableTail, type TailOptions } from './durable/tail.ts';
 import { InteractionEvents } from './events.ts';
 import { Partitions } from './partitions.ts';
-import { PlainRulebook, PlainState } from './plain-parts.ts';
+import { PlainRulebook } from './plain-parts.ts';
 import { RoomSource } from './room-source.ts';
 import { Rooms, type PartsRequest } from './rooms.ts';
 import type { RoomParts } from './room.ts';
@@ -57,7 +55,7 @@ async function openOwner(context: Context, started: AsyncDisposableStack) {
     deliveries,
     tail,
     openLane: (room) => new DurableLane(room, { ...shared, log, breaker, appendMsMax: config.durableMsMax }),
-    openParts: roomPartsOf(context),
+    openParts: roomPartsOf(started.use(new Crowd(context))),
   });
   const partitions: Partitions = started.use(
     await Partitions.open({
@@ -97,16 +95,13 @@ function openDelivery(context: Context, { clock, config, events }: Shared, start
   return { deliveries, ticks: started.use(ticks) };
 }
 
-/** Makes what a room needs beside its order; all rooms of the process share the budgets. */
-function roomPartsOf({ metrics }: Context): (request: PartsRequest) => Promise<RoomParts> {
-  const counters = metrics.counters('interaction_presence', presenceCounterNames);
-  const budget = new PresenceBudget(defaultPresenceLimits.connectionsMax);
-  const presenceParts: PresenceParts = { counters, budget };
-  return async ({ facts, epoch, onChange }) => {
-    const state = new PlainState(epoch, onChange);
+/** Makes what a room needs beside its order. */
+function roomPartsOf(crowd: Crowd): (request: PartsRequest) => Promise<RoomParts> {
+  return async ({ facts, fence, onChange }) => {
+    const room = await crowd.open({ roomId: facts.roomId, fence, onChange });
+    const { merger, state, presence } = room;
     if (facts.announcement !== '') state.set('announcement', { text: facts.announcement });
-    const presence = new Presence(presenceParts);
-    return { rulebook: new PlainRulebook(), merger: new RoomMerger(), state, presence };
+    return { rulebook: new PlainRulebook(), merger, state, presence, crowd: room };
   };
 }
 

@@ -1,3 +1,4 @@
+import type { RoomCrowd } from './crowd/crowd.ts';
 import type { RoomRules, Signal, StatePart } from '@gala/protocol/signals';
 import type { DurableLane } from './durable/lane.ts';
 import { numberAt, type DurableRecord } from './durable/record.ts';
@@ -14,6 +15,7 @@ export interface RoomParts {
   readonly merger: TickMerger;
   readonly state: RoomStateParts;
   readonly presence: RoomPresence & Disposable;
+  readonly crowd: Pick<RoomCrowd, 'heard' | 'close'>;
 }
 
 export interface RoomOptions {

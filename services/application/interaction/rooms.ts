@@ -18,6 +18,8 @@ import type { Ticks } from './ticks.ts';
 export interface PartsRequest {
   readonly facts: RoomFacts;
   readonly epoch: number;
+  /** Of the lease by which it is owned. */
+  readonly fence: number;
   /** There is something for the next tick. */
   readonly onChange: () => void;
 }
@@ -108,6 +110,7 @@ export class Rooms {
       await Promise.all(rooms.map((room) => room.lane.settled()));
       await ticks.flush(rooms);
       await deliveries.settle(nodes);
+      await Promise.all(rooms.map(({ parts }) => parts.crowd.close('idle')));
     };
     const timeout = Promise.withResolvers<void>();
     const timer = setTimeout(timeout.resolve, leaveMsMax);
@@ -125,6 +128,7 @@ export class Rooms {
     if (room.isClosed) return;
     this.#options.deliveries.closeAll(room);
     room[Symbol.dispose]();
+    void room.parts.crowd.close(howClosed(room));
     if (this.#open.get(room.roomId) === room) this.#open.delete(room.roomId);
     this.#options.events.roomClosed(room.roomId, reason);
   }
@@ -147,7 +151,12 @@ export class Rooms {
     const facts = await source.read(roomId);
     const epoch = holding.nextEpoch();
     let room: Room | undefined;
-    const parts = await openParts({ facts, epoch, onChange: () => room?.touch() });
+    const parts = await openParts({
+      facts,
+      epoch,
+      fence: holding.lease.fence,
+      onChange: () => room?.touch(),
+    });
     if (!holding.isHeld) throw notOwner();
     room = new Room({
       facts,
@@ -164,4 +173,9 @@ export class Rooms {
     events.roomOpened(roomId, epoch);
     return room;
   }
+}
+
+function howClosed({ isEnded, holding }: Room): 'ended' | 'idle' | 'lost' {
+  if (holding.lease.signal.aborted) return 'lost';
+  return isEnded ? 'ended' : 'idle';
 }

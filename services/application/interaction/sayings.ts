@@ -116,7 +116,9 @@ export class Sayings {
     if (verdict.kind === 'refuse') throw refusal(verdict.code, verdict.retryAfterMs);
     if (verdict.kind === 'hold') return { signalId: verdict.signalId, isHeld: true };
     const { drafts } = verdict;
-    if (verdict.kind === 'say') return this.#once(room, key, () => this.#say(room, drafts, key));
+    if (verdict.kind === 'say') {
+      return this.#once(room, key, () => this.#say(room, room.parts.crowd.heard(speaker, drafts), key));
+    }
     for (const draft of drafts) this.#tell(room, [{ node, connection }], draft);
     return { signalId: drafts[0]?.signalId ?? '', isHeld: false };
   }

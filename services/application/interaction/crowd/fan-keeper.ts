@@ -30,6 +30,7 @@ interface Kept {
 export class FanKeeper implements AsyncDisposable {
   readonly #options: FanKeeperOptions;
   readonly #rooms = new Map<number, Kept>();
+  readonly #closing = new Map<number, Promise<void>>();
   #timer: NodeJS.Timeout | undefined;
   #flushing: Promise<void> | undefined;
   #isClosed = false;
@@ -38,8 +39,9 @@ export class FanKeeper implements AsyncDisposable {
     this.#options = options;
   }
 
-  /** @param told the part `rank` as it was told last: it has the names. What was written comes as soon as it can be read. */
-  open(roomId: number, told: RoomState['rank'] | undefined): Fans {
+  /** @param told the part `rank` as it was told last: it has the names. What was written comes when it can be read. */
+  async open(roomId: number, told: RoomState['rank'] | undefined): Promise<Fans> {
+    await this.#closing.get(roomId);
     const kept: Kept = { roomId, fans: new Fans(), isLoaded: false, told };
     this.#rooms.set(roomId, kept);
     void this.#load(kept);
@@ -48,14 +50,13 @@ export class FanKeeper implements AsyncDisposable {
   }
 
   /** The room is owned here no longer. */
-  async close(roomId: number, how: 'ended' | 'idle' | 'lost'): Promise<void> {
+  close(roomId: number, how: 'ended' | 'idle' | 'lost'): Promise<void> {
     const kept = this.#rooms.get(roomId);
-    if (!kept) return;
+    if (!kept) return this.#closing.get(roomId) ?? Promise.resolve();
     this.#rooms.delete(roomId);
-    if (how === 'lost') return;
-    while (!kept.fans.isWritten && (await this.#save(kept)));
-    if (how !== 'ended') return;
-    await this.#options.collections.expire(fansKeyOf(roomId), endedTtlMs).catch(() => undefined);
+    const closing = this.#close(kept, how).finally(() => this.#closing.delete(roomId));
+    this.#closing.set(roomId, closing);
+    return closing;
   }
 
   flush(): Promise<void> {
@@ -69,7 +70,14 @@ export class FanKeeper implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.#isClosed = true;
     clearTimeout(this.#timer);
-    await this.flush();
+    await Promise.all([this.flush(), ...this.#closing.values()]);
+  }
+
+  async #close(kept: Kept, how: 'ended' | 'idle' | 'lost'): Promise<void> {
+    if (how === 'lost') return;
+    while (!kept.fans.isWritten && (await this.#save(kept)));
+    if (how !== 'ended') return;
+    await this.#options.collections.expire(fansKeyOf(kept.roomId), endedTtlMs).catch(() => undefined);
   }
 
   #arm(): void {

@@ -44,11 +44,11 @@ test('those who did most are told, most first, when that changes', () => {
 test('the next owner goes on with the scores, and with the names that were told', async () => {
   const roomId = ++rooms;
   const [first, second] = [keep(), keep()];
-  const fans = first.keeper.open(roomId, undefined);
+  const fans = await first.keeper.open(roomId, undefined);
   for (let user = 1; user <= 600; user++) fans.score(authorOf(user), user);
   const told = fans.takeTop(0);
   await first.keeper.close(roomId, 'idle');
-  const next = second.keeper.open(roomId, told);
+  const next = await second.keeper.open(roomId, told);
   // Before what was written could be read.
   next.score(authorOf(599), 10);
   next.score(authorOf(1), 2);
@@ -69,7 +69,7 @@ test('the next owner goes on with the scores, and with the names that were told'
 test('fans are bounded; who is forgotten goes on with what was written of him', async () => {
   const roomId = ++rooms;
   const { keeper, counters } = keep();
-  const fans = keeper.open(roomId, undefined);
+  const fans = await keeper.open(roomId, undefined);
   for (let user = 1; user <= 4000; user++) {
     fans.score(authorOf(user), 4001 - user);
     if (user % 200 === 0) await keeper.flush();

@@ -2,7 +2,8 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
 import type { Collections } from '@gala/lib/collections';
 import { Backoff } from '@gala/lib/timing';
-import { StateParts } from './state-parts.ts';
+import { partitionOfRoom } from '@gala/protocol/signals';
+import { StateParts, type StatePartsOptions } from './state-parts.ts';
 import { readStored, stateKeyOf, writesOf } from './stored-state.ts';
 
 export const stateCounterNames = ['writes', 'writesFailed', 'loads', 'loadsFailed', 'unsound'] as const;
@@ -41,6 +42,7 @@ export interface OpenState {
   /** Of the lease by which the room is owned. */
   readonly fence: number;
   readonly onChange?: () => void;
+  readonly sources?: StatePartsOptions['sources'];
 }
 
 /**
@@ -51,6 +53,9 @@ export class StateKeeper implements AsyncDisposable {
   readonly #options: StateKeeperOptions;
   readonly #rooms = new Map<number, Kept>();
   readonly #dirty = new Set<Kept>();
+  readonly #closing = new Map<number, Promise<void>>();
+  /** By partition: the highest version of its rooms that were closed here. */
+  readonly #reached = new Map<number, number>();
   readonly #backoff = new Backoff({ initialMs: 500, maxMs: 10_000 });
   readonly #touching: NodeJS.Timeout;
   #timer: NodeJS.Timeout | undefined;
@@ -68,9 +73,12 @@ export class StateKeeper implements AsyncDisposable {
   }
 
   /** The state as it was written last, unless the collections are away: then it comes when they are back. */
-  async open({ roomId, fence, onChange }: OpenState): Promise<StateParts> {
+  async open({ roomId, fence, onChange, sources }: OpenState): Promise<StateParts> {
+    await this.#closing.get(roomId);
     const state = new StateParts({
       fence,
+      after: this.#reached.get(partitionOfRoom(roomId)),
+      sources,
       onChange: () => {
         onChange?.();
         this.#mark(kept);
@@ -87,15 +95,14 @@ export class StateKeeper implements AsyncDisposable {
   }
 
   /** The room is owned here no longer. What is not written is written, unless another owns it already. */
-  async close(roomId: number, how: 'ended' | 'idle' | 'lost'): Promise<void> {
+  close(roomId: number, how: 'ended' | 'idle' | 'lost'): Promise<void> {
     const kept = this.#rooms.get(roomId);
-    if (!kept) return;
+    if (!kept) return this.#closing.get(roomId) ?? Promise.resolve();
     this.#rooms.delete(roomId);
     this.#dirty.delete(kept);
-    if (how === 'lost') return;
-    kept.state.takeChanged();
-    if (!(await this.#write(kept)) || how !== 'ended') return;
-    await this.#options.collections.expire(stateKeyOf(roomId), endedTtlMs).catch(() => undefined);
+    const closing = this.#close(kept, how).finally(() => this.#closing.delete(roomId));
+    this.#closing.set(roomId, closing);
+    return closing;
   }
 
   /** Writes what waits now. */
@@ -111,7 +118,17 @@ export class StateKeeper implements AsyncDisposable {
     this.#isClosed = true;
     clearTimeout(this.#timer);
     clearInterval(this.#touching);
-    await this.flush();
+    await Promise.all([this.flush(), ...this.#closing.values()]);
+  }
+
+  async #close(kept: Kept, how: 'ended' | 'idle' | 'lost'): Promise<void> {
+    const { roomId, state } = kept;
+    const { clock, collections } = this.#options;
+    if (how !== 'lost') state.takeChanged(clock.nowMs());
+    const partition = partitionOfRoom(roomId);
+    this.#reached.set(partition, Math.max(state.version, this.#reached.get(partition) ?? 0));
+    if (how === 'lost' || !(await this.#write(kept)) || how !== 'ended') return;
+    await collections.expire(stateKeyOf(roomId), endedTtlMs).catch(() => undefined);
   }
 
   #mark(kept: Kept): void {
@@ -122,7 +139,7 @@ export class StateKeeper implements AsyncDisposable {
 
   #arm(): void {
     if (this.#isClosed || this.#timer || this.#flushing || this.#dirty.size === 0) return;
-    const { writeEveryMs = 1000 } = this.#options;
+    const { writeEveryMs = 2000 } = this.#options;
     const waitMs = this.#backoff.attempts > 0 ? this.#backoff.nextMs() : writeEveryMs;
     this.#timer = setTimeout(() => {
       this.#timer = undefined;

@@ -3,8 +3,8 @@ import { interactionErrors } from '@gala/protocol/errors';
 import type { StatePart } from '@gala/protocol/signals';
 import type { RoomStateParts } from '../types.ts';
 
-/** Changes that one owner of a room may make before its versions reach those of the next: 30 years at one a second. */
-export const versionsPerOwner = 2 ** 30;
+/** Changes that one owner of a room may make before its versions reach those of the next. */
+export const versionsPerOwner = 2 ** 32;
 /** Counted anew by every owner; not written. */
 const volatileParts: ReadonlySet<string> = new Set(['viewers']);
 /** Parts of one room. */
@@ -12,8 +12,12 @@ const partsMax = 64;
 const nameLengthMax = 64;
 
 export interface StatePartsOptions {
-  /** Fence of the lease by which the room is owned, up to 2^23: the high part of all versions. */
+  /** Fence of the lease by which the room is owned, up to 2^21: the high part of all versions. */
   readonly fence: number;
+  /** Versions begin above this one: the highest of the same lease, when the room was closed and is opened again. */
+  readonly after?: number;
+  /** Asked before each batch for values that count by themselves. */
+  readonly sources?: (nowMs: number) => Iterable<readonly [name: string, value: unknown]>;
   /** There is something for the next tick, or to be written. */
   readonly onChange?: () => void;
 }
@@ -27,14 +31,19 @@ export interface StatePartsOptions {
 export class StateParts implements RoomStateParts {
   readonly fence: number;
   readonly #onChange: () => void;
+  readonly #sources: NonNullable<StatePartsOptions['sources']>;
   readonly #parts = new Map<string, StatePart>();
-  readonly #pending = new Map<string, unknown>();
+  /** Since the last batch. */
+  readonly #untold = new Set<string>();
   readonly #unwritten = new Set<string>();
   #version: number;
+  /** Parts up to this version were told to somebody. */
+  #toldVersion = 0;
 
-  constructor({ fence, onChange = () => undefined }: StatePartsOptions) {
+  constructor({ fence, after = 0, onChange = () => {}, sources = () => [] }: StatePartsOptions) {
     this.fence = fence;
-    this.#version = fence * versionsPerOwner;
+    this.#version = Math.max(fence * versionsPerOwner, after);
+    this.#sources = sources;
     this.#onChange = onChange;
   }
 
@@ -44,45 +53,42 @@ export class StateParts implements RoomStateParts {
 
   /** What owners before this one wrote; what was set here already stays. */
   load(values: ReadonlyMap<string, unknown>): void {
-    for (const [name, value] of values) {
-      if (!this.#parts.has(name) && !this.#pending.has(name)) this.set(name, value);
-    }
+    for (const [name, value] of values) if (!this.#parts.has(name)) this.set(name, value);
   }
 
   /** Errors: SIGNAL_INVALID for a name that is too long, or one more than there may be. */
   set(name: string, value: unknown): void {
-    const isKnown = this.#parts.has(name) || this.#pending.has(name);
-    const isFull = !isKnown && this.#parts.size + this.#pending.size >= partsMax;
+    const isFull = !this.#parts.has(name) && this.#parts.size >= partsMax;
     if (isFull || name.length > nameLengthMax) {
       throw new CodedError(interactionErrors, 'SIGNAL_INVALID', { detail: `state ${name.slice(0, 80)}` });
     }
-    this.#pending.set(name, value);
+    this.#put(name, value);
     this.#onChange();
   }
 
+  value(name: string): unknown {
+    return this.#parts.get(name)?.value;
+  }
+
   above(versions: Readonly<Record<string, number>>): readonly StatePart[] {
+    this.#toldVersion = this.#version;
     const parts = [...this.#parts.values()].filter(({ name, version }) => version > (versions[name] ?? 0));
     for (const name of Object.keys(versions)) if (!this.#parts.has(name)) parts.push(this.#lost(name));
     return parts;
   }
 
-  takeChanged(): readonly StatePart[] {
-    if (this.#pending.size === 0) return [];
-    const changed = [...this.#pending].map(([name, value]) => {
-      const version = ++this.#version;
-      return { name, version, stateVersion: version, value };
-    });
-    this.#pending.clear();
-    for (const part of changed) {
-      this.#parts.set(part.name, part);
-      if (!volatileParts.has(part.name)) this.#unwritten.add(part.name);
-    }
-    return changed;
+  takeChanged(nowMs: number): readonly StatePart[] {
+    for (const [name, value] of this.#sources(nowMs)) this.set(name, value);
+    if (this.#untold.size === 0) return [];
+    const parts = [...this.#untold].map((name) => this.#parts.get(name)!);
+    this.#untold.clear();
+    this.#toldVersion = this.#version;
+    return parts.sort((a, b) => a.version - b.version);
   }
 
-  /** Nothing waits to be given a version, or to be written. */
+  /** Nothing waits for a batch, or to be written. */
   get isSettled(): boolean {
-    return this.#pending.size === 0 && this.#unwritten.size === 0;
+    return this.#untold.size === 0 && this.#unwritten.size === 0;
   }
 
   /** Parts to be written; the caller gives those back that could not be. */
@@ -94,6 +100,16 @@ export class StateParts implements RoomStateParts {
 
   giveBack(parts: readonly StatePart[]): void {
     for (const { name } of parts) this.#unwritten.add(name);
+  }
+
+  /** A value that nobody was told makes place for the next one without leaving a hole in the versions. */
+  #put(name: string, value: unknown): void {
+    const known = this.#parts.get(name);
+    const isSecret = known !== undefined && known.version > this.#toldVersion;
+    const version = isSecret ? known.version : ++this.#version;
+    this.#parts.set(name, { name, version, stateVersion: version, value });
+    this.#untold.add(name);
+    if (!volatileParts.has(name)) this.#unwritten.add(name);
   }
 
   #lost(name: string): StatePart {

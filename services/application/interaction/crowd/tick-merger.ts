@@ -9,6 +9,7 @@ import {
 import type { TickMerger, TierTick } from '../types.ts';
 import { FairOrder } from './fair-order.ts';
 import { foldKeyOf, isFoldable, OpenLine, type Line } from './line.ts';
+import type { MergeTally } from './merge-tally.ts';
 import { defaultMergeLimits, type MergeLimits, type SheddableClass } from './merge-limits.ts';
 import { TokenBucket } from './token-bucket.ts';
 
@@ -16,6 +17,8 @@ export interface MergerOptions {
   readonly limits?: MergeLimits;
   /** 0 to 1; for those who repeat what happened. */
   readonly random?: () => number;
+  /** Counts what became of all signals. */
+  readonly tally?: MergeTally;
 }
 
 /** One class in one tick. */
@@ -42,13 +45,15 @@ interface Chosen {
 export class RoomMerger implements TickMerger {
   readonly #limits: MergeLimits;
   readonly #random: () => number;
+  readonly #tally: MergeTally | undefined;
   readonly #buckets: Readonly<Record<Tier, PerClass<TokenBucket>>>;
   readonly #fairness: PerClass<FairOrder>;
   #classes = new Map<SignalClass, Offered>();
   #open = new Map<string, OpenLine>();
   #lines = 0;
 
-  constructor({ limits = defaultMergeLimits, random = Math.random }: MergerOptions = {}) {
+  constructor({ limits = defaultMergeLimits, random = Math.random, tally }: MergerOptions = {}) {
+    this.#tally = tally;
     this.#limits = limits;
     this.#random = random;
     const bucketsOf = (tier: Tier): PerClass<TokenBucket> =>
@@ -84,6 +89,7 @@ export class RoomMerger implements TickMerger {
       );
       ticks.push(same < index ? { ...ticks[same], tier } : tickOf(tier, chosen));
     }
+    this.#tally?.add(ticks);
     return ticks;
   }
 
