@@ -31,7 +31,8 @@ async function stuckClient({ port }: TestNode) {
 test('a stuck reader is left out, then evicted, and nobody else notices', async () => {
   const coord = new MemoryCoord();
   await using owner = await TestOwner.start(coord);
-  const env = { GALA_SIGNAL_SLOW_EVICT_MS: '300', GALA_SIGNAL_STOP_BYTES: '65536' };
+  const bounds = { GALA_SIGNAL_SLOW_BYTES: '1500000', GALA_SIGNAL_STOP_BYTES: '2000000' };
+  const env = { GALA_SIGNAL_SLOW_EVICT_MS: '300', ...bounds };
   await using node = await startTestNode({ coord, env });
   using stuck = await stuckClient(node);
   using healthy = await TestClient.open(node.url);
