@@ -1,5 +1,6 @@
+import type { Clock } from '@gala/lib/clock';
 import type { OpenRoomResponse, ReadBatchesResponse, RoomBatch } from '@gala/protocol/interaction';
-import { tiers, type Position, type RoomRules, type StatePart } from '@gala/protocol/signals';
+import type { Position, RoomRules, StatePart } from '@gala/protocol/signals';
 import { Audience, type AudienceParts } from './audience.ts';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
@@ -9,6 +10,8 @@ import { SharedBatch, SharedText, statePartOf } from './shared.ts';
 
 /** Batches that wait for those before them. */
 const heldMax = 256;
+/** By how much the clocks of this node and of an owner may differ, for what a new place covers. */
+const seekMs = 1_000;
 
 /** How a room reaches its owner. */
 export interface RoomOwner {
@@ -20,6 +23,7 @@ export interface RoomOwner {
 }
 
 export interface RoomParts extends AudienceParts {
+  readonly clock: Clock;
   readonly owner: RoomOwner;
   readonly ringLimits: RingLimits;
   readonly events: SignalEvents;
@@ -211,8 +215,7 @@ export class Room {
     this.epoch = epoch;
     this.offset = offset;
     this.durable = durable;
-    this.ring.reset(offset);
+    // What the owner said in this moment may have come before.
+    this.ring.reset(offset, this.#parts.clock.nowMs() + seekMs);
   }
 }
-
-export const fullTier = tiers.indexOf('full');
