@@ -11,7 +11,7 @@ import type { Child } from './process.ts';
 const sourceFolder = join(import.meta.dirname, 'load');
 /** What a viewer program opens beside its viewers, generously. */
 const descriptorsOfProgram = 50;
-const programs = ['rtmp-publish', 'rtmp-view', 'flv-view', 'send-loop'] as const;
+const programs = ['rtmp-publish', 'rtmp-view', 'flv-view', 'send-loop', 'ws-view', 'ws-offer'] as const;
 
 /** What a viewer program prints (`bench/load/viewers.h`). Times in milliseconds, CPU in percent of its core. */
 export interface ViewerReport {
@@ -63,7 +63,7 @@ export async function buildLoad(): Promise<Load> {
     await mkdir(path);
     for (const program of programs) {
       const files = ['-o', join(path, program), join(sourceFolder, `${program}.c`)];
-      await run('cc', [...flags, ...files, ...(tls ? ['-lssl', '-lcrypto'] : [])]);
+      await run('cc', [...flags, ...files, '-lz', ...(tls ? ['-lssl', '-lcrypto'] : [])]);
     }
   });
   return { folder, tls };

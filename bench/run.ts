@@ -37,6 +37,11 @@ const benches: Record<string, Bench> = {
       'rooms on air in memory: full refresh, change to visible in ten replicas (about 5 minutes; --quick: 1)',
     load: () => import('./rooms.ts'),
   },
+  signal: {
+    about:
+      'what is said in a room to 10 to 19,000 viewers, beside Socket.IO, ws and nchan (about 50 minutes; --quick: 1)',
+    load: () => import('./signal.ts'),
+  },
   self: {
     about: 'the load programs themselves: known harm has to be reported, and nothing else',
     load: () => import('./self.ts'),

@@ -89,7 +89,15 @@ test('no schema library and no server code comes along', () => {
       /node_modules\/zod|\/(services|lib|media|media-io)\//.test(id.split('/web/')[0] ?? id),
     ),
   ).toEqual([]);
-  expect(ids.filter((id) => /\/protocol\//.test(id))).toEqual([]);
+  // The chat reads what rooms say by the code that writes it; nothing else of the protocol is in it.
+  expect(ids.filter((id) => /\/protocol\/(?!(?:signals|ids)\/)/.test(id))).toEqual([]);
+});
+
+test('the chat comes after the picture, and costs no more than a quarter of a first load', () => {
+  const first = closure(['index', 'main', 'en', 'room-page', 'session', 'engine']);
+  const chat = closure(['chat-panel', 'words-en']).filter((chunk) => !first.includes(chunk));
+  expect(first.flatMap(({ moduleIds }) => moduleIds).filter((id) => /\/web\/chat\//.test(id))).toEqual([]);
+  expect(sent(chat)).toBeLessThan(sentBytesMax / 4);
 });
 
 test('the page runs under a policy without inline scripts, from any base path', () => {

@@ -54,7 +54,7 @@ struct crowd {
   const struct viewer_protocol *protocol;
   struct sockaddr_in address;
   struct viewer *viewers;
-  int count, started, epoll, segment_bytes, sampled;
+  int count, started, epoll, segment_bytes, sampled, addresses;
   double joins_per_second, warm_up_seconds, measure_seconds;
   uint64_t failed, closed, cpu_ns, window_ns;
   struct report report;
@@ -115,12 +115,26 @@ static inline void viewer_watch(struct crowd *crowd, struct viewer *viewer, uint
 
 /* --- life of a viewer --- */
 
+/*
+ * An address of loopback in turn: ports of one address run out by thousands of connections that came and went, and a
+ * server that counts by address sees a crowd rather than one visitor.
+ */
+static inline void viewer_bind(struct crowd *crowd, struct viewer *viewer) {
+  int on = 1;
+  if (crowd->addresses < 2) return;
+  struct sockaddr_in address = {.sin_family = AF_INET};
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)((viewer - crowd->viewers) % crowd->addresses));
+  setsockopt(viewer->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
+  if (bind(viewer->fd, (struct sockaddr *)&address, sizeof address) != 0) fail("bind: %s", strerror(errno));
+}
+
 static inline void viewer_start(struct crowd *crowd, struct viewer *viewer) {
   viewer->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   if (viewer->fd < 0) fail("socket: %s", strerror(errno));
   if (crowd->segment_bytes > 0) {
     setsockopt(viewer->fd, IPPROTO_TCP, TCP_MAXSEG, &crowd->segment_bytes, sizeof crowd->segment_bytes);
   }
+  viewer_bind(crowd, viewer);
   viewer->receiver.report = &crowd->report;
   viewer->receiver.sampled = viewer - crowd->viewers < crowd->sampled;
   viewer->receiver.connect_ns = monotonic_ns();
@@ -339,7 +353,8 @@ static inline void crowd_fork(struct crowd *crowd, int processes) {
 
 /*
  * Options: --host --port --viewers --processes --joins-per-second --warm-up --seconds, --tls, --segment-bytes
- * (TCP_MAXSEG, so that loopback cuts segments as Ethernet does), --hash-sample K with --source FLV.
+ * (TCP_MAXSEG, so that loopback cuts segments as Ethernet does), --hash-sample K with --source FLV, --addresses N
+ * (of loopback, that viewers come from; 1 leaves it to the kernel).
  */
 static inline int crowd_main(struct options options, const struct viewer_protocol *protocol) {
   static struct crowd crowd;
@@ -352,6 +367,7 @@ static inline int crowd_main(struct options options, const struct viewer_protoco
   crowd.joins_per_second = option_number(options, "joins-per-second", "500");
   crowd.warm_up_seconds = option_number(options, "warm-up", "10");
   crowd.measure_seconds = option_number(options, "seconds", "30");
+  crowd.addresses = (int)option_number(options, "addresses", "1");
   crowd.segment_bytes = (int)option_number(options, "segment-bytes", "0");
   crowd.address.sin_family = AF_INET;
   crowd.address.sin_port = htons((uint16_t)option_number(options, "port", NULL));

@@ -6,6 +6,7 @@ export type EngineName =
   | 'ffmpeg'
   | 'chromium'
   | 'nginx'
+  | 'nchan'
   | 'rtmpdump'
   | 'redis-server'
   | 'redis-sentinel'
@@ -43,6 +44,11 @@ export const ENGINES: Readonly<Record<EngineName, Engine>> = {
     files: ['/usr/lib/nginx/modules/ngx_rtmp_module.so'],
     packages: ['nginx-light', 'libnginx-mod-rtmp'],
   },
+  nchan: {
+    commands: ['nginx'],
+    files: ['/usr/lib/nginx/modules/ngx_nchan_module.so'],
+    packages: ['nginx-light', 'libnginx-mod-nchan'],
+  },
   rtmpdump: { commands: ['rtmpdump'], packages: ['rtmpdump'] },
   'redis-server': { commands: ['redis-server'], packages: ['redis-server'] },
   'redis-sentinel': { commands: ['redis-sentinel'], packages: ['redis-sentinel'] },
@@ -53,8 +59,8 @@ export const ENGINES: Readonly<Record<EngineName, Engine>> = {
   mvn: { commands: ['mvn'], packages: ['maven'] },
   cc: {
     commands: ['cc'],
-    files: ['/usr/include/stdio.h', '/usr/include/openssl/ssl.h'],
-    packages: ['gcc', 'libc6-dev', 'libssl-dev'],
+    files: ['/usr/include/stdio.h', '/usr/include/openssl/ssl.h', '/usr/include/zlib.h'],
+    packages: ['gcc', 'libc6-dev', 'libssl-dev', 'zlib1g-dev'],
   },
 };
 
@@ -72,7 +78,14 @@ export const TEST_ENGINES: readonly EngineName[] = [
   'java',
   'mvn',
 ];
-export const BENCH_ENGINES: readonly EngineName[] = ['ffmpeg', 'nginx', 'redis-server', 'memcached', 'cc'];
+export const BENCH_ENGINES: readonly EngineName[] = [
+  'ffmpeg',
+  'nginx',
+  'nchan',
+  'redis-server',
+  'memcached',
+  'cc',
+];
 
 /** Folders of programs that a plain user's PATH may leave out. */
 const EXTRA_FOLDERS = ['/usr/sbin', '/usr/local/sbin', '/opt/homebrew/bin'];

@@ -29,9 +29,14 @@ export type IconName = keyof typeof paths;
 
 /** Decoration beside a text or inside a labelled button, so hidden from screen readers. */
 export function Icon({ name }: { readonly name: IconName }) {
+  return <Drawing path={paths[name]} />;
+}
+
+/** An icon that only one part of the product has. */
+export function Drawing({ path }: { readonly path: string }) {
   return (
     <svg className="icon" viewBox="0 0 24 24" aria-hidden="true" focusable="false">
-      <path d={paths[name]} />
+      <path d={path} />
     </svg>
   );
 }

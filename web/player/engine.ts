@@ -57,6 +57,12 @@ export class Engine implements PlayEngine {
     this.#start();
   }
 
+  /** mpegts.js puts the first frame of the feed at second 0, and keeps the distances of the others from it. */
+  mediaMs(): number | undefined {
+    const { feed, video } = this.#options;
+    return this.#framed && feed.firstMs !== undefined ? feed.firstMs + video.currentTime * 1000 : undefined;
+  }
+
   jumpToLive(): void {
     this.#pacer.jumpToLive();
   }

@@ -63,6 +63,14 @@ export class StreamFeed {
       options.protocol === 'ws-flv' ? openSocket(options.url, events) : openFetch(options.url, events);
   }
 
+  /**
+   * Where the media that was gathered begins in the stream's timeline, in ms: what the player takes for its second 0.
+   * Undefined while nothing was handed on.
+   */
+  get firstMs(): number | undefined {
+    return this.#gathering ? undefined : this.#span.firstMs;
+  }
+
   /** Hands over what was gathered and everything after it. */
   read(sink: FeedSink): void {
     this.#sink = sink;

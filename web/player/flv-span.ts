@@ -16,6 +16,11 @@ export class FlvSpan {
   #audioMs: number | undefined;
   #videoMs: number | undefined;
 
+  /** Place of the first frame in the stream's timeline, in ms; undefined until there is one. */
+  get firstMs(): number | undefined {
+    return this.#firstMs;
+  }
+
   /** Milliseconds from the first frame to where every track that is there has arrived. */
   get spanMs(): number {
     if (this.#firstMs === undefined) return 0;
@@ -50,13 +55,19 @@ export class FlvSpan {
     this.#skip = Math.max(0, 11 + dataBytes + 4 - tagPeekBytes);
     const tagType = byte(0) & 0x1f;
     if (dataBytes < 2) return;
-    if (tagType === videoTag && !isVideoConfiguration(byte(11), byte(12))) this.#videoMs = this.#note(timeMs);
-    if (tagType === audioTag && !isAudioConfiguration(byte(11), byte(12))) this.#audioMs = this.#note(timeMs);
+    if (tagType === videoTag && !isVideoConfiguration(byte(11), byte(12))) {
+      if (this.#videoMs === undefined) this.#begin(timeMs);
+      this.#videoMs = timeMs;
+    }
+    if (tagType === audioTag && !isAudioConfiguration(byte(11), byte(12))) {
+      if (this.#audioMs === undefined) this.#begin(timeMs);
+      this.#audioMs = timeMs;
+    }
   }
 
-  #note(timeMs: number): number {
-    this.#firstMs ??= timeMs;
-    return timeMs;
+  /** The first frame of a track; that of the other may be a little earlier. */
+  #begin(timeMs: number): void {
+    this.#firstMs = Math.min(this.#firstMs ?? timeMs, timeMs);
   }
 }
 

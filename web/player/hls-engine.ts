@@ -34,6 +34,8 @@ export class HlsEngine implements PlayEngine {
   readonly #watch: PlayWatch;
   readonly #listeners = new AbortController();
   #recovered = false;
+  /** What hls.js takes off the times of the media: they are those of the stream's timeline. */
+  #originMs: number | undefined;
   #ended = false;
 
   constructor(options: HlsEngineOptions) {
@@ -42,6 +44,9 @@ export class HlsEngine implements PlayEngine {
     this.#options = options;
     this.#hls = new Hls(hlsConfig(options.latency));
     this.#hls.on(Hls.Events.ERROR, (_, data) => this.#onError(data));
+    this.#hls.on(Hls.Events.INIT_PTS_FOUND, (_, { initPTS, timescale }) => {
+      this.#originMs = (initPTS / timescale) * 1000;
+    });
     this.#watch = new PlayWatch({ video, onEnd: (end) => this.#end(end) });
     onFirstPicture(video, signal, () => {
       if (this.#watch.begin() && !this.#ended) onFrame();
@@ -51,6 +56,11 @@ export class HlsEngine implements PlayEngine {
     playWhenReady(video, signal);
     this.#hls.attachMedia(video);
     this.#hls.loadSource(url);
+  }
+
+  mediaMs(): number | undefined {
+    const { currentTime, readyState } = this.#options.video;
+    return this.#originMs === undefined || readyState === 0 ? undefined : this.#originMs + currentTime * 1000;
   }
 
   jumpToLive(): void {

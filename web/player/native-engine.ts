@@ -36,6 +36,11 @@ export class NativeEngine implements PlayEngine {
     video.src = url;
   }
 
+  /** The browser tells of no time but its own. */
+  mediaMs(): undefined {
+    return undefined;
+  }
+
   jumpToLive(): void {
     const { video } = this.#options;
     const { seekable } = video;

@@ -6,6 +6,8 @@ export type EngineEnd = 'network-lost' | 'pictureless' | 'media-broken' | 'brows
 
 /** One stream played into one video element, whatever brings it. */
 export interface PlayEngine {
+  /** Place of the picture on the screen, in ms of the stream's timeline; undefined while it is not known. */
+  mediaMs(): number | undefined;
   jumpToLive(): void;
   /** Leaves the last picture only as long as nothing else is loaded into the element. */
   dispose(): void;

@@ -76,6 +76,11 @@ export class PlayerSession {
     return this.#state;
   }
 
+  /** Place of the picture on the screen, in ms of the stream's timeline; undefined while there is none, or it is not known. */
+  mediaMs(): number | undefined {
+    return this.#state.framed ? this.#stage.mediaMs() : undefined;
+  }
+
   /** The viewer asked for another try: at once, and counted from the start. */
   retry(): void {
     this.#mediaTries = 0;

@@ -65,6 +65,11 @@ export class Stage {
     this.#drop(this.#back);
   }
 
+  /** Place of the picture in front in the stream's timeline. */
+  mediaMs(): number | undefined {
+    return this.#engines[this.#front]?.mediaMs();
+  }
+
   jumpToLive(): void {
     this.#engines[this.#front]?.jumpToLive();
   }

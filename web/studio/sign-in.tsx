@@ -5,10 +5,12 @@ import { client } from '../shell/client.ts';
 import { useWords } from '../shell/words.tsx';
 
 interface SignInProps {
+  /** Of another page than the studio's. */
+  readonly title?: string;
   readonly onSession: (session: AnswerOf<'signIn'>) => void;
 }
 
-export function SignIn({ onSession }: SignInProps) {
+export function SignIn({ title, onSession }: SignInProps) {
   const { t, explain } = useWords();
   const [busy, setBusy] = useState(false);
   const [failed, setFailed] = useState<ApiError>();
@@ -27,8 +29,14 @@ export function SignIn({ onSession }: SignInProps) {
   };
   return (
     <form className="card sign-in" onSubmit={submit} data-testid="sign-in">
-      <h1>{t('host.signIn.title')}</h1>
-      <p className="hint">{t('host.signIn.text')}</p>
+      {title === undefined ? (
+        <>
+          <h1>{t('host.signIn.title')}</h1>
+          <p className="hint">{t('host.signIn.text')}</p>
+        </>
+      ) : (
+        <h2>{title}</h2>
+      )}
       <label className="field">
         <span>{t('host.signIn.name')}</span>
         <input
@@ -52,7 +60,7 @@ export function SignIn({ onSession }: SignInProps) {
       <button className="button primary large" disabled={busy}>
         {busy ? t('host.signIn.busy') : t('host.signIn.submit')}
       </button>
-      <p className="hint">{withCode(t('host.signIn.help'), createHostCommand)}</p>
+      {title === undefined && <p className="hint">{withCode(t('host.signIn.help'), createHostCommand)}</p>}
     </form>
   );
 }

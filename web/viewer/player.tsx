@@ -1,4 +1,4 @@
-import { useEffect, useRef, useState } from 'react';
+import { useEffect, useRef, useState, type RefObject } from 'react';
 import { Cover } from '../design/cover.tsx';
 import type { PlayerSession } from '../player/session.ts';
 import { initialState, reducePlayer, type PlayerState } from '../player/state.ts';
@@ -16,14 +16,22 @@ interface PlayerProps {
   readonly onState: (state: PlayerState) => void;
   /** There is a recording of what has ended. */
   readonly onReplay?: (() => void) | undefined;
+  /** Where the picture is, for those who draw over it. */
+  readonly clock?: RefObject<MediaClock>;
+  /** Told of the element that lies over the picture. */
+  readonly onOverlay?: (overlay: HTMLElement | null) => void;
 }
 
+/** Place of the picture on the screen, in ms of the stream's timeline; undefined while there is none. */
+export type MediaClock = () => number | undefined;
+
 /** The picture with everything on it. */
-export function Player({ roomRef, preference, state, onState, onReplay }: PlayerProps) {
+export function Player(props: PlayerProps) {
+  const { roomRef, preference, state, onState, onReplay, clock, onOverlay } = props;
   const { t } = useWords();
   const root = useRef<HTMLDivElement>(null);
   const decks = useDecks();
-  const { retry } = useSession({ roomRef, preference, onState, videos: decks.videos });
+  const { retry } = useSession({ roomRef, preference, onState, clock, videos: decks.videos });
   const idle = useIdle(root);
   const hostName = state.room?.hostName ?? state.host?.name ?? roomRef.replace('@', '');
   const label = t('player.label', { host: hostName });
@@ -52,6 +60,7 @@ export function Player({ roomRef, preference, state, onState, onReplay }: Player
         ))}
       </div>
       {covered && <Cover name={hostName} dimmed />}
+      {onOverlay && <div ref={onOverlay} className="player-overlay" />}
       <PlayerMessage
         state={state}
         hostName={hostName}
@@ -77,13 +86,13 @@ function useDecks() {
   return { refs: [first, second], videos };
 }
 
-interface UseSessionOptions extends Pick<PlayerProps, 'roomRef' | 'preference' | 'onState'> {
+interface UseSessionOptions extends Pick<PlayerProps, 'roomRef' | 'preference' | 'onState' | 'clock'> {
   readonly videos: Decks | undefined;
 }
 
 /** One session per room; another preference is its business, so that the picture can go on. */
 function useSession(options: UseSessionOptions): { readonly retry: () => void } {
-  const { roomRef, preference, onState, videos } = options;
+  const { roomRef, preference, onState, clock, videos } = options;
   const { latency, protocol, quality } = preference;
   const session = useRef<PlayerSession>(undefined);
   const wanted = useRef(preference);
@@ -95,7 +104,11 @@ function useSession(options: UseSessionOptions): { readonly retry: () => void } 
         if (left.signal.aborted) return;
         const started = new PlayerSession({ client, roomRef, preference: wanted.current, videos, onState });
         session.current = started;
-        left.signal.addEventListener('abort', () => started.dispose());
+        if (clock) clock.current = () => started.mediaMs();
+        left.signal.addEventListener('abort', () => {
+          if (clock) clock.current = noClock;
+          started.dispose();
+        });
       },
       () => left.signal.aborted || onState(notLoaded),
     );
@@ -103,13 +116,16 @@ function useSession(options: UseSessionOptions): { readonly retry: () => void } 
       left.abort();
       session.current = undefined;
     };
-  }, [roomRef, onState, videos]);
+  }, [roomRef, onState, clock, videos]);
   useEffect(() => {
     wanted.current = { latency, protocol, quality };
     session.current?.change(wanted.current);
   }, [latency, protocol, quality]);
   return { retry: () => (session.current ? session.current.retry() : location.reload()) };
 }
+
+/** Nothing plays. */
+export const noClock: MediaClock = () => undefined;
 
 /** Not part of the page: it is drawn while the player comes. */
 const loadSession = () => import('../player/session.ts');

@@ -1,4 +1,4 @@
-import { lazy, Suspense, useCallback, useState } from 'react';
+import { lazy, Suspense, useCallback, useEffect, useRef, useState } from 'react';
 import type { Room } from '@gala/protocol/rest';
 import { CopyButton } from '../design/copy-button.tsx';
 import { Avatar } from '../design/cover.tsx';
@@ -10,12 +10,14 @@ import { Link } from '../shell/link.tsx';
 import { hrefOf } from '../shell/route.ts';
 import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
-import { Player } from './player.tsx';
+import { noClock, Player } from './player.tsx';
 import { useReplay } from './use-replay.ts';
 
 /** These two come beside the picture, and nothing waits for them. */
 const HostNotes = lazy(() => import('./host-notes.tsx').catch(() => ({ default: () => <></> })));
 const OtherRooms = lazy(() => import('./other-rooms.tsx').catch(() => ({ default: () => <></> })));
+/** Comes when the picture is there: it must not take the network from it. */
+const ChatPanel = lazy(() => import('../chat/chat-panel.tsx').catch(() => ({ default: ChatLost })));
 /** Comes when a recording is chosen. */
 const ReplayPlayer = lazy(() => import('./replay-player.tsx'));
 
@@ -33,6 +35,11 @@ export default function RoomPage({ roomRef, preference }: RoomPageProps) {
   const replay = useReplay(room, state.phase === 'ended');
   /** The room whose recording the viewer chose to see. */
   const [watched, setWatched] = useState<number>();
+  const clock = useRef(noClock);
+  const mediaMs = useCallback(() => clock.current(), []);
+  const [overlay, setOverlay] = useState<HTMLElement | null>(null);
+  const [viewers, setViewers] = useState<number>();
+  const isChatDue = useAfterPicture(state);
   const onAir = room?.state === 'live' || room?.state === 'hold';
   const title = room?.title || host?.title || (onAir ? t('room.untitled', { host: hostName }) : hostName);
   useTitle(title);
@@ -50,16 +57,49 @@ export default function RoomPage({ roomRef, preference }: RoomPageProps) {
             state={state}
             onState={showState}
             onReplay={replay && (() => setWatched(room?.roomId))}
+            clock={clock}
+            onOverlay={setOverlay}
           />
         )}
-        {hostName !== '' && <RoomHead title={title} hostName={hostName} state={state} />}
-        <Suspense fallback={null}>{hostName !== '' && <HostNotes hostRef={`@${hostName}`} />}</Suspense>
+        {hostName !== '' && <RoomHead title={title} hostName={hostName} state={state} viewers={viewers} />}
       </div>
+      <Suspense fallback={<div className="chat" />}>
+        {room && isChatDue ? (
+          <ChatPanel
+            room={room}
+            phase={state.phase}
+            mediaMs={mediaMs}
+            overlay={overlay}
+            onViewers={setViewers}
+          />
+        ) : (
+          <div className="chat" />
+        )}
+      </Suspense>
+      <Suspense fallback={null}>{hostName !== '' && <HostNotes hostRef={`@${hostName}`} />}</Suspense>
       <Suspense fallback={<aside className="others" />}>
         <OtherRooms except={room?.hostId} />
       </Suspense>
     </div>
   );
+}
+
+/** The page goes on without it. */
+function ChatLost() {
+  return <></>;
+}
+
+const chatMsMax = 3_000;
+
+/** From the first picture on, or when it is clear that none comes soon. */
+function useAfterPicture({ pictured, phase }: PlayerState): boolean {
+  const [isDue, setIsDue] = useState(false);
+  const isSettled = pictured || (phase !== 'connecting' && phase !== 'reconnecting');
+  useEffect(() => {
+    const timer = setTimeout(() => setIsDue(true), isSettled ? 0 : chatMsMax);
+    return () => clearTimeout(timer);
+  }, [isSettled]);
+  return isDue;
 }
 
 /** Another latency makes a new connection, but the room is known already. */
@@ -71,9 +111,11 @@ interface RoomHeadProps {
   readonly title: string;
   readonly hostName: string;
   readonly state: PlayerState;
+  /** As the chat knows it: nearer to now than what is asked now and then. */
+  readonly viewers: number | undefined;
 }
 
-function RoomHead({ title, hostName, state }: RoomHeadProps) {
+function RoomHead({ title, hostName, state, viewers }: RoomHeadProps) {
   const { t } = useWords();
   return (
     <section className="room-head">
@@ -93,7 +135,7 @@ function RoomHead({ title, hostName, state }: RoomHeadProps) {
         </p>
       </div>
       <div className="room-head-facts">
-        {state.room && <RoomFacts room={state.room} ended={state.phase === 'ended'} />}
+        {state.room && <RoomFacts room={state.room} ended={state.phase === 'ended'} viewers={viewers} />}
         <CopyButton
           text={new URL(hrefOf(`/@${hostName}`), location.origin).href}
           label={t('room.share')}
@@ -106,12 +148,17 @@ function RoomHead({ title, hostName, state }: RoomHeadProps) {
   );
 }
 
-function RoomFacts({ room, ended }: { readonly room: Room; readonly ended: boolean }) {
+interface RoomFactsProps extends Pick<RoomHeadProps, 'viewers'> {
+  readonly room: Room;
+  readonly ended: boolean;
+}
+
+function RoomFacts({ room, ended, viewers = room.viewers }: RoomFactsProps) {
   const onAir = !ended && (room.state === 'live' || room.state === 'hold');
   return (
     <>
       <StateBadge state={ended ? 'ended' : room.state} />
-      {onAir && <Viewers count={room.viewers} />}
+      {onAir && <Viewers count={viewers} />}
       {onAir && room.startedAtMs !== undefined && <LiveClock startedAtMs={room.startedAtMs} />}
     </>
   );

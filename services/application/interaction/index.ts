@@ -12,6 +12,7 @@ import { DurableTail, type TailOptions } from './durable/tail.ts';
 import { InteractionEvents } from './events.ts';
 import { Partitions } from './partitions.ts';
 import { PlainRulebook } from './plain-parts.ts';
+import { RoomChanges } from './room-changes.ts';
 import { RoomSource } from './room-source.ts';
 import { Rooms, type PartsRequest } from './rooms.ts';
 import type { RoomParts } from './room.ts';
@@ -32,6 +33,8 @@ export const role: Role = {
     const nodes = (): Promise<readonly string[]> => rpc.members(SignalService);
     started.use(new Upkeep({ ...context, ...parts, nodes }));
     started.use(await rpc.serve(InteractionService, createHandlers({ ...parts, clock })));
+    // Partitions are handed over while callers can still be told to ask another.
+    started.defer(() => parts.partitions[Symbol.asyncDispose]());
     return started.move();
   },
 };
@@ -47,10 +50,11 @@ async function openOwner(context: Context, started: AsyncDisposableStack) {
   const onRecord: TailOptions['onRecord'] = (roomId, record) => rooms.followed(roomId, record);
   const tail = started.use(new DurableTail({ ...shared, log, checkpoints, onRecord }));
   const breaker = context.breakers.get({ dependency: 'eventlog', instance: 'signals', policy: logPolicy });
+  const source = new RoomSource(context);
   const rooms: Rooms = new Rooms({
     ...shared,
     hold: (partition) => partitions.hold(partition),
-    source: new RoomSource(context),
+    source,
     ticks,
     deliveries,
     tail,
@@ -68,6 +72,7 @@ async function openOwner(context: Context, started: AsyncDisposableStack) {
     }),
   );
   const sayings = new Sayings({ clock, rooms, deliveries, events });
+  started.use(new RoomChanges({ log, rooms, sayings, source, events }));
   showState(context, { rooms, deliveries, tail, partitions });
   return { config, events, deliveries, tail, rooms, partitions, sayings };
 }
@@ -100,7 +105,6 @@ function roomPartsOf(crowd: Crowd): (request: PartsRequest) => Promise<RoomParts
   return async ({ facts, fence, onChange }) => {
     const room = await crowd.open({ roomId: facts.roomId, fence, onChange });
     const { merger, state, presence } = room;
-    if (facts.announcement !== '') state.set('announcement', { text: facts.announcement });
     return { rulebook: new PlainRulebook(), merger, state, presence, crowd: room };
   };
 }

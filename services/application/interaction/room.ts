@@ -63,6 +63,7 @@ export class Room implements Disposable {
   isClosed = false;
   readonly #onDirty: (room: Room) => void;
   readonly #places = new Map<number, number>();
+  #announcement = '';
   #offset = 0;
   #durable: number;
   #told: { readonly offset: number; readonly durable: number };
@@ -131,6 +132,13 @@ export class Room implements Disposable {
   leave(node: string, nowMs: number): void {
     this.parts.presence.drop(node, nowMs);
     this.tellViewers(nowMs);
+  }
+
+  /** What the host tells in his rooms; empty for nothing. */
+  announce(text: string): void {
+    if (text === this.#announcement) return;
+    this.#announcement = text;
+    this.parts.state.set('announcement', { text });
   }
 
   /** Their number, when it is time; also to be called now and then without a report. */

@@ -141,7 +141,7 @@ export class Sayings {
 
   async #say(room: Room, drafts: readonly Draft[], key: string): Promise<Accepted> {
     const { clock, events } = this.#options;
-    events.counters.signals += drafts.length;
+    events.counters.said += drafts.length;
     const said = drafts.map(async (draft, index) => {
       if (!isDurable(draft)) return room.say(draft, clock.nowMs());
       if (!room.holding.isCaughtUp) throw undurable();
