@@ -1,10 +1,11 @@
+import type { Clock } from '@gala/lib/clock';
 import type {
   OpenRoomResponse,
   ReadBatchesResponse,
   ReadStateResponse,
   RoomBatch,
 } from '@gala/protocol/interaction';
-import { StateBook, tiers, type Position, type RoomRules, type StatePart } from '@gala/protocol/signals';
+import { StateBook, type Position, type RoomRules, type StatePart } from '@gala/protocol/signals';
 import { Audience, type AudienceParts } from './audience.ts';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
@@ -14,6 +15,8 @@ import { SharedBatch, SharedText, statePartOf } from './shared.ts';
 
 /** Batches that wait for those before them. */
 const heldMax = 256;
+/** By how much the clocks of this node and of an owner may differ, for what a new place covers. */
+const seekMs = 1_000;
 
 /** How a room reaches its owner. */
 export interface RoomOwner {
@@ -27,6 +30,7 @@ export interface RoomOwner {
 }
 
 export interface RoomParts extends AudienceParts {
+  readonly clock: Clock;
   readonly owner: RoomOwner;
   readonly ringLimits: RingLimits;
   readonly events: SignalEvents;
@@ -229,8 +233,7 @@ export class Room {
     this.epoch = epoch;
     this.offset = offset;
     this.durable = durable;
-    this.ring.reset(offset);
+    // What the owner said in this moment may have come before.
+    this.ring.reset(offset, this.#parts.clock.nowMs() + seekMs);
   }
 }
-
-export const fullTier = tiers.indexOf('full');

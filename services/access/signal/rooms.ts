@@ -52,9 +52,17 @@ export class Rooms implements RoomOwner {
 
   constructor(parts: RoomsParts) {
     this.#parts = parts;
-    const { config, fanout, pressure, events } = parts;
+    const { clock, config, fanout, pressure, events } = parts;
     const ringLimits = { bytesMax: config.ringBytesMax, ageMs: config.ringMs };
-    this.#roomParts = { fanout, pressure, events, windowMsMax: config.windowMsMax, ringLimits, owner: this };
+    this.#roomParts = {
+      clock,
+      fanout,
+      pressure,
+      events,
+      windowMsMax: config.windowMsMax,
+      ringLimits,
+      owner: this,
+    };
   }
 
   get size(): number {
@@ -78,12 +86,14 @@ export class Rooms implements RoomOwner {
 
   /**
    * The room, opened at its owner.
+   * @param wantedMs how long it stays open at least without clients
    * @throws CodedError TOO_MANY_CONNECTIONS when no more rooms may be open here, UNAVAILABLE, and what its owner
    * decides: ROOM_SILENT
    */
-  async open(roomId: number): Promise<Room> {
+  async open(roomId: number, wantedMs = 0): Promise<Room> {
     const room = this.#rooms.get(roomId) ?? this.#begin(roomId);
-    room.wantedUntilMs = this.#parts.clock.monotonicMs() + this.#parts.config.lingerMs;
+    const { clock, config } = this.#parts;
+    room.wantedUntilMs = clock.monotonicMs() + Math.max(config.lingerMs, wantedMs);
     // One that has lost its owner has what was said until then; more comes when there is another.
     if (room.epoch === 0) await this.#whenOpen(room);
     return room;
