@@ -236,6 +236,7 @@ class Room implements RoomSignals {
       mode,
       urls,
       fetch: this.#options.fetch ?? ((...given) => fetch(...given)),
+      ticket: () => this.#connector.ticket,
       position: () => this.#feed.sequence.position,
       serverMs: () => this.serverMs(),
       lacksState: () => this.#feed.book.lacksParts,
