@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { useState } from 'react';
 import { ApiError } from '@gala/sdk/room';
 import type { Room } from '@gala/protocol/rest';
 import type { RoomRules } from '@gala/protocol/signals';
@@ -19,6 +19,11 @@ const switches: readonly (readonly [Switch, ChatWord])[] = [
 
 const slowModes = [0, 3, 5, 10, 30, 60, 120];
 
+interface Asked {
+  readonly since: RoomRules;
+  readonly part: Partial<RoomRules>;
+}
+
 interface ChatSettingsProps {
   readonly room: Room;
   readonly rules: RoomRules;
@@ -28,16 +33,16 @@ interface ChatSettingsProps {
 export function ChatSettings({ room, rules }: ChatSettingsProps) {
   const say = useChatWords();
   const [failed, setFailed] = useState('');
-  /** What was asked for and is not told to everybody yet. */
-  const [asked, setAsked] = useState<Partial<RoomRules>>({});
-  useEffect(() => setAsked({}), [rules]);
-  const shown = { ...rules, ...asked };
-  const change = (part: Partial<RoomRules>): void => {
-    setAsked({ ...asked, ...part });
+  /** What was asked for, and the rules that were there then: until everybody is told of others. */
+  const [asked, setAsked] = useState<Asked>({ since: rules, part: {} });
+  const part = asked.since === rules ? asked.part : {};
+  const shown = { ...rules, ...part };
+  const change = (more: Partial<RoomRules>): void => {
+    setAsked({ since: rules, part: { ...part, ...more } });
     setFailed('');
-    changeSettings(room.hostId, part).catch((error: unknown) => {
+    changeSettings(room.hostId, more).catch((error: unknown) => {
       if (!(error instanceof ApiError)) throw error;
-      setAsked({});
+      setAsked({ since: rules, part: {} });
       setFailed(sayRefusal(say, error.code));
     });
   };

@@ -19,7 +19,11 @@ export function ModeratorList({ hostRef }: { readonly hostRef: string }) {
     const form = event.currentTarget;
     const name = new FormData(form).get('name');
     if (typeof name !== 'string') return;
-    run(() => client.addModerator({ hostRef, userRef: `@${name.trim().replace(/^@/, '')}`, reason: '' }).then(() => form.reset()));
+    run(() =>
+      client
+        .addModerator({ hostRef, userRef: `@${name.trim().replace(/^@/, '')}`, reason: '' })
+        .then(() => form.reset()),
+    );
   };
   return (
     <Section

@@ -47,7 +47,9 @@ export function SanctionList({ hostRef }: { readonly hostRef: string }) {
                   <td className="row-actions">
                     <button
                       className="button small"
-                      onClick={() => run(() => client.unsanctionUser({ hostRef, userRef: userId, sanctionKind: kind }))}
+                      onClick={() =>
+                        run(() => client.unsanctionUser({ hostRef, userRef: userId, sanctionKind: kind }))
+                      }
                     >
                       {say('sanctions.lift')}
                     </button>

@@ -37,7 +37,9 @@ export function Section({ title, text, error, failed, testId, children }: Sectio
 }
 
 /** Runs a change, says why it failed, and reads anew afterwards. */
-export function useChange(refresh: () => void): [failed: string, run: (change: () => Promise<unknown>) => void] {
+export function useChange(
+  refresh: () => void,
+): [failed: string, run: (change: () => Promise<unknown>) => void] {
   const explain = useExplain();
   const [failed, setFailed] = useState('');
   const run = (change: () => Promise<unknown>): void => {

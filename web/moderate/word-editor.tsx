@@ -27,7 +27,9 @@ export function WordEditor({ hostRef }: { readonly hostRef: string }) {
     const rule = readRule(form);
     if (!rule) return;
     const others = without(words, rule.word);
-    run(() => put({ ...others, [rule.action]: [...others[rule.action], rule.word] }).then(() => form.reset()));
+    run(() =>
+      put({ ...others, [rule.action]: [...others[rule.action], rule.word] }).then(() => form.reset()),
+    );
   };
   const listed = actions.flatMap((action) => words[action].map((word) => ({ word, action })));
   return (
@@ -39,7 +41,10 @@ export function WordEditor({ hostRef }: { readonly hostRef: string }) {
             <span>
               <bdi>{word}</bdi> <small>{say(`words.${action}`)}</small>
             </span>
-            <RemoveButton label={say('words.remove', { word })} onRemove={() => run(() => put(without(words, word)))} />
+            <RemoveButton
+              label={say('words.remove', { word })}
+              onRemove={() => run(() => put(without(words, word)))}
+            />
           </li>
         ))}
       </ul>
@@ -82,7 +87,5 @@ function readRule(form: HTMLFormElement): { word: string; action: WordAction } |
   const fields = new FormData(form);
   const word = fields.get('word');
   const action = actions.find((each) => each === fields.get('action'));
-  return typeof word === 'string' && word.trim() !== '' && action
-    ? { word: word.trim(), action }
-    : undefined;
+  return typeof word === 'string' && word.trim() !== '' && action ? { word: word.trim(), action } : undefined;
 }

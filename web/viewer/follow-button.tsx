@@ -10,7 +10,10 @@ const refreshMs = 30_000;
 /** Follows the host and lets go again; how many do. Who has not signed in is told so. */
 export default function FollowButton({ hostRef }: { readonly hostRef: string }) {
   const { t, explain, language } = useWords();
-  const ask = useCallback(async (signal: AbortSignal) => client.getFollow({ hostRef }, { signal }), [hostRef]);
+  const ask = useCallback(
+    async (signal: AbortSignal) => client.getFollow({ hostRef }, { signal }),
+    [hostRef],
+  );
   const { answer, refresh } = usePoll(ask, refreshMs);
   const [failed, setFailed] = useState('');
   if (!answer) return null;
@@ -35,13 +38,15 @@ export default function FollowButton({ hostRef }: { readonly hostRef: string }) 
         </span>
       )}
       <button
-        className={`button small${follows ? '' : ' primary'}`}
+        className={`button small follow-button${follows ? '' : ' primary'}`}
         aria-pressed={follows}
         onClick={() => void change()}
         data-testid="follow"
       >
         {follows ? t('follow.following') : t('follow.follow')}
-        {answer.followers > 0 && <span className="follow-count">{formatCount(language, answer.followers)}</span>}
+        {answer.followers > 0 && (
+          <span className="follow-count">{formatCount(language, answer.followers)}</span>
+        )}
       </button>
     </>
   );
