@@ -238,10 +238,10 @@ export class Room {
     const kept = batches.filter((batch) => batch.epoch === epoch);
     const base = kept.length > 0 ? kept[0].from - 1 : Number(response.offset);
     this.#seek({ epoch, offset: base, durable: this.durable });
-    // Who is left out of these has no place to catch up from.
-    this.audience.say(new SharedText({ type: 'repaired', ...this.position, isComplete: false }), nowhere);
-    // What may not be lost comes from the log, under the epoch 0: it has no place in this sequence.
+    // What may not be lost comes from the log, under the epoch 0: it has no place in this sequence. It comes first, as
+    // who has heard of the gap does not ask for it again. Who is left out of these has no place to catch up from.
     for (const batch of batches) if (batch.epoch !== epoch) this.audience.say(batch, nowhere);
+    this.audience.say(new SharedText({ type: 'repaired', ...this.position, isComplete: false }), nowhere);
     for (const batch of kept) this.#apply(batch);
     this.durable = Math.max(this.durable, Number(response.durable));
   }

@@ -40,6 +40,7 @@ export class SimNode implements RoomOwner {
     const unused = { fanout: {} as Fanout, pressure: {} as Pressure, windowMsMax: 0 };
     this.room = new Room(roomId, { ...unused, clock, events, owner: this, ringLimits });
     Object.defineProperty(this.room.audience, 'say', {
+      configurable: true,
       value: (item: Shared, place: Place) => this.#say(item, place),
     });
   }

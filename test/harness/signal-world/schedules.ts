@@ -40,7 +40,7 @@ function runSchedule(seed: number, faults: FaultCounts, bug: Bug): string[] {
 }
 
 /** The same numbers from 0 to 1 for the same seed (splitmix32). */
-export function randomOf(seed: number): () => number {
+function randomOf(seed: number): () => number {
   let state = seed | 0;
   return () => {
     state = (state + 0x9e3779b9) | 0;

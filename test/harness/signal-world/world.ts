@@ -128,7 +128,7 @@ export class World {
     const owned = new Map(state.above({}).map(({ name, value }) => [name, value]));
     for (const name of partNames) {
       const [has, is] = [known.get(name) ?? null, owned.get(name) ?? null];
-      if (has !== is) wrongs.push(`believes ${name} to be ${has}, and it is ${is}`);
+      if (has !== is) wrongs.push(`believes ${name} to be ${JSON.stringify(has)}, not ${JSON.stringify(is)}`);
     }
     const place = client.feed.sequence.position;
     if (place?.epoch !== room.epoch || place.offset !== room.told.offset) {
