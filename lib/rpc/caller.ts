@@ -145,7 +145,9 @@ export class Caller {
       const member = this.#parts.members.pick(service, search.tried, only);
       if (member) return member;
       search.tried.clear();
-      if (performance.now() >= search.endsAtMs) {
+      // A member that was there and has left does not come back; one that is new may not be listed yet.
+      const hasLeft = search.failure !== undefined && !view.list().some(({ id }) => id === only);
+      if (performance.now() >= search.endsAtMs || (only !== undefined && hasLeft)) {
         const detail = `${only === undefined ? 'no member' : `no member ${only}`} serves ${service}`;
         throw rpcError('UNAVAILABLE', { cause: search.failure, detail });
       }

@@ -94,6 +94,19 @@ describe('a sequence', () => {
     expect(told(sequence.take(batchOf(5, 5, { epoch: 8 })))).toBe('5');
   });
 
+  test('takes of batches that overlap what is new', () => {
+    const sequence = startedAt(4);
+    sequence.take(batchOf(8, 9));
+    sequence.take(batchOf(8, 8));
+    expect(told(sequence.take(batchOf(5, 6)))).toBe('5 6');
+    const events = sequence.take(batchOf(6, 8));
+    expect(told(events)).toBe('7 8 9');
+    expect(events).toHaveLength(2);
+    sequence.take(batchOf(12, 15));
+    sequence.take(batchOf(13, 14));
+    expect(sequence.settle({ epoch, offset: 15, isComplete: false })).toHaveLength(2);
+  });
+
   test('is not taken back by a node that lags behind', () => {
     const sequence = startedAt(9);
     expect(sequence.settle({ epoch, offset: 5, isComplete: true })).toEqual([]);

@@ -34,6 +34,8 @@ const subprotocols = [binarySubprotocol, jsonSubprotocol];
 /** What a client may send: messages of the longest kind, a few at a time. */
 const bytesPerSecondMax = 4 * clientMessageBytesMax;
 const burstBytes = 16 * clientMessageBytesMax;
+/** How long a client may take for its last words and the closing handshake. */
+const closeTimeoutMs = 2_000;
 const { policyViolation, tryAgainLater } = closeCodes;
 
 /**
@@ -53,7 +55,7 @@ export class Door {
   constructor(parts: DoorParts) {
     this.#parts = parts;
     const { clock, config } = parts;
-    const limits = { messageBytesMax: clientMessageBytesMax, bytesPerSecondMax, burstBytes };
+    const limits = { messageBytesMax: clientMessageBytesMax, bytesPerSecondMax, burstBytes, closeTimeoutMs };
     this.#endpoint = new WebSocketEndpoint(limits);
     this.#joins = new TokenBucket(config.joins, clock.monotonicMs());
     this.#joinsPerAddress = new RateLimiter({ ...config.joinsPerAddress, clock });

@@ -2,6 +2,7 @@ import type { Context, Role } from '@gala/lib/lifecycle';
 import { SigningKeys } from '@gala/lib/signing-keys';
 import { Ticker } from '@gala/lib/timing';
 import { AccountService } from '@gala/protocol/account';
+import { RoomService } from '@gala/protocol/room';
 import { readConfig } from './config.ts';
 import { Door, turnMs } from './door.ts';
 import { Drain } from './drain.ts';
@@ -14,6 +15,7 @@ import { Owners } from './owners.ts';
 import { Presence } from './presence.ts';
 import { Pressure } from './pressure.ts';
 import type { Room } from './room.ts';
+import { Reads } from './reads.ts';
 import { Rooms } from './rooms.ts';
 import { Sessions } from './sessions.ts';
 import { Submissions } from './submissions.ts';
@@ -62,6 +64,9 @@ async function start(context: Context): Promise<AsyncDisposable> {
   const nodes = stack.use(await Nodes.join(coord, { id: nodeId, publicUrl: config.publicUrl }));
   const drain = new Drain({ nodes, rooms, door, events, moveMs: config.moveMs });
   stack.use(await serveNode(context, { config, door, rooms, load, drain, events }));
+  const catalog = rpc.client(RoomService);
+  const reads = stack.use(new Reads({ clock, config, listener, keys, rooms, catalog, events }));
+  stack.defer(listener.mount(`${config.path}/rooms`, reads.request));
   stack.defer(listener.mountUpgrade(config.path, door.upgrade));
   const each = (name: string, intervalMs: number, run: () => void | Promise<void>): void =>
     void stack.use(new Ticker({ name: `signal ${name}`, intervalMs, run, logger }));
@@ -73,6 +78,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
     rooms.sweep();
   });
   metrics.gauge('gala_signal_connections', 'connections of clients', () => door.size);
+  metrics.gauge('gala_signal_reads_waiting', 'pulls that wait for something new', () => reads.waiting);
   metrics.gauge('gala_signal_rooms', 'rooms that are open here', () => rooms.size);
   metrics.gauge('gala_signal_ring_bytes', 'batches kept for those who come back', () => rooms.ringBytes);
   metrics.gauge('gala_signal_owing', 'connections that owe bytes', () => pressure.owing.size);

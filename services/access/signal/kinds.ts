@@ -11,7 +11,7 @@ export interface Kind {
 }
 
 /** Of clients beyond the bound: what is for named kinds is not for them. */
-const other: Kind = { index: 0, client: { platform: '', version: 0, capabilities: [] } };
+export const anyKind: Kind = { index: 0, client: { platform: '', version: 0, capabilities: [] } };
 
 interface Counted extends Kind {
   readonly key: string;
@@ -39,7 +39,7 @@ export class Kinds {
     }
     if (this.#byKey.size >= kindsMax) {
       this.others++;
-      return other;
+      return anyKind;
     }
     const kind: Counted = { index: ++this.#lastIndex, client, key, clients: 1 };
     this.#byKey.set(key, kind);

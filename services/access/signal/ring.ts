@@ -14,6 +14,7 @@ export class Ring {
   #batches: SharedBatch[] = [];
   #head = 0;
   #base = 0;
+  #coveredFromMs = Infinity;
   bytes = 0;
 
   constructor(limits: RingLimits) {
@@ -29,8 +30,14 @@ export class Ring {
     return this.#batches.length - this.#head;
   }
 
-  /** Forgets all: batches after `base` follow. */
-  reset(base: number): void {
+  /** Everything that was said from then on is here, by the clock of the room's owner. */
+  get coveredFromMs(): number {
+    return this.#coveredFromMs;
+  }
+
+  /** Forgets all: batches after `base`, made after `coveredFromMs`, follow. */
+  reset(base: number, coveredFromMs = Infinity): void {
+    this.#coveredFromMs = coveredFromMs;
     this.#batches = [];
     this.#head = 0;
     this.#base = base;
@@ -55,6 +62,7 @@ export class Ring {
     this.#batches = [...older, ...this.#batches.slice(this.#head)];
     this.#head = 0;
     this.#base = base;
+    this.#coveredFromMs = older[0].atMs + 1;
     for (const batch of older) this.bytes += batch.bytes;
     while (this.size > batchesMax || this.bytes > this.#limits.bytesMax) this.#drop();
     return true;
@@ -73,20 +81,19 @@ export class Ring {
     return this.#batches.slice(from);
   }
 
-  /** Those of a span of time. */
-  between(fromMs: number, toMs: number): SharedBatch[] {
-    const kept = this.#batches.slice(this.#head);
-    return kept.filter(({ atMs }) => atMs >= fromMs && atMs < toMs);
-  }
-
-  /** When the oldest batch was made; undefined while there is none. */
-  get oldestMs(): number | undefined {
-    return this.#batches[this.#head]?.atMs;
+  /** Those of a span of time, and the last one before it. */
+  between(fromMs: number, toMs: number): { before: SharedBatch | undefined; batches: SharedBatch[] } {
+    const kept = this.#batches.slice(this.#head).filter(({ atMs }) => atMs < toMs);
+    return {
+      before: kept.findLast(({ atMs }) => atMs < fromMs),
+      batches: kept.filter(({ atMs }) => atMs >= fromMs),
+    };
   }
 
   #drop(): void {
     const batch = this.#batches[this.#head];
     this.#base = batch.to;
+    this.#coveredFromMs = batch.atMs + 1;
     this.bytes -= batch.bytes;
     this.#head++;
     if (this.#head < 256 || this.#head * 2 < this.#batches.length) return;

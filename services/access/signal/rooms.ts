@@ -44,6 +44,7 @@ export class Rooms implements RoomOwner {
   /** Rooms that are to be opened when others have been. */
   readonly #queue = new Set<Room>();
   readonly #repairing = new Set<Room>();
+  readonly #readingState = new Set<Room>();
   readonly #missed = new Map<string, Promise<Missed | undefined>>();
   /** Who was found to own a partition last. */
   readonly #ownerOfPartition = new Map<number, string>();
@@ -51,9 +52,17 @@ export class Rooms implements RoomOwner {
 
   constructor(parts: RoomsParts) {
     this.#parts = parts;
-    const { config, fanout, pressure, events } = parts;
+    const { clock, config, fanout, pressure, events } = parts;
     const ringLimits = { bytesMax: config.ringBytesMax, ageMs: config.ringMs };
-    this.#roomParts = { fanout, pressure, events, windowMsMax: config.windowMsMax, ringLimits, owner: this };
+    this.#roomParts = {
+      clock,
+      fanout,
+      pressure,
+      events,
+      windowMsMax: config.windowMsMax,
+      ringLimits,
+      owner: this,
+    };
   }
 
   get size(): number {
@@ -77,12 +86,14 @@ export class Rooms implements RoomOwner {
 
   /**
    * The room, opened at its owner.
+   * @param wantedMs how long it stays open at least without clients
    * @throws CodedError TOO_MANY_CONNECTIONS when no more rooms may be open here, UNAVAILABLE, and what its owner
    * decides: ROOM_SILENT
    */
-  async open(roomId: number): Promise<Room> {
+  async open(roomId: number, wantedMs = 0): Promise<Room> {
     const room = this.#rooms.get(roomId) ?? this.#begin(roomId);
-    room.wantedUntilMs = this.#parts.clock.monotonicMs() + this.#parts.config.lingerMs;
+    const { clock, config } = this.#parts;
+    room.wantedUntilMs = clock.monotonicMs() + Math.max(config.lingerMs, wantedMs);
     // One that has lost its owner has what was said until then; more comes when there is another.
     if (room.epoch === 0) await this.#whenOpen(room);
     return room;
@@ -105,6 +116,17 @@ export class Rooms implements RoomOwner {
     this.#repair(room)
       .catch((error: unknown) => this.#ownerFailed(room, error))
       .finally(() => this.#repairing.delete(room));
+  }
+
+  readState(room: Room): void {
+    if (this.#readingState.has(room) || room.status !== 'open') return;
+    this.#readingState.add(room);
+    const { client } = this.#parts.owners;
+    client
+      .readState({ roomId: BigInt(room.id) }, { member: room.ownerId, timeoutMs: readMs })
+      .then((response) => room.stateRead(response))
+      .catch((error: unknown) => this.#ownerFailed(room, error))
+      .finally(() => this.#readingState.delete(room));
   }
 
   /**

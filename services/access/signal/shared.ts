@@ -7,10 +7,11 @@ import {
   tiers,
   type ClassCount,
   type ClientFilter,
+  type Position,
   type SignalClass,
   type StatePart,
 } from '@gala/protocol/signals';
-import { isFor, type Kind } from './kinds.ts';
+import { anyKind, isFor, type Kind } from './kinds.ts';
 
 /** What decides about the bytes that a client is sent: all of one format share them. */
 export interface Format {
@@ -76,6 +77,7 @@ export class SharedBatch implements Shared {
   readonly #counts: readonly (readonly ClassCount[])[];
   readonly #hasFilters: boolean;
   readonly #frames = new Map<number, Buffer>();
+  #plain: Uint8Array | undefined;
 
   constructor(batch: RoomBatch) {
     this.epoch = Number(batch.epoch);
@@ -91,12 +93,13 @@ export class SharedBatch implements Shared {
     this.bytes = this.#sections.reduce((sum, { payload }) => sum + payload.length, 256);
   }
 
-  /** Frames that were made of it. */
-  get frames(): number {
-    return this.#frames.size;
+  /** Where one who has it is. */
+  get place(): Position {
+    return { epoch: this.epoch, offset: this.to, durable: this.durable };
   }
 
   frameFor(format: Format): Buffer {
+    // Without filters all kinds share it.
     const kindIndex = this.#hasFilters ? format.kind.index : 0;
     const key =
       (kindIndex * tiers.length + format.tier) * encodings.length + encodings.indexOf(format.encoding);
@@ -107,8 +110,13 @@ export class SharedBatch implements Shared {
     return frame;
   }
 
-  /** The batch without a frame around it. */
-  messageFor(format: Format): Uint8Array {
+  /** All that is for clients of any kind, without a frame around it. */
+  get plain(): Uint8Array {
+    this.#plain ??= this.#messageFor({ tier: 0, kind: anyKind, encoding: 'binary' });
+    return this.#plain;
+  }
+
+  #messageFor(format: Format): Uint8Array {
     const { epoch, from, to, atMs, stateVersion, durable, state } = this;
     const { tier, kind } = format;
     const sections = this.#sections.filter(
@@ -130,7 +138,7 @@ export class SharedBatch implements Shared {
   }
 
   #compose(format: Format): Buffer {
-    const message = this.messageFor(format);
+    const message = this.#messageFor(format);
     const { encoding } = format;
     if (encoding === 'binary') return encodeFrame(message, opcodes.binary);
     if (encoding === 'deflated binary') return encodeDeflatedFrame(message, opcodes.binary);

@@ -1,11 +1,12 @@
 import { MemoryCoord } from '@gala/lib/rpc/testing';
 import { SignalService } from '@gala/protocol/signal';
-import { jsonSubprotocol } from '@gala/protocol/signals';
+import { decodePage, jsonSubprotocol } from '@gala/protocol/signals';
 import { beforeAll, afterAll, expect, test } from 'vitest';
-import { startTestNode, TestClient, TestOwner, testTicket, type TestNode } from './testing.ts';
+import { startTestNode, TestClient, TestOwner, testRoomId, testTicket, type TestNode } from './testing.ts';
 
 let owner: TestOwner;
 let node: TestNode;
+let startedAtMs = 0;
 const coord = new MemoryCoord();
 
 beforeAll(async () => {
@@ -21,6 +22,7 @@ test('who enters gets the state and then what is said, all of one kind the same 
   using one = await TestClient.open(node.url);
   using other = await TestClient.open(node.url);
   await expect.poll(() => one.welcome && other.welcome).toBeDefined();
+  startedAtMs = Date.now();
   expect(one.welcome).toMatchObject({
     isComplete: true,
     tier: 'full',
@@ -91,6 +93,47 @@ test('peer signals reach the named connection alone', async () => {
     .poll(() => one.messages.find(({ type }) => type === 'peer'))
     .toMatchObject({ signal: { text: 'psst' } });
   expect(other.messages.some(({ type }) => type === 'peer')).toBe(false);
+});
+
+test('push, pull and slots tell the same sequence; a slot that is over never changes', async () => {
+  const base = `http://127.0.0.1:${node.port}/signal/rooms/${testRoomId}`;
+  const page = async (path: string, init?: RequestInit) => {
+    const answer = await fetch(base + path, init);
+    expect(answer.status, path).toBe(200);
+    return { headers: answer.headers, page: decodePage(new Uint8Array(await answer.arrayBuffer())) };
+  };
+  using client = await TestClient.open(node.url);
+  await expect.poll(() => client.welcome).toBeDefined();
+  const start = (await page('/pull')).page;
+  // Slots are whole from the one on that begins after the room was opened here.
+  await expect.poll(() => Date.now() - startedAtMs, { timeout: 5_000 }).toBeGreaterThan(2_100);
+  expect(start).toMatchObject({ offset: owner.offset, batches: [], state: [{ name: 'likes' }] });
+  const place = `${start.epoch}.${start.offset}.${start.durable}`;
+  const waiting = page(`/pull?after=${place}&waitMs=20000`);
+  await expect.poll(() => node.metric('gala_signal_reads_waiting')).toBe(1);
+  await owner.say(['one']);
+  expect((await waiting).page.batches).toHaveLength(1);
+  await owner.say(['two']);
+  const saidAtMs = Date.now();
+  const pulled = (await page(`/pull?after=${place}`)).page;
+  await expect.poll(() => client.texts).toEqual(['one', 'two']);
+  expect(pulled).toMatchObject({ after: start.offset, offset: owner.offset, isComplete: true });
+  expect(pulled.batches).toEqual(client.batches);
+  const json = await fetch(`${base}/pull?after=${place}`, { headers: { accept: 'application/json' } });
+  expect(await json.json()).toEqual(pulled);
+  const slots = new Set(client.batches.map(({ atMs }) => Math.floor(atMs / 1000)));
+  await expect.poll(() => Date.now() - saidAtMs, { timeout: 5_000 }).toBeGreaterThan(1_600);
+  const read = await Promise.all([...slots].map((slot) => page(`/slots/${slot}`)));
+  const batches = read.flatMap((each) => each.page.batches).filter(({ to }) => to > start.offset);
+  expect(batches).toEqual(client.batches);
+  const { headers } = read[0];
+  expect(headers.get('cache-control')).toBe('public, max-age=3600, immutable');
+  const known = { 'if-none-match': headers.get('etag')! };
+  expect((await fetch(`${base}/slots/${[...slots][0]}`, { headers: known })).status).toBe(304);
+  const early = await fetch(`${base}/slots/${Math.floor(Date.now() / 1000) + 5}`);
+  expect([early.status, early.headers.get('retry-after')]).toEqual([503, '1']);
+  expect((await fetch(`${base}/pull?after=x`)).status).toBe(400);
+  expect((await page('/slots/latest')).page.epoch).toBe(owner.epoch);
 });
 
 test('a lost connection resumes without a gap; from too far back it is told so', async () => {

@@ -15,7 +15,7 @@ const counterNames = [
   'submissionsRepeated',
   'published',
   'publishedAgain',
-  'signals',
+  'said',
   'batches',
   'batchBytes',
   'ticks',

@@ -10,8 +10,9 @@ import { Checkpoints } from './durable/checkpoints.ts';
 import { DurableLane } from './durable/lane.ts';
 import { DurableTail, type TailOptions } from './durable/tail.ts';
 import { InteractionEvents } from './events.ts';
+import { openChats, type OpenedChats } from './moderation/index.ts';
 import { Partitions } from './partitions.ts';
-import { PlainRulebook } from './plain-parts.ts';
+import { RoomChanges } from './room-changes.ts';
 import { RoomSource } from './room-source.ts';
 import { Rooms, type PartsRequest } from './rooms.ts';
 import type { RoomParts } from './room.ts';
@@ -22,22 +23,29 @@ import { Upkeep } from './upkeep.ts';
 
 export { interactionSection } from './config.ts';
 
+export { chatSection } from './moderation/index.ts';
+export { migrations } from './store/schema.ts';
+
 /** What is said in rooms: rules, order, counts and ranks. */
 export const role: Role = {
   name: 'interaction',
   async start(context) {
     await using started = new AsyncDisposableStack();
-    const parts = await openOwner(context, started);
+    const chats = started.use(await openChats(context));
+    const parts = await openOwner(context, chats, started);
     const { rpc, clock } = context;
     const nodes = (): Promise<readonly string[]> => rpc.members(SignalService);
     started.use(new Upkeep({ ...context, ...parts, nodes }));
     started.use(await rpc.serve(InteractionService, createHandlers({ ...parts, clock })));
+    started.use(await chats.serve(parts));
+    // Partitions are handed over while callers can still be told to ask another.
+    started.defer(() => parts.partitions[Symbol.asyncDispose]());
     return started.move();
   },
 };
 
 /** Closed in reverse: a partition that is given back sends what its rooms have still to say. */
-async function openOwner(context: Context, started: AsyncDisposableStack) {
+async function openOwner(context: Context, { chats }: OpenedChats, started: AsyncDisposableStack) {
   const { clock, processId, eventlog: log, coord } = context;
   const config = readConfig(context);
   const events = new InteractionEvents(context);
@@ -47,15 +55,16 @@ async function openOwner(context: Context, started: AsyncDisposableStack) {
   const onRecord: TailOptions['onRecord'] = (roomId, record) => rooms.followed(roomId, record);
   const tail = started.use(new DurableTail({ ...shared, log, checkpoints, onRecord }));
   const breaker = context.breakers.get({ dependency: 'eventlog', instance: 'signals', policy: logPolicy });
+  const source = new RoomSource(context);
   const rooms: Rooms = new Rooms({
     ...shared,
     hold: (partition) => partitions.hold(partition),
-    source: new RoomSource(context),
+    source,
     ticks,
     deliveries,
     tail,
     openLane: (room) => new DurableLane(room, { ...shared, log, breaker, appendMsMax: config.durableMsMax }),
-    openParts: roomPartsOf(started.use(new Crowd(context))),
+    openParts: roomPartsOf(chats, started.use(new Crowd(context))),
   });
   const partitions: Partitions = started.use(
     await Partitions.open({
@@ -68,6 +77,7 @@ async function openOwner(context: Context, started: AsyncDisposableStack) {
     }),
   );
   const sayings = new Sayings({ clock, rooms, deliveries, events });
+  started.use(new RoomChanges({ log, rooms, sayings, source, events }));
   showState(context, { rooms, deliveries, tail, partitions });
   return { config, events, deliveries, tail, rooms, partitions, sayings };
 }
@@ -96,12 +106,18 @@ function openDelivery(context: Context, { clock, config, events }: Shared, start
 }
 
 /** Makes what a room needs beside its order. */
-function roomPartsOf(crowd: Crowd): (request: PartsRequest) => Promise<RoomParts> {
+function roomPartsOf(
+  chats: OpenedChats['chats'],
+  crowd: Crowd,
+): (request: PartsRequest) => Promise<RoomParts> {
   return async ({ facts, fence, onChange }) => {
+    await using opening = new AsyncDisposableStack();
+    const rulebook = opening.use(await chats.open(facts));
     const room = await crowd.open({ roomId: facts.roomId, fence, onChange });
     const { merger, state, presence } = room;
-    if (facts.announcement !== '') state.set('announcement', { text: facts.announcement });
-    return { rulebook: new PlainRulebook(), merger, state, presence, crowd: room };
+    state.set('rules', rulebook.rules);
+    opening.move();
+    return { rulebook, merger, state, presence, crowd: room };
   };
 }
 

@@ -66,6 +66,7 @@ export class Partitions implements AsyncDisposable {
   readonly #taking = new Map<number, Promise<Holding>>();
   readonly #leaving = new Set<Promise<void>>();
   readonly #closing = new AbortController();
+  #closed: Promise<void> | undefined;
 
   private constructor(options: PartitionsOptions, joined: AsyncDisposable, members: MemberView) {
     this.#options = options;
@@ -119,8 +120,12 @@ export class Partitions implements AsyncDisposable {
     return leaving;
   }
 
-  /** Leaves the ring first, so that the others know where to go while what is here is handed over. */
-  async [Symbol.asyncDispose](): Promise<void> {
+  [Symbol.asyncDispose](): Promise<void> {
+    return (this.#closed ??= this.#close());
+  }
+
+  /** Leaves the ring first, so that the others know what is theirs while what is here is handed over. */
+  async #close(): Promise<void> {
     this.#closing.abort();
     await this.#joined[Symbol.asyncDispose]();
     await this.#members[Symbol.asyncDispose]();

@@ -24,25 +24,20 @@ export class RoomSource {
   async read(roomId: number): Promise<RoomFacts> {
     const [{ room }, announcement] = await Promise.all([
       this.#rooms.getRoom({ roomId: BigInt(roomId) }).catch(toSilent),
-      this.announcementOf(hostOfRoom(roomId)),
+      this.#announcementOf(hostOfRoom(roomId)),
     ]);
     if (!room || room.state === RoomState.ENDED) throw new CodedError(interactionErrors, 'ROOM_SILENT');
     return { roomId, hostId: Number(room.hostId), title: room.title, announcement };
   }
 
-  async isEnded(roomId: number): Promise<boolean> {
-    const { room } = await this.#rooms.getRoom({ roomId: BigInt(roomId) });
-    return room?.state === RoomState.ENDED;
-  }
-
-  async announcementOf(hostId: number): Promise<string> {
+  async #announcementOf(hostId: number): Promise<string> {
     const { host } = await this.#rooms.getHost({ hostId: BigInt(hostId) }).catch(toSilent);
     return host?.announcement ?? '';
   }
 }
 
 function toSilent(error: unknown): never {
-  if (hasCode(error, 'ROOM_UNKNOWN', 'ROOM_NOT_FOUND', 'HOST_UNKNOWN', 'HOST_NOT_FOUND', 'NOT_FOUND')) {
+  if (hasCode(error, 'ROOM_UNKNOWN', 'HOST_UNKNOWN')) {
     throw new CodedError(interactionErrors, 'ROOM_SILENT', { cause: error });
   }
   throw new CodedError(commonErrors, 'UNAVAILABLE', { cause: error, retryAfterSeconds: 1 });

@@ -63,6 +63,7 @@ export class Room implements Disposable {
   isClosed = false;
   readonly #onDirty: (room: Room) => void;
   readonly #places = new Map<number, number>();
+  #announcement = '';
   #offset = 0;
   #durable: number;
   #told: { readonly offset: number; readonly durable: number };
@@ -133,6 +134,13 @@ export class Room implements Disposable {
     this.tellViewers(nowMs);
   }
 
+  /** What the host tells in his rooms; empty for nothing. */
+  announce(text: string): void {
+    if (text === this.#announcement) return;
+    this.#announcement = text;
+    this.parts.state.set('announcement', { text });
+  }
+
   /** Their number, when it is time; also to be called now and then without a report. */
   tellViewers(nowMs: number): void {
     const viewers = this.parts.presence.takeViewers(nowMs);
@@ -181,6 +189,7 @@ export class Room implements Disposable {
   [Symbol.dispose](): void {
     this.isClosed = true;
     this.parts.presence[Symbol.dispose]();
+    this.parts.rulebook[Symbol.dispose]();
     this.ring[Symbol.dispose]();
   }
 

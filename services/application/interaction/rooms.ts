@@ -157,7 +157,11 @@ export class Rooms {
       fence: holding.lease.fence,
       onChange: () => room?.touch(),
     });
-    if (!holding.isHeld) throw notOwner();
+    if (!holding.isHeld) {
+      parts.rulebook[Symbol.dispose]();
+      void parts.crowd.close('lost');
+      throw notOwner();
+    }
     room = new Room({
       facts,
       holding,
@@ -169,6 +173,7 @@ export class Rooms {
       onDirty: ticks.mark,
     });
     this.#open.set(roomId, room);
+    room.announce(facts.announcement);
     this.remember(room);
     events.roomOpened(roomId, epoch);
     return room;

@@ -77,6 +77,8 @@ export class TestNode {
   readonly #interaction: Client<typeof InteractionService>;
   readonly #rooms = new Map<number, SeenRoom>();
   readonly #repairing = new Map<number, Promise<void>>();
+  readonly #owners = new Map<number, string>();
+  #watching: NodeJS.Timeout | undefined;
 
   private constructor({ context, rpc, interaction }: TestProcess) {
     this.id = context.processId;
@@ -96,6 +98,12 @@ export class TestNode {
       drain: unused,
     });
     return node;
+  }
+
+  /** Opens rooms anew whenever the ring names another owner, as nodes do. */
+  followOwners(): Disposable {
+    this.#watching = setInterval(() => void this.#lookForOwners(), 50);
+    return { [Symbol.dispose]: () => clearInterval(this.#watching) };
   }
 
   /** The member that should own the room, by the ring. */
@@ -134,6 +142,15 @@ export class TestNode {
     this.#rooms.set(roomId, room);
     if (room.epoch !== Number(opened.epoch)) await this.repair(roomId);
     return room;
+  }
+
+  async #lookForOwners(): Promise<void> {
+    for (const roomId of this.#rooms.keys()) {
+      const owner = await this.ownerOf(roomId);
+      const before = this.#owners.get(roomId);
+      this.#owners.set(roomId, owner);
+      if (before !== undefined && before !== owner && owner !== '') void this.repair(roomId);
+    }
   }
 
   /** Opens anew what another owner has by now, and reads what was missed. */

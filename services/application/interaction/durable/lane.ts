@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Breaker } from '@gala/lib/breaker';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError, hasCode } from '@gala/lib/error';
@@ -6,6 +7,7 @@ import { interactionErrors } from '@gala/protocol/errors';
 import { signalTopic, type Signal } from '@gala/protocol/signals';
 import type { InteractionEvents } from '../events.ts';
 import { notOwner } from '../partitions.ts';
+import { RecentAnswers } from '../recent-answers.ts';
 import type { Room } from '../room.ts';
 import type { Draft } from '../types.ts';
 import { encodeRecord, numberAt, type DurableRecord } from './record.ts';
@@ -30,6 +32,8 @@ const waitingMax = 2000;
 const appendMax = 500;
 /** Appends that were given up and may be in the log all the same. */
 const doubtedMax = 2000;
+/** An append that is in doubt is tried for some seconds, and so is asked for again. */
+const said = { generationMs: 30_000, max: 2000 };
 
 /**
  * Control and money of one room: into the log, and then said, in this order. One append is waited for at a time, and
@@ -39,6 +43,7 @@ export class DurableLane {
   readonly #room: Room;
   readonly #options: LaneOptions;
   readonly #doubted = new Map<number, DurableRecord>();
+  readonly #said = new RecentAnswers<Signal>(said);
   #waiting: Waiting[] = [];
   #draining: Promise<void> | undefined;
   #last = 0;
@@ -97,12 +102,11 @@ export class DurableLane {
   }
 
   #keep(waiting: readonly Waiting[], records: readonly DurableRecord[]): void {
-    const { clock, events } = this.#options;
+    const { events } = this.#options;
     // Another may own the room by now: it finds these in the log, or has opened the room without them.
     if (this.#room.isClosed) throw notOwner();
     events.durableKept(records.length);
-    for (const [index, { draft, number }] of records.entries())
-      waiting[index].resolve(this.#room.sayDurable(draft, number, clock.nowMs()));
+    for (const [index, record] of records.entries()) waiting[index].resolve(this.#sayOnce(record));
   }
 
   /** Waits so long and no longer; the log goes on trying, and what it has in the end is said late. */
@@ -130,7 +134,7 @@ export class DurableLane {
     const nowMs = this.#options.clock.nowMs();
     this.#last = Math.max(this.#last + 1, this.#room.durable + 1, numberAt(nowMs));
     // Those who are told it again know it by its id.
-    const signalId = draft.signalId || `d${this.#last.toString(36)}`;
+    const signalId = draft.signalId || (id === '' ? `d${this.#last.toString(36)}` : signalIdOf(id));
     return { number: this.#last, epoch: this.#room.epoch, id, atMs: nowMs, draft: { ...draft, signalId } };
   }
 
@@ -146,10 +150,28 @@ export class DurableLane {
     for (const record of records) this.#sayLate(record);
   }
 
-  #sayLate({ draft, number }: DurableRecord): void {
+  /** Who was refused may ask again, and is answered by what is said here. */
+  #sayLate(record: DurableRecord): void {
     this.#options.events.counters.durableLate++;
-    this.#room.sayDurable(draft, number, this.#options.clock.nowMs());
+    const { signalId } = this.#sayOnce(record);
+    const nowMs = this.#options.clock.monotonicMs();
+    if (record.id !== '') this.#room.answers.set(record.id, { signalId, isHeld: false }, nowMs);
   }
+
+  /** What was in doubt and was asked for again is in the log twice. */
+  #sayOnce({ draft, number, id }: DurableRecord): Signal {
+    const { clock } = this.#options;
+    const known = id === '' ? undefined : this.#said.get(id);
+    if (known) return known;
+    const signal = this.#room.sayDurable(draft, number, clock.nowMs());
+    if (id !== '') this.#said.set(id, signal, clock.monotonicMs());
+    return signal;
+  }
+}
+
+/** The same whenever the same is said. */
+function signalIdOf(id: string): string {
+  return `d${createHash('sha1').update(id).digest('base64url').slice(0, 16)}`;
 }
 
 function undurable(cause: unknown): CodedError {

@@ -4,11 +4,12 @@ import type { Clock } from '@gala/lib/clock';
 import type { EventLog } from '@gala/lib/eventlog';
 import { Backoff } from '@gala/lib/lifecycle';
 import type { Metrics } from '@gala/lib/metrics';
+import { roomTopic } from '@gala/protocol/room';
 import type { RoomConfig } from '../config.ts';
 import type { OngoingEvents } from './events.ts';
 import { LogWatch } from './log-watch.ts';
 import type { OngoingRooms, Refreshed } from './ongoing-rooms.ts';
-import { roomTopic, toldRoom } from './room-change.ts';
+import { toldRoom } from './room-change.ts';
 import type { OngoingRow } from './room-table.ts';
 
 export interface KeeperParts {

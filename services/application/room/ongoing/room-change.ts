@@ -1,9 +1,6 @@
 import type { Change } from '@gala/lib/changes';
-import type { Topic } from '@gala/lib/eventlog';
+import { roomTopic } from '@gala/protocol/room';
 import type { OngoingRow } from './room-table.ts';
-
-/** Changes of the rows of rooms, from all databases, in order for each shard. */
-export const roomTopic: Topic = { name: 'room.changes', partitions: 16, retentionMs: 3_600_000 };
 
 /** What of them leaves the databases. */
 export const roomFeed = {

@@ -6,7 +6,7 @@ import { waitUntil } from '@gala/lib/lifecycle';
 import { createMetrics } from '@gala/lib/metrics';
 import type { Database } from '@gala/lib/sql';
 import type { TestPostgres } from '@gala/lib/sql/testing';
-import { roomTopic } from '../room-change.ts';
+import { roomTopic } from '@gala/protocol/room';
 import { randomOf, RandomRooms } from './random-rooms.ts';
 import { counterOf, differences, openReplica, type Replica } from './replica.ts';
 
