@@ -51,7 +51,8 @@ type RoomSize = keyof typeof roomSizes;
  * second.
  */
 const rates: Readonly<Record<string, Partial<Record<RoomSize, number>>>> = {
-  gala: { '10': 20, '1k': 180, '10k': 180, '19k': 20 },
+  gala: { '10': 20, '19k': 20 },
+  'gala-100ms': { '1k': 180, '10k': 180 },
   'gala-tls': { '1k': 180 },
   'gala-deflate': { '1k': 180 },
   frames: { '1k': 1000, '10k': 200 },
@@ -68,8 +69,9 @@ const windowMs = 100;
 
 const peers: Readonly<Record<string, RoomPeer>> = {
   gala: galaRoom(),
-  'gala-tls': galaRoom({ tls: true }),
-  'gala-deflate': galaRoom({ deflate: true }),
+  'gala-100ms': galaRoom({ tickMs: windowMs }),
+  'gala-tls': galaRoom({ tls: true, tickMs: windowMs }),
+  'gala-deflate': galaRoom({ deflate: true, tickMs: windowMs }),
   frames: frames(windowMs),
   ws: ws(),
   'socket-io': socketIo(),
