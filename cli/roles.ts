@@ -31,4 +31,5 @@ export const migrations: readonly MigrationSet[] = [
   jobMigrations,
   ...account.migrations,
   ...room.migrations,
+  ...interaction.migrations,
 ];

@@ -9,7 +9,7 @@ import { edgeSections, rtmpSection } from '@gala/services/access/edge';
 import { gatewaySection } from '@gala/services/access/gateway';
 import { signalSection } from '@gala/services/access/signal';
 import { accountSection } from '@gala/services/application/account';
-import { interactionSection } from '@gala/services/application/interaction';
+import { chatSection, interactionSection } from '@gala/services/application/interaction';
 import { diskSection, roomSection } from '@gala/services/application/room';
 import { traceSection } from '@gala/services/foundation/monitor';
 import { z } from 'zod';
@@ -122,6 +122,7 @@ export const sections: readonly Section[] = [
   accountSection,
   roomSection,
   diskSection,
+  chatSection,
   interactionSection,
   demoSection,
 ];

@@ -16,3 +16,4 @@ export * from './page.ts';
 export * from './partitions.ts';
 export { readServerMessage, stringifyServerMessage } from './server-messages.ts';
 export * from './signal.ts';
+export { StateBook } from './state-book.ts';

@@ -1,9 +1,8 @@
-import type { StatePart } from '@gala/protocol/signals';
+import { StateBook, type StatePart } from '@gala/protocol/signals';
 import { describe, expect, test } from 'vitest';
 import { RecentIds } from './recent-ids.ts';
 import { Retry } from './retry.ts';
 import { ServerClock } from './server-clock.ts';
-import { StateBook } from './state-book.ts';
 
 test('waits are spread over all of their bound, which doubles, and begin after what the server asks', () => {
   const waits = (random: number): number[] => {
@@ -59,6 +58,21 @@ describe('the state of a room', () => {
     expect(book.versions).toEqual({ viewers: 6, rank: 4 });
     expect(book.replace([part('rank', 5)], 6)).toEqual([part('rank', 5)]);
     expect([book.version, book.lacksParts]).toEqual([6, false]);
+  });
+
+  test('parts of which a new owner knows nothing are gone', () => {
+    const book = new StateBook();
+    book.replace([part('mics', 3), part('rank', 4)], 4);
+    expect(book.whole([part('rank', 9)], 10)).toEqual([
+      part('rank', 9),
+      { name: 'mics', version: 10, stateVersion: 10, value: null },
+    ]);
+    expect(book.parts).toEqual([part('rank', 9)]);
+    expect(book.above({ mics: 3, rank: 9 })).toEqual([
+      { name: 'mics', version: 10, stateVersion: 10, value: null },
+    ]);
+    expect(book.whole([], 8)).toEqual([]);
+    expect(book.parts).toEqual([part('rank', 9)]);
   });
 
   test('never goes back to an older value', () => {

@@ -1,19 +1,19 @@
-import type {
-  Batch,
-  RoomRules,
-  ServerMessage,
-  Signal,
-  SignalPage,
-  StatePart,
-  Tier,
-  WelcomeMessage,
+import {
+  StateBook,
+  type Batch,
+  type RoomRules,
+  type ServerMessage,
+  type Signal,
+  type SignalPage,
+  type StatePart,
+  type Tier,
+  type WelcomeMessage,
 } from '@gala/protocol/signals';
 import { Accounts } from './accounts.ts';
 import type { Emitter } from './emitter.ts';
 import { LineCap } from './line-cap.ts';
 import { Overlay } from './overlay.ts';
 import { Sequence, type SequenceEvent } from './sequence.ts';
-import { StateBook } from './state-book.ts';
 import type { RoomSignalEvents } from './types.ts';
 
 /** How exactly signals meet the picture. */
@@ -83,7 +83,7 @@ export class Feed {
   #welcome(welcome: WelcomeMessage): void {
     this.tier = welcome.tier;
     this.#pass(this.sequence.settle(welcome));
-    this.#tellState(this.book.replace(welcome.state, welcome.stateVersion));
+    this.#tellState(this.book.whole(welcome.state, welcome.stateVersion));
     this.#setRules(welcome.rules);
   }
 
@@ -144,7 +144,7 @@ export class Feed {
   #tellState(parts: readonly StatePart[]): void {
     for (const part of parts) {
       this.#options.emitter.emit('state', part);
-      if (part.name === 'rules') this.#setRules(part.value as RoomRules);
+      if (part.name === 'rules' && part.value) this.#setRules(part.value as RoomRules);
     }
   }
 

@@ -1,6 +1,11 @@
 import type { Clock } from '@gala/lib/clock';
-import type { OpenRoomResponse, ReadBatchesResponse, RoomBatch } from '@gala/protocol/interaction';
-import type { Position, RoomRules, StatePart } from '@gala/protocol/signals';
+import type {
+  OpenRoomResponse,
+  ReadBatchesResponse,
+  ReadStateResponse,
+  RoomBatch,
+} from '@gala/protocol/interaction';
+import { StateBook, type Position, type RoomRules, type StatePart } from '@gala/protocol/signals';
 import { Audience, type AudienceParts } from './audience.ts';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
@@ -17,6 +22,8 @@ const seekMs = 1_000;
 export interface RoomOwner {
   /** Batches above the room's place are missing; ask for them. */
   repair(room: Room): void;
+  /** Some of the state is missing; ask for all of it. */
+  readState(room: Room): void;
   /** The room is to be opened anew: its owner is another, or has forgotten it. */
   reopen(room: Room, reason: string): void;
   evict(connection: Connection): void;
@@ -47,7 +54,6 @@ export class Room {
   epoch = 0;
   offset = 0;
   durable = 0;
-  stateVersion = 0;
   rules: RoomRules | undefined;
   /** Process that delivers it. */
   ownerId = '';
@@ -55,7 +61,8 @@ export class Room {
   /** Monotonic time until which it stays open without clients. */
   wantedUntilMs = Infinity;
   readonly #parts: RoomParts;
-  readonly #state = new Map<string, StatePart>();
+  /** Versions are those of which every part is here: what a client has heard of besides, it asks for again. */
+  readonly #book = new StateBook();
   readonly #listeners = new Set<() => void>();
   #held: SharedBatch[] = [];
 
@@ -74,12 +81,17 @@ export class Room {
   }
 
   get state(): StatePart[] {
-    return [...this.#state.values()];
+    return this.#book.parts;
+  }
+
+  get stateVersion(): number {
+    return this.#book.version;
   }
 
   /** Parts that have a version above the known ones. */
   stateAfter(versions: Readonly<Record<string, number>>): StatePart[] {
-    return this.state.filter(({ name, version }) => version > (versions[name] ?? 0));
+    if (this.#book.lacksParts) this.#parts.owner.readState(this);
+    return this.#book.above(versions);
   }
 
   /** The owner has opened it here, for the first time or again. True when what it said meanwhile has to be read. */
@@ -90,12 +102,20 @@ export class Room {
     this.ownerId = ownerId;
     this.status = 'open';
     this.rules = JSON.parse(Buffer.from(response.rules).toString()) as RoomRules;
-    this.stateVersion = Number(response.stateVersion);
-    this.#takeState(response.state.map(statePartOf));
+    this.#takeState(this.#book.whole(response.state.map(statePartOf), Number(response.stateVersion)));
     if (!isFirst) return epoch !== this.epoch || offset > this.offset;
     this.#seek({ epoch, offset, durable: Number(response.durable) });
     this.#release();
     return false;
+  }
+
+  /** All of the state, as its owner has it: some was missing. */
+  stateRead(response: ReadStateResponse): void {
+    const wasLacking = this.#book.lacksParts;
+    this.#takeState(this.#book.whole(response.state.map(statePartOf), Number(response.stateVersion)));
+    if (!wasLacking || this.#book.lacksParts) return;
+    const message = { type: 'state', stateVersion: this.stateVersion, parts: this.state };
+    this.audience.say(new SharedText(message), this.offset);
   }
 
   /** What its owner says. */
@@ -143,6 +163,8 @@ export class Room {
     const { format } = connection.group!;
     for (const batch of batches ?? []) connection.write(batch.frameFor(format));
     if (!batches) connection.send({ type: 'repaired', ...this.position, isComplete: false });
+    // Batches that bring state alone have no place by which they could be found again.
+    connection.send({ type: 'state', stateVersion: this.stateVersion, parts: this.state });
   }
 
   /** Called after each batch, for those who wait for the next one. */
@@ -164,19 +186,15 @@ export class Room {
   #apply(batch: SharedBatch): void {
     this.offset = batch.to;
     this.durable = Math.max(this.durable, batch.durable);
-    this.stateVersion = Math.max(this.stateVersion, batch.stateVersion);
-    this.#takeState(batch.state);
+    this.#takeState(this.#book.change(batch.state, batch.stateVersion));
     this.ring.add(batch);
     this.audience.say(batch, this.offset);
     for (const listener of this.#listeners) listener();
   }
 
-  #takeState(parts: readonly StatePart[]): void {
-    for (const part of parts) {
-      if (part.version <= (this.#state.get(part.name)?.version ?? -1)) continue;
-      this.#state.set(part.name, part);
-      if (part.name === 'rules') this.rules = part.value as RoomRules;
-    }
+  #takeState(fresh: readonly StatePart[]): void {
+    for (const { name, value } of fresh) if (name === 'rules' && value) this.rules = value as RoomRules;
+    if (this.#book.lacksParts && this.status === 'open') this.#parts.owner.readState(this);
   }
 
   #hold(batch: SharedBatch): void {

@@ -44,6 +44,7 @@ export class Rooms implements RoomOwner {
   /** Rooms that are to be opened when others have been. */
   readonly #queue = new Set<Room>();
   readonly #repairing = new Set<Room>();
+  readonly #readingState = new Set<Room>();
   readonly #missed = new Map<string, Promise<Missed | undefined>>();
   /** Who was found to own a partition last. */
   readonly #ownerOfPartition = new Map<number, string>();
@@ -115,6 +116,17 @@ export class Rooms implements RoomOwner {
     this.#repair(room)
       .catch((error: unknown) => this.#ownerFailed(room, error))
       .finally(() => this.#repairing.delete(room));
+  }
+
+  readState(room: Room): void {
+    if (this.#readingState.has(room) || room.status !== 'open') return;
+    this.#readingState.add(room);
+    const { client } = this.#parts.owners;
+    client
+      .readState({ roomId: BigInt(room.id) }, { member: room.ownerId, timeoutMs: readMs })
+      .then((response) => room.stateRead(response))
+      .catch((error: unknown) => this.#ownerFailed(room, error))
+      .finally(() => this.#readingState.delete(room));
   }
 
   /**

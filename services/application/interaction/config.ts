@@ -12,8 +12,8 @@ export const interactionSection = section(
   z.object({
     tickMs: ms(50, 10, 1000).describe('what a room says in this time goes out together'),
     roomsMax: z.int().min(1).max(1_000_000).default(20_000).describe('rooms that one process has open'),
-    roomIdleMs: ms(60_000, 1000, 3_600_000).describe('a room without viewers is closed after this'),
-    partitionIdleMs: ms(120_000, 1000, 3_600_000).describe(
+    roomIdleMs: ms(60_000, 100, 3_600_000).describe('a room without viewers is closed after this'),
+    partitionIdleMs: ms(120_000, 100, 3_600_000).describe(
       'a partition without an open room is given back after this',
     ),
     ringBatchesMax: z

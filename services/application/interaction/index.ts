@@ -10,8 +10,8 @@ import { Checkpoints } from './durable/checkpoints.ts';
 import { DurableLane } from './durable/lane.ts';
 import { DurableTail, type TailOptions } from './durable/tail.ts';
 import { InteractionEvents } from './events.ts';
+import { openChats, type OpenedChats } from './moderation/index.ts';
 import { Partitions } from './partitions.ts';
-import { PlainRulebook } from './plain-parts.ts';
 import { RoomChanges } from './room-changes.ts';
 import { RoomSource } from './room-source.ts';
 import { Rooms, type PartsRequest } from './rooms.ts';
@@ -23,16 +23,21 @@ import { Upkeep } from './upkeep.ts';
 
 export { interactionSection } from './config.ts';
 
+export { chatSection } from './moderation/index.ts';
+export { migrations } from './store/schema.ts';
+
 /** What is said in rooms: rules, order, counts and ranks. */
 export const role: Role = {
   name: 'interaction',
   async start(context) {
     await using started = new AsyncDisposableStack();
-    const parts = await openOwner(context, started);
+    const chats = started.use(await openChats(context));
+    const parts = await openOwner(context, chats, started);
     const { rpc, clock } = context;
     const nodes = (): Promise<readonly string[]> => rpc.members(SignalService);
     started.use(new Upkeep({ ...context, ...parts, nodes }));
     started.use(await rpc.serve(InteractionService, createHandlers({ ...parts, clock })));
+    started.use(await chats.serve(parts));
     // Partitions are handed over while callers can still be told to ask another.
     started.defer(() => parts.partitions[Symbol.asyncDispose]());
     return started.move();
@@ -40,7 +45,7 @@ export const role: Role = {
 };
 
 /** Closed in reverse: a partition that is given back sends what its rooms have still to say. */
-async function openOwner(context: Context, started: AsyncDisposableStack) {
+async function openOwner(context: Context, { chats }: OpenedChats, started: AsyncDisposableStack) {
   const { clock, processId, eventlog: log, coord } = context;
   const config = readConfig(context);
   const events = new InteractionEvents(context);
@@ -59,7 +64,7 @@ async function openOwner(context: Context, started: AsyncDisposableStack) {
     deliveries,
     tail,
     openLane: (room) => new DurableLane(room, { ...shared, log, breaker, appendMsMax: config.durableMsMax }),
-    openParts: roomPartsOf(started.use(new Crowd(context))),
+    openParts: roomPartsOf(chats, started.use(new Crowd(context))),
   });
   const partitions: Partitions = started.use(
     await Partitions.open({
@@ -101,11 +106,18 @@ function openDelivery(context: Context, { clock, config, events }: Shared, start
 }
 
 /** Makes what a room needs beside its order. */
-function roomPartsOf(crowd: Crowd): (request: PartsRequest) => Promise<RoomParts> {
+function roomPartsOf(
+  chats: OpenedChats['chats'],
+  crowd: Crowd,
+): (request: PartsRequest) => Promise<RoomParts> {
   return async ({ facts, fence, onChange }) => {
+    await using opening = new AsyncDisposableStack();
+    const rulebook = opening.use(await chats.open(facts));
     const room = await crowd.open({ roomId: facts.roomId, fence, onChange });
     const { merger, state, presence } = room;
-    return { rulebook: new PlainRulebook(), merger, state, presence, crowd: room };
+    state.set('rules', rulebook.rules);
+    opening.move();
+    return { rulebook, merger, state, presence, crowd: room };
   };
 }
 

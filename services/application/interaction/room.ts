@@ -189,6 +189,7 @@ export class Room implements Disposable {
   [Symbol.dispose](): void {
     this.isClosed = true;
     this.parts.presence[Symbol.dispose]();
+    this.parts.rulebook[Symbol.dispose]();
     this.ring[Symbol.dispose]();
   }
 

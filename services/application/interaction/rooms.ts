@@ -158,6 +158,7 @@ export class Rooms {
       onChange: () => room?.touch(),
     });
     if (!holding.isHeld) {
+      parts.rulebook[Symbol.dispose]();
       void parts.crowd.close('lost');
       throw notOwner();
     }

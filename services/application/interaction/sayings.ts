@@ -1,6 +1,6 @@
 import type { Clock } from '@gala/lib/clock';
 import { CodedError, codeOf, hasCode } from '@gala/lib/error';
-import { interactionErrors } from '@gala/protocol/errors';
+import { interactionErrors, protocolErrors } from '@gala/protocol/errors';
 import type { ClientSignal } from '@gala/protocol/signals';
 import type { Deliveries } from './delivery.ts';
 import type { InteractionEvents } from './events.ts';
@@ -172,8 +172,8 @@ function undurable(): CodedError {
 }
 
 function refusal(code: string, retryAfterMs: number): CodedError {
-  const known = code in interactionErrors ? (code as keyof typeof interactionErrors) : 'SIGNAL_INVALID';
-  return new CodedError(interactionErrors, known, {
+  const known = code in protocolErrors ? (code as keyof typeof protocolErrors) : 'SIGNAL_INVALID';
+  return new CodedError(protocolErrors, known, {
     ...(retryAfterMs > 0 && { retryAfterSeconds: retryAfterMs / 1000 }),
   });
 }

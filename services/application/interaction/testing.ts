@@ -17,7 +17,7 @@ import { roomErrors } from '@gala/protocol/errors';
 import { hostOfRoom } from '@gala/protocol/ids';
 import { InteractionService } from '@gala/protocol/interaction';
 import { RoomService, RoomState } from '@gala/protocol/room';
-import { interactionSection, role } from './index.ts';
+import { chatSection, interactionSection, migrations, role } from './index.ts';
 
 /** The room service of a test: every room is live unless the test says otherwise. */
 export class TestRooms {
@@ -62,7 +62,7 @@ export interface TestProcessOptions {
 }
 
 export function startOwnersPostgres(): Promise<TestPostgres> {
-  return startTestPostgres({ sets: [coordMigrations, eventlogMigrations] });
+  return startTestPostgres({ sets: [coordMigrations, eventlogMigrations, ...migrations] });
 }
 
 /** What one process of an installation has, on the real engines; its room service is the test's. */
@@ -97,6 +97,9 @@ export async function startTestProcess(options: TestProcessOptions): Promise<Tes
   };
 }
 
+/** Tests say more at once than people do. */
+const talkative = { GALA_CHAT_COMMENTS_PER_USER_BURST: '1000', GALA_CHAT_COMMENTS_PER_DEVICE_BURST: '1000' };
+
 type Parts = Omit<Context, 'dataFolder' | 'secrets' | 'jobs' | 'advertiseHost' | 'listener' | 'spawn'>;
 
 async function openParts(
@@ -106,7 +109,9 @@ async function openParts(
   const clock = systemClock;
   const logger = createLogger({ name: processId, level: 'silent' });
   const metrics = createMetrics(processId);
-  const settings = loadSettings([interactionSection, eventlogSection], { env });
+  const settings = loadSettings([interactionSection, chatSection, eventlogSection], {
+    env: { ...talkative, ...env },
+  });
   const shared = { clock, logger, metrics };
   const sql = stack.use(await openSql({ urls, connectionsMax: 12, processName: processId, ...shared }));
   const database = sql.core();

@@ -40,7 +40,7 @@ export type Verdict =
   | { readonly kind: 'refuse'; readonly code: string; readonly retryAfterMs: number };
 
 /** The rules of one open room: settings, sanctions, limits, words. Made when a room is opened; judging never waits. */
-export interface Rulebook {
+export interface Rulebook extends Disposable {
   readonly rules: RoomRules;
   /**
    * Looks up what is not known yet of those who are about to be judged; undefined when there is nothing to wait for,

@@ -1,4 +1,5 @@
 import type { Draft } from '../types.ts';
+import { Recent } from './recent.ts';
 
 export interface HeldComment {
   readonly signalId: string;
@@ -10,6 +11,8 @@ export interface HeldComment {
 
 export const heldMax = 200;
 export const heldMs = 600_000;
+/** Reviews that are remembered, so that one may be said twice. */
+const reviewedMax = 1000;
 
 /** Comments of one room that wait for a moderator, oldest first. At the bound the oldest goes, and after ten minutes each. */
 export class HoldQueue {
@@ -17,6 +20,7 @@ export class HoldQueue {
   dropped = 0;
   expired = 0;
   readonly #held = new Map<string, HeldComment>();
+  readonly #reviewed = new Recent<string, boolean>(reviewedMax);
 
   get size(): number {
     return this.#held.size;
@@ -39,6 +43,15 @@ export class HoldQueue {
     const held = this.#held.get(signalId);
     this.#held.delete(signalId);
     return held;
+  }
+
+  reviewed(signalId: string, approves: boolean): void {
+    this.#reviewed.set(signalId, approves);
+  }
+
+  /** Whether it was approved; undefined for what was not reviewed, or long ago. */
+  reviewOf(signalId: string): boolean | undefined {
+    return this.#reviewed.get(signalId);
   }
 
   /** Of one who was sanctioned. */

@@ -4,7 +4,7 @@ import type { ClientSignal, RoomRole } from '@gala/protocol/signals';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { Speaker, Verdict } from '../types.ts';
-import type { UserFacts } from './facts.ts';
+import type { FollowSource } from './follows.ts';
 import { heldMax, heldMs } from './hold-queue.ts';
 import { defaultLimits, SpeakLimits, type LimitsConfig } from './limits.ts';
 import { openRulebook, type RoomRulebook } from './rulebook.ts';
@@ -29,26 +29,36 @@ interface WorldOptions {
   readonly settings?: Partial<ChatSettings>;
   readonly limits?: Partial<LimitsConfig>;
   readonly sanctions?: readonly Sanction[];
-  readonly facts?: Readonly<Record<number, UserFacts>>;
+  readonly siteSanctions?: readonly Sanction[];
+  readonly follows?: Readonly<Record<number, number>>;
   readonly words?: WordFilter;
   readonly moderators?: readonly number[];
 }
 
-const nobody: UserFacts = { followedAtMs: 0, sanctions: [] };
+const nobody: FollowSource = { sinceMs: () => 0, prepare: () => undefined };
 
 /** One room with a clock that is moved by hand. */
 class World {
   readonly clock = new ManualClock();
   readonly book: RoomRulebook;
+  readonly sanctions: Sanctions;
 
   constructor(options: WorldOptions = {}) {
-    const { facts = {}, sanctions = [], moderators = [], words = WordFilter.empty } = options;
+    const {
+      follows = {},
+      siteSanctions = [],
+      sanctions = [],
+      moderators = [],
+      words = WordFilter.empty,
+    } = options;
+    this.sanctions = new Sanctions(sanctions);
     this.book = openRulebook({
       settings: { ...defaultChatSettings, ...options.settings },
-      sanctions: new Sanctions(sanctions),
+      sanctions: this.sanctions,
+      siteSanctions: new Sanctions(siteSanctions),
       words,
       moderators: new Set(moderators),
-      facts: { of: (userId) => facts[userId] ?? nobody, prepare: () => undefined },
+      follows: { ...nobody, sinceMs: (userId) => follows[userId] ?? 0 },
       limits: new SpeakLimits({ ...free, ...options.limits }, this.clock),
       clock: this.clock,
     });
@@ -155,13 +165,14 @@ test('mute, ban and shadow hold until their end, then not', () => {
   world.clock.advance(60_000);
   expect([world.outcome('x'), world.outcome('x', { userId: 9 })]).toEqual(['say', 'say']);
   expect(world.outcome('x', { userId: 8 })).toBe('BANNED');
-  world.book.unsanction(8, 'ban');
+  world.sanctions.delete(8, 'ban');
   expect(world.outcome('x', { userId: 8 })).toBe('say');
 });
 
 test('sanctions of the installation hold everywhere', () => {
-  const facts = { 7: { followedAtMs: 0, sanctions: [{ userId: 7, kind: 'ban', untilMs: 0 }] as const } };
-  expect(new World({ facts }).outcome('x')).toBe('BANNED');
+  const siteSanctions = [{ userId: 7, kind: 'ban', untilMs: 0 }] as const;
+  const world = new World({ siteSanctions });
+  expect([world.outcome('x'), world.outcome('x', { userId: 8 })]).toEqual(['BANNED', 'say']);
 });
 
 test('slow mode makes each wait for himself alone, and what was refused does not count', () => {
@@ -177,9 +188,9 @@ test('slow mode makes each wait for himself alone, and what was refused does not
 
 test('followers speak once they have followed for long enough', () => {
   const startMs = new ManualClock().nowMs();
-  const facts = { 7: { followedAtMs: startMs - 60_000, sanctions: [] } };
+  const follows = { 7: startMs - 60_000 };
   const world = new World({
-    facts,
+    follows,
     settings: { followersOnly: true, followedMinutesMin: 3, guestsMaySpeak: true },
   });
   expect(world.say('x')).toEqual({ kind: 'refuse', code: 'FOLLOWERS_ONLY', retryAfterMs: 120_000 });
@@ -195,7 +206,8 @@ test('who follows is not known: he waits a second, others go on', () => {
     sanctions: new Sanctions([]),
     words: WordFilter.empty,
     moderators: new Set<number>(),
-    facts: { of: () => undefined, prepare: () => undefined },
+    siteSanctions: new Sanctions([]),
+    follows: { ...nobody, sinceMs: () => undefined },
     limits: new SpeakLimits(free, clock),
     clock,
   };
@@ -258,7 +270,7 @@ test('what is held waits in a queue with a bound and an end', () => {
   expect(oldest).toMatchObject({ reason: 'all', draft: { text: 'number 1' } });
   expect(held.take(oldest.signalId, world.nowMs)).toBe(oldest);
   expect(held.take(oldest.signalId, world.nowMs)).toBeUndefined();
-  world.book.sanction({ userId: 102, kind: 'mute', untilMs: 0 });
+  held.removeOf(102);
   expect(held.list(world.nowMs)[0].draft.text).toBe('number 3');
   world.clock.advance(heldMs);
   expect(held.list(world.nowMs)).toEqual([]);
@@ -349,7 +361,8 @@ test('a flood of many stays in its room, and is told so', () => {
       sanctions: new Sanctions([]),
       words: WordFilter.empty,
       moderators: new Set(),
-      facts: { of: () => nobody, prepare: () => undefined },
+      siteSanctions: new Sanctions([]),
+      follows: nobody,
       limits,
       clock,
     });

@@ -2,12 +2,12 @@ import { TokenBucket } from '@gala/lib/http';
 import type { Clock } from '@gala/lib/clock';
 import type { ClientSignal, RoomRole, RoomRules } from '@gala/protocol/signals';
 import type { Draft, Rulebook, Said, Speaker, Verdict } from '../types.ts';
-import type { FactSource, UserFacts } from './facts.ts';
+import type { FollowSource } from './follows.ts';
 import { Folded } from './fold.ts';
 import { HoldQueue, type HeldComment } from './hold-queue.ts';
 import type { SpeakLimits } from './limits.ts';
 import { Recent } from './recent.ts';
-import { untilOf, type Sanction, type Sanctions } from './sanctions.ts';
+import { untilOf, type SanctionKind, type Sanctions } from './sanctions.ts';
 import { roomRulesOf, type ChatSettings } from './settings.ts';
 import { authorOfSignal, createSignalId } from './signal-id.ts';
 import { cleanComment, hasLink, isEmotes } from './text.ts';
@@ -24,12 +24,18 @@ const dayMs = 86_400_000;
 
 export interface RulebookOptions {
   readonly settings: ChatSettings;
+  /** Of the host; changed by whoever owns them. */
   readonly sanctions: Sanctions;
+  /** Of the whole installation. */
+  readonly siteSanctions: Pick<Sanctions, 'of'>;
   readonly words: WordFilter;
   readonly moderators: ReadonlySet<number>;
-  readonly facts: FactSource;
+  readonly follows: FollowSource;
   readonly limits: SpeakLimits;
   readonly clock: Clock;
+  /** How often each outcome was: `say`, `shadow`, `hold`, or the code of the refusal. */
+  readonly outcomes?: Map<string, number>;
+  readonly onClose?: (rulebook: RoomRulebook) => void;
 }
 
 type Comment = Extract<ClientSignal, { readonly type: 'comment' }>;
@@ -75,6 +81,14 @@ export class RoomRulebook implements Rulebook {
   }
 
   judge(said: Said): Verdict {
+    const verdict = this.#judge(said);
+    const outcome = verdict.kind === 'refuse' ? verdict.code : verdict.kind;
+    const { outcomes } = this.#options;
+    outcomes?.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    return verdict;
+  }
+
+  #judge(said: Said): Verdict {
     const role = this.roleOf(said.speaker);
     const { signal } = said;
     if (signal.type === 'comment') return this.#comment(said, signal, role);
@@ -84,8 +98,9 @@ export class RoomRulebook implements Rulebook {
   }
 
   prepare(speakers: readonly Speaker[]): Promise<void> | undefined {
-    const userIds = speakers.filter((each) => each.userId !== 0 && !isStaff(this.roleOf(each)));
-    return userIds.length > 0 ? this.#options.facts.prepare(userIds.map(({ userId }) => userId)) : undefined;
+    if (!this.#settings.followersOnly) return undefined;
+    const asked = speakers.filter((each) => each.userId !== 0 && !isStaff(this.roleOf(each)));
+    return asked.length > 0 ? this.#options.follows.prepare(asked.map(({ userId }) => userId)) : undefined;
   }
 
   /** Tickets live for a while: who is a moderator is asked of those who are now. */
@@ -108,43 +123,37 @@ export class RoomRulebook implements Rulebook {
     this.#moderators = moderators;
   }
 
-  sanction(sanction: Sanction): void {
-    this.#options.sanctions.put(sanction);
-    this.held.removeOf(sanction.userId);
-  }
-
-  unsanction(userId: number, kind: Sanction['kind']): void {
-    this.#options.sanctions.delete(userId, kind);
+  [Symbol.dispose](): void {
+    this.#options.onClose?.(this);
   }
 
   #comment(said: Said, comment: Comment, role: RoomRole): Verdict {
     const { speaker, nowMs } = said;
-    const { limits, facts } = this.#options;
+    const { limits } = this.#options;
     const isExempt = isStaff(role);
     const waitMs = isExempt ? limits.takeStaff(speaker) : limits.take(speaker, 'comment');
     if (waitMs > 0) return refuse('TOO_FAST', waitMs);
-    const known = speaker.userId === 0 || isExempt ? undefined : facts.of(speaker.userId);
-    const refused = isExempt ? undefined : this.#refusedSpeaker(said, known);
+    const refused = isExempt ? undefined : this.#refusedSpeaker(said);
     if (refused) return refused;
     const text = typeof comment.text === 'string' ? cleanComment(comment.text) : undefined;
     if (text === undefined) return refuse('COMMENT_INVALID');
     const draft = commentOf({ ...said, role }, { text, mediaMs: comment.mediaMs });
     if (isExempt) return { kind: 'say', drafts: [draft] };
-    const shadow = this.#sanctionUntil(speaker.userId, { kind: 'shadow', nowMs, known });
+    const shadow = this.#sanctionUntil(speaker.userId, { kind: 'shadow', nowMs });
     return this.#judgeText(draft, said, shadow !== undefined);
   }
 
   /** Who may not speak at all, or not yet. */
-  #refusedSpeaker({ speaker, nowMs }: Said, known: UserFacts | undefined): Verdict | undefined {
+  #refusedSpeaker({ speaker, nowMs }: Said): Verdict | undefined {
     const { isClosed, guestsMaySpeak, followersOnly, slowModeSeconds } = this.#settings;
     const { userId } = speaker;
-    if (this.#sanctionUntil(userId, { kind: 'ban', nowMs, known }) !== undefined) return refuse('BANNED');
-    const mutedUntilMs = this.#sanctionUntil(userId, { kind: 'mute', nowMs, known });
+    if (this.#sanctionUntil(userId, { kind: 'ban', nowMs }) !== undefined) return refuse('BANNED');
+    const mutedUntilMs = this.#sanctionUntil(userId, { kind: 'mute', nowMs });
     if (mutedUntilMs !== undefined) return refuse('MUTED', mutedUntilMs && mutedUntilMs - nowMs);
     if (isClosed) return refuse('CHAT_CLOSED');
     if (userId === 0 && (!guestsMaySpeak || followersOnly)) return refuse('SIGN_IN_TO_SPEAK');
     if (followersOnly) {
-      const refused = this.#refusedFollower(known, nowMs);
+      const refused = this.#refusedFollower(userId, nowMs);
       if (refused) return refused;
     }
     const sinceMs = nowMs - (this.#spokenAtMs.get(keyOf(speaker)) ?? -Infinity);
@@ -152,10 +161,11 @@ export class RoomRulebook implements Rulebook {
     return waitMs > 0 ? refuse('SLOW_MODE', waitMs) : undefined;
   }
 
-  #refusedFollower(known: UserFacts | undefined, nowMs: number): Verdict | undefined {
-    if (!known) return refuse('UNAVAILABLE', unknownRetryMs);
-    if (known.followedAtMs === 0) return refuse('FOLLOWERS_ONLY');
-    const waitMs = known.followedAtMs + this.#settings.followedMinutesMin * 60_000 - nowMs;
+  #refusedFollower(userId: number, nowMs: number): Verdict | undefined {
+    const sinceMs = this.#options.follows.sinceMs(userId);
+    if (sinceMs === undefined) return refuse('UNAVAILABLE', unknownRetryMs);
+    if (sinceMs === 0) return refuse('FOLLOWERS_ONLY');
+    const waitMs = sinceMs + this.#settings.followedMinutesMin * 60_000 - nowMs;
     return waitMs > 0 ? refuse('FOLLOWERS_ONLY', waitMs) : undefined;
   }
 
@@ -190,8 +200,7 @@ export class RoomRulebook implements Rulebook {
     const waitMs = this.#options.limits.take(speaker, 'like');
     if (waitMs > 0) return refuse('TOO_FAST', waitMs);
     if (!Number.isInteger(count) || count < 1 || count > likesMax) return refuse('SIGNAL_INVALID');
-    const known = speaker.userId === 0 ? undefined : this.#options.facts.of(speaker.userId);
-    const holds = (kind: Sanction['kind']) => this.#sanctionUntil(speaker.userId, { kind, nowMs, known });
+    const holds = (kind: SanctionKind) => this.#sanctionUntil(speaker.userId, { kind, nowMs });
     if (holds('ban') !== undefined) return refuse('BANNED');
     const draft: Draft = { type: 'like', class: 'ambient', signalId: '', count };
     return { kind: holds('shadow') === undefined ? 'say' : 'shadow', drafts: [draft] };
@@ -209,19 +218,18 @@ export class RoomRulebook implements Rulebook {
     const isOwn = speaker.userId !== 0 && author === speaker.userId;
     if (!isOwn && !isExempt) return refuse('NOT_MODERATOR');
     if (this.held.take(signalId, nowMs)) return accepted;
-    const known = isExempt ? undefined : this.#options.facts.of(speaker.userId);
-    const shadow = this.#sanctionUntil(speaker.userId, { kind: 'shadow', nowMs, known });
+    const shadow = isExempt ? undefined : this.#sanctionUntil(speaker.userId, { kind: 'shadow', nowMs });
     return { kind: shadow === undefined ? 'say' : 'shadow', drafts: [retractionOf(signalId)] };
   }
 
   /** Of the host and of the installation; 0 for good, undefined for none. */
   #sanctionUntil(
     userId: number,
-    { kind, nowMs, known }: { kind: Sanction['kind']; nowMs: number; known: UserFacts | undefined },
+    asked: { readonly kind: SanctionKind; readonly nowMs: number },
   ): number | undefined {
     if (userId === 0) return undefined;
-    const here = untilOf(this.#options.sanctions.of(userId), { kind, nowMs });
-    const everywhere = known && untilOf(known.sanctions, { kind, nowMs });
+    const here = untilOf(this.#options.sanctions.of(userId), asked);
+    const everywhere = untilOf(this.#options.siteSanctions.of(userId), asked);
     if (here === undefined || everywhere === undefined) return here ?? everywhere;
     return here === 0 || everywhere === 0 ? 0 : Math.max(here, everywhere);
   }

@@ -1,8 +1,9 @@
-import type { StatePart } from '@gala/protocol/signals';
+import type { StatePart } from './signal.ts';
 
 /**
  * The parts of a room's state that are known, and whether they are all of it: what is missing shows by the versions
- * of the whole, which count the changes one by one within one owner. Pure.
+ * of the whole, which count the changes one by one within one owner. For clients, and for who keeps the state for them.
+ * Pure.
  */
 export class StateBook {
   readonly #parts = new Map<string, StatePart>();
@@ -23,8 +24,20 @@ export class StateBook {
     return Object.fromEntries([...this.#parts.values()].map(({ name, version }) => [name, version]));
   }
 
+  get parts(): StatePart[] {
+    return [...this.#parts.values()];
+  }
+
+  /** Parts above the named versions, for another; those of which nothing is known any more are null. */
+  above(versions: Readonly<Record<string, number>>): StatePart[] {
+    const lost = Object.keys(versions).filter((name) => !this.#parts.has(name));
+    const newer = this.parts.filter(({ name, version }) => version > (versions[name] ?? 0));
+    return this.lacksParts ? newer : [...newer, ...lost.map((name) => this.#lost(name))];
+  }
+
+  /** Undefined for a part that is not known, or has gone. */
   value(name: string): unknown {
-    return this.#parts.get(name)?.value;
+    return this.#parts.get(name)?.value ?? undefined;
   }
 
   /** What a batch brings; answers the parts that are new. */
@@ -43,6 +56,20 @@ export class StateBook {
     this.#version = Math.max(this.#version, stateVersion);
     this.#heardVersion = Math.max(this.#heardVersion, stateVersion);
     return this.#put(parts);
+  }
+
+  /** All parts that there are: others are gone, unless these are of before. Answers the parts that are new. */
+  whole(parts: readonly StatePart[], stateVersion: number): StatePart[] {
+    if (stateVersion < this.#version) return this.#put(parts);
+    const named = new Set(parts.map(({ name }) => name));
+    const gone = this.parts.filter(({ name, version }) => !named.has(name) && version <= stateVersion);
+    const fresh = this.replace(parts, stateVersion);
+    for (const { name } of gone) this.#parts.delete(name);
+    return [...fresh, ...gone.map(({ name }) => this.#lost(name))];
+  }
+
+  #lost(name: string): StatePart {
+    return { name, version: this.#version, stateVersion: this.#version, value: null };
   }
 
   #put(parts: readonly StatePart[]): StatePart[] {
