@@ -55,6 +55,10 @@ export class Connector {
     return this.#entry?.readUrls ?? [];
   }
 
+  get ticket(): string {
+    return this.#resumeTicket || (this.#entry?.ticket ?? '');
+  }
+
   /** Begins to connect, unless it is about it already. */
   connect(): void {
     if (this.#link || this.status === 'connecting' || this.status === 'waiting') return;
@@ -124,7 +128,7 @@ export class Connector {
     return new Link({
       url,
       webSocket,
-      hello: () => handler.hello(this.#resumeTicket || (this.#entry?.ticket ?? '')),
+      hello: () => handler.hello(this.ticket),
       handler: {
         onMessage: (link, message) => this.#heard(link, message),
         onEnd: (link, end) => this.#ended(link, end),

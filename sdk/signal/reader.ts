@@ -26,6 +26,8 @@ export interface ReaderOptions {
   readonly mode: 'pull' | 'cached';
   readonly urls: readonly string[];
   readonly fetch: typeof fetch;
+  /** Opens rooms that are not public; told when they ask for it. */
+  readonly ticket: () => string;
   readonly position: () => Position | undefined;
   /** Server time; slots are named by it. */
   readonly serverMs: () => number;
@@ -46,6 +48,7 @@ export class Reader {
   #failures = 0;
   #nextSlot: number | undefined;
   #stateReadAtMs = -Infinity;
+  #isPrivate = false;
 
   constructor(options: ReaderOptions) {
     this.mode = options.mode;
@@ -123,12 +126,15 @@ export class Reader {
   }
 
   async #get(path: string, waitMs: number): Promise<SignalPage> {
-    const { urls, fetch } = this.#options;
+    const { urls, fetch, ticket } = this.#options;
     const limit = AbortSignal.timeout(waitMs + answerMsMax);
-    const response = await fetch(urls[this.#failures % urls.length] + path, {
+    const mark = path.includes('?') ? '&' : '?';
+    const shown = this.#isPrivate ? `${mark}ticket=${encodeURIComponent(ticket())}` : '';
+    const response = await fetch(urls[this.#failures % urls.length] + path + shown, {
       headers: { accept: pageMediaTypes.binary },
       signal: AbortSignal.any([this.#closing.signal, limit]),
     });
+    if (response.status === 401) this.#isPrivate = true;
     if (!response.ok) throw new PageError(response);
     return decodePage(new Uint8Array(await response.arrayBuffer()));
   }

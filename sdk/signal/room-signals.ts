@@ -6,6 +6,7 @@ import type {
   ServerMessage,
   SignalClass,
   Tier,
+  WelcomeMessage,
 } from '@gala/protocol/signals';
 import { Connector } from './connector.ts';
 import { Emitter } from './emitter.ts';
@@ -26,6 +27,8 @@ import type {
 const repairDelayMs = 100;
 const repairAnswerMs = 3_000;
 const repairsMax = 3;
+/** A node that cannot ask the room's owner for what may not be lost is left again, so often. */
+const denialsMax = 3;
 /** State that is missing is asked for after a time by chance, and not often: thousands may miss the same. */
 const stateDelayMsMax = 500;
 const statePauseMs = 5_000;
@@ -46,6 +49,7 @@ class Room implements RoomSignals {
   readonly #outbox: Outbox;
   #reader: Reader | undefined;
   #repairs = 0;
+  #denials = 0;
   #repairTimer: ReturnType<typeof setTimeout> | undefined;
   #stateTimer: ReturnType<typeof setTimeout> | undefined;
   #restTimer: ReturnType<typeof setTimeout> | undefined;
@@ -158,13 +162,21 @@ class Room implements RoomSignals {
       this.#outbox.replied(message);
       return this.#restSoon();
     }
+    if (message.type === 'welcome' && this.#deniesDurable(message)) {
+      return this.#connector.reconnect('UNAVAILABLE');
+    }
     if (message.type === 'repaired') this.#repairs = 0;
     this.#feed.take(message);
     this.#lookForHoles();
   }
 
+  /** What may not be lost was missed, and is not here: the place is kept, and asked for at another node. */
+  #deniesDurable({ isComplete, durable }: WelcomeMessage): boolean {
+    return !isComplete && this.#feed.sequence.lacksDurable(durable) && this.#denials++ < denialsMax;
+  }
+
   #opened(): void {
-    this.#repairs = 0;
+    this.#repairs = this.#denials = 0;
     this.#outbox.resend();
     this.#chooseDelivery();
   }
@@ -224,6 +236,7 @@ class Room implements RoomSignals {
       mode,
       urls,
       fetch: this.#options.fetch ?? ((...given) => fetch(...given)),
+      ticket: () => this.#connector.ticket,
       position: () => this.#feed.sequence.position,
       serverMs: () => this.serverMs(),
       lacksState: () => this.#feed.book.lacksParts,

@@ -30,7 +30,7 @@ export interface Missed {
 
 const retry = { initialMs: 100, maxMs: 2000 };
 const trimEveryMs = 10_000;
-/** Between two processes' clocks, at most (operating.md, "Clocks"). */
+/** Clocks of two processes may differ by so much. */
 const clockSkewMs = 5000;
 
 /**
