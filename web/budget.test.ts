@@ -95,7 +95,7 @@ test('no schema library and no server code comes along', () => {
 
 test('the chat comes after the picture, and costs no more than a quarter of a first load', () => {
   const first = closure(['index', 'main', 'en', 'room-page', 'session', 'engine']);
-  const chat = closure(['chat-panel', 'words-en']).filter((chunk) => !first.includes(chunk));
+  const chat = closure(['chat-panel', 'chat-words-en']).filter((chunk) => !first.includes(chunk));
   expect(first.flatMap(({ moduleIds }) => moduleIds).filter((id) => /\/web\/chat\//.test(id))).toEqual([]);
   expect(sent(chat)).toBeLessThan(sentBytesMax / 4);
 });

@@ -3,6 +3,7 @@ import type { Operation } from './operation.ts';
 import { roomIdMax } from '../ids/index.ts';
 import { areaId } from '../settings/index.ts';
 import * as shape from './schemas.ts';
+import { chatOperations } from './chat-operations.ts';
 import { catalogOperations } from './catalog-operations.ts';
 import { jobOperations } from './job-operations.ts';
 import { programmeOperations } from './programme-operations.ts';
@@ -282,6 +283,7 @@ export const operations = {
   ...jobOperations,
   ...catalogOperations,
   ...programmeOperations,
+  ...chatOperations,
   ...signalOperations,
 } as const satisfies Record<string, Operation>;
 

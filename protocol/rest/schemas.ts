@@ -192,6 +192,8 @@ export const scope = z.enum([
   'jobs:read',
   'jobs:write',
   'catalog:write',
+  'chat:read',
+  'chat:write',
   'switches:write',
 ]);
 export const issuer = z
@@ -217,6 +219,15 @@ export const pathParameters = {
     .string()
     .regex(/^(@[A-Za-z0-9][A-Za-z0-9._-]{2,31}|[1-9][0-9]{0,10})$/)
     .describe('a host id, or `@name`'),
+  userRef: z
+    .string()
+    .regex(/^(@[A-Za-z0-9][A-Za-z0-9._-]{2,31}|[1-9][0-9]{0,10})$/)
+    .describe('a user id, or `@name`'),
+  sanctionKind: z.enum(['mute', 'ban', 'shadow']),
+  signalId: z
+    .string()
+    .regex(/^[0-9a-z]{1,7}\.[A-Za-z0-9_-]{11}$/)
+    .describe('a comment, as its signal names it'),
   areaId: settings.areaId,
   programmeName,
   switchName: z

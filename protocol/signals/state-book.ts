@@ -35,8 +35,9 @@ export class StateBook {
     return this.lacksParts ? newer : [...newer, ...lost.map((name) => this.#lost(name))];
   }
 
+  /** Undefined for a part that is not known, or has gone. */
   value(name: string): unknown {
-    return this.#parts.get(name)?.value;
+    return this.#parts.get(name)?.value ?? undefined;
   }
 
   /** What a batch brings; answers the parts that are new. */

@@ -14,7 +14,7 @@ export interface PlannedRequest {
 
 /** Puts the fields of a call where the operation wants them: path, then query (GET, DELETE) or body. */
 export function planRequest(name: OperationName, input: Input = {}): PlannedRequest {
-  const { method, path } = routes[name];
+  const [method = '', path = ''] = routes[name].split(' ', 2);
   const rest: Record<string, unknown> = { ...input };
   const filled = path.slice(1).replaceAll(/\{(\w+)\}/g, (_, parameter: string) => {
     const value = rest[parameter];

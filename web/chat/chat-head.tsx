@@ -4,18 +4,21 @@ import { Avatar } from '../design/cover.tsx';
 import { Icon } from '../design/icon.tsx';
 import { useWords } from '../shell/words.tsx';
 import { formatCount } from '../words/index.ts';
+import { ChatSettings } from './chat-settings.tsx';
 import { opacityMin, type OverlayChoice } from './overlay-choice.ts';
+import type { Room } from '@gala/protocol/rest';
 import type { ChatView } from './store.ts';
-import { useChatWords } from './words.tsx';
+import { useChatWords } from './chat-words.tsx';
 
 interface ChatHeadProps {
   readonly view: ChatView;
+  readonly room: Room;
   readonly overlay: OverlayChoice;
   readonly onOverlay: (choice: OverlayChoice) => void;
 }
 
 /** Name, top fans, and what may be chosen. */
-export function ChatHead({ view, overlay, onOverlay }: ChatHeadProps) {
+export function ChatHead({ view, room, overlay, onOverlay }: ChatHeadProps) {
   const say = useChatWords();
   return (
     <header className="chat-head">
@@ -23,6 +26,7 @@ export function ChatHead({ view, overlay, onOverlay }: ChatHeadProps) {
       <TopFans view={view} />
       <Popover icon="settings" label={say('options')} testId="chat-options">
         <OverlayOptions overlay={overlay} onOverlay={onOverlay} />
+        {view.me.role !== 'viewer' && <ChatSettings room={room} rules={view.rules} />}
       </Popover>
     </header>
   );

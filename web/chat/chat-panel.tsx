@@ -12,7 +12,7 @@ import { LineLog } from './line-log.tsx';
 import { useOverlayChoice } from './overlay-choice.ts';
 import { StatusLine } from './status-line.tsx';
 import { ChatStore } from './store.ts';
-import { ChatWords, useChatWords } from './words.tsx';
+import { ChatWords, useChatWords } from './chat-words.tsx';
 
 export interface ChatPanelProps {
   readonly room: Room;
@@ -89,7 +89,7 @@ function Chat({
   useEffect(() => onViewers(viewers), [onViewers, viewers]);
   return (
     <Frame>
-      <ChatHead view={view} overlay={choice} onOverlay={choose} />
+      <ChatHead view={view} room={room} overlay={choice} onOverlay={choose} />
       <StatusLine view={view} />
       <LineLog store={store} view={view} room={room} />
       <ComposerForm store={store} view={view} onSignedIn={onSignedIn} />

@@ -8,7 +8,7 @@ import { sayRefusal } from './refusal.ts';
 import { SignInDialog } from './sign-in-dialog.tsx';
 import { ChatIcon } from './chat-icon.tsx';
 import type { ChatStore, ChatView } from './store.ts';
-import { useChatWords, type Say } from './words.tsx';
+import { useChatWords, type Say } from './chat-words.tsx';
 
 interface ComposerFormProps {
   readonly store: ChatStore;

@@ -6,7 +6,7 @@ import type { CommentLine } from './lines.ts';
 import { sayRefusal } from './refusal.ts';
 import type { ChatStore } from './store.ts';
 import type { Me } from './ticket.ts';
-import { useChatWords } from './words.tsx';
+import { useChatWords } from './chat-words.tsx';
 
 /** The line of which the menu is open, and the button that opened it. */
 export interface LineTarget {
@@ -36,7 +36,7 @@ export function LineActs({ target, store, me, room, onClose }: LineActsProps) {
     anchor.focus();
   };
   const run = (act: LineAct): void => {
-    if (act.isGrave && asked !== act) return setAsked(act);
+    if (act.ask && asked !== act) return setAsked(act);
     act.run({ line, store, room }).then(
       (code) => (code === undefined ? close() : setFailed(sayRefusal(say, code))),
       () => setFailed(sayRefusal(say, 'NETWORK_LOST')),
@@ -76,7 +76,7 @@ export function LineActs({ target, store, me, room, onClose }: LineActsProps) {
         actsFor(line, me).map((act) => (
           <button
             key={act.word}
-            className={`line-act${act.isGrave ? ' danger' : ''}`}
+            className={`line-act${act.ask ? ' danger' : ''}`}
             onClick={() => run(act)}
             data-testid={act.word}
           >

@@ -5,7 +5,7 @@ import { LineActs, type LineTarget } from './line-acts.tsx';
 import { Speaker } from './speaker.tsx';
 import { ChatIcon } from './chat-icon.tsx';
 import type { ChatStore, ChatView } from './store.ts';
-import { useChatWords } from './words.tsx';
+import { useChatWords } from './chat-words.tsx';
 
 /** So near to the end it is the end. */
 const nearPx = 40;

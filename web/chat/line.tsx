@@ -8,7 +8,7 @@ import { sayRefusal } from './refusal.ts';
 import { ChatIcon } from './chat-icon.tsx';
 import type { ChatStore } from './store.ts';
 import type { Me } from './ticket.ts';
-import { useChatWords, type Say } from './words.tsx';
+import { useChatWords, type Say } from './chat-words.tsx';
 
 interface LineProps {
   readonly line: ChatLine;

@@ -1,4 +1,4 @@
-import type { ChatWord, Say } from './words.tsx';
+import type { ChatWord, Say } from './chat-words.tsx';
 
 /** Codes that have words of their own. */
 const explained: ReadonlySet<string> = new Set([

@@ -1,6 +1,6 @@
 import { useEffect, useRef } from 'react';
 import { SignIn } from '../studio/sign-in.tsx';
-import { useChatWords } from './words.tsx';
+import { useChatWords } from './chat-words.tsx';
 import { createPortal } from 'react-dom';
 
 interface SignInDialogProps {

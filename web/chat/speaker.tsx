@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'react';
 import type { CommentSignal } from '@gala/protocol/signals';
 import type { ChatStore } from './store.ts';
-import { useChatWords } from './words.tsx';
+import { useChatWords } from './chat-words.tsx';
 
 /** A busy room is not read out word by word: so often, and so many lines at a time; the rest is counted. */
 const everyMs = 3_000;

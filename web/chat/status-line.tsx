@@ -1,6 +1,6 @@
 import { useNow } from '../design/room-badges.tsx';
 import type { ChatView } from './store.ts';
-import { useChatWords, type Say } from './words.tsx';
+import { useChatWords, type Say } from './chat-words.tsx';
 import { sayRefusal } from './refusal.ts';
 
 /** How the connection of the chat is, while it is not simply open. */

@@ -12,6 +12,7 @@ const HomePage = lazy(() => import('../viewer/home-page.tsx'));
 const RoomPage = lazy(() => import('../viewer/room-page.tsx'));
 const ProgrammePage = lazy(() => import('../viewer/programme-page.tsx'));
 const ConsolePage = lazy(() => import('../console/console-page.tsx'));
+const ModeratePage = lazy(() => import('../moderate/moderate-page.tsx'));
 const HostPage = lazy(() => import('../studio/host-page.tsx'));
 
 export function App() {
@@ -44,6 +45,8 @@ function Page({ route }: { readonly route: Route }) {
       return <HomePage />;
     case 'host':
       return <HostPage />;
+    case 'moderate':
+      return <ModeratePage key={route.roomId} roomId={route.roomId} />;
     case 'console':
       return <ConsolePage roomId={route.roomId} part={route.part} />;
     case 'room':

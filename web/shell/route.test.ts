@@ -14,6 +14,8 @@ test.each([
   ['/console/jobs', { page: 'console', roomId: undefined, part: 'jobs' }],
   ['/console/1048577', { page: 'console', roomId: 1048577 }],
   ['/console/x', { page: 'unknown' }],
+  ['/moderate/1048577', { page: 'moderate', roomId: 1048577 }],
+  ['/moderate/@mira', { page: 'unknown' }],
   ['/room/0', { page: 'unknown' }],
   ['/room/7/more', { page: 'unknown' }],
   ['/@a', { page: 'unknown' }],

@@ -9,11 +9,13 @@ export type Route =
   | { readonly page: 'console'; readonly roomId: number | undefined; readonly part: ConsolePart }
   | { readonly page: 'room'; readonly roomRef: string; readonly preference: PlayPreference }
   | { readonly page: 'programme'; readonly name: string; readonly preference: PlayPreference }
+  | { readonly page: 'moderate'; readonly roomId: number }
   | { readonly page: 'unknown' };
 
 const consolePartPath = /^\/console\/(jobs|areas|notice|programmes|switches)$/;
 const consolePath = /^\/console(?:\/([1-9][0-9]{0,15}))?$/;
 const programmePath = /^\/programmes\/([a-z0-9][a-z0-9-]{0,47})$/;
+const moderatePath = /^\/moderate\/([1-9][0-9]{0,15})$/;
 const roomPath = /^\/room\/([1-9][0-9]{0,15})$/;
 const hostNamePath = /^\/(@[A-Za-z0-9][A-Za-z0-9._-]{2,31})$/;
 
@@ -29,6 +31,8 @@ export function parseRoute(path: string, search: string): Route {
     const roomId = onConsole[1] === undefined ? undefined : Number(onConsole[1]);
     return { page: 'console', roomId, part: 'streams' };
   }
+  const moderated = moderatePath.exec(trimmed)?.[1];
+  if (moderated !== undefined) return { page: 'moderate', roomId: Number(moderated) };
   const roomRef = roomPath.exec(trimmed)?.[1] ?? hostNamePath.exec(trimmed)?.[1];
   const name = programmePath.exec(trimmed)?.[1];
   const query = new URLSearchParams(search);

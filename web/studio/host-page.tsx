@@ -1,4 +1,4 @@
-import { useEffect, useState } from 'react';
+import { lazy, Suspense, useEffect, useState } from 'react';
 import type { AnswerOf, ApiError } from '@gala/sdk/room';
 import { Icon } from '../design/icon.tsx';
 import { Notice } from '../design/notice.tsx';
@@ -8,10 +8,12 @@ import { useTitle } from '../shell/title.ts';
 import { useWords } from '../shell/words.tsx';
 import { Broadcast } from './broadcast.tsx';
 import { Publish } from './publish.tsx';
-import { Recordings } from './recordings.tsx';
 import { RoomSettings } from './room-settings.tsx';
 import { Schedule } from './schedule.tsx';
 import { SignIn } from './sign-in.tsx';
+
+/** Below the fold, and of a host who has recorded something. */
+const Recordings = lazy(() => import('./recordings.tsx'));
 
 type Session = AnswerOf<'getSession'>;
 type Who =
@@ -77,7 +79,9 @@ function Studio({ session, onSignedOut }: StudioProps) {
             <RoomSettings host={answer.host} onSaved={refresh} />
           </div>
           <Schedule room={answer.room} onChange={refresh} />
-          <Recordings />
+          <Suspense fallback={null}>
+            <Recordings />
+          </Suspense>
         </>
       )}
     </div>

@@ -15,7 +15,7 @@ const askRecordings: Ask<AnswerOf<'listMyRecordings'>> = (signal) =>
   client.listMyRecordings({ limit: listedMax }, { signal });
 
 /** Whether broadcasts are recorded, and what there is of them. */
-export function Recordings() {
+export default function Recordings() {
   const { t } = useWords();
   const { answer, refresh } = usePoll(askRecordings, refreshMs);
   const rooms = answer?.rooms ?? [];

@@ -1,14 +1,13 @@
-import type { ReactNode } from 'react';
-import { Icon } from '../design/icon.tsx';
-import type { FailureCause, PlayerState } from '../player/state.ts';
+import { lazy, Suspense, type ReactNode } from 'react';
+import type { PlayerState } from '../player/state.ts';
 import { protocolNames, soundOnly, type PlayPreference } from '../player/support.ts';
-import { Link } from '../shell/link.tsx';
-import { pathBelowBase } from '../shell/route.ts';
 import type { MissingCodec } from '../player/codecs.ts';
 import { useWords, type Speech } from '../shell/words.tsx';
-import { choosePreference } from './choice.ts';
 
-interface PlayerMessageProps {
+/** Fetched when there is no picture, and something may be done about it. */
+const NextStep = lazy(() => import('./next-step.tsx'));
+
+export interface PlayerMessageProps {
   readonly state: PlayerState;
   readonly hostName: string;
   readonly preference: PlayPreference;
@@ -52,14 +51,16 @@ function Message({ state, hostName, preference, onRetry, onReplay }: PlayerMessa
       note={state.phase === 'reconnecting' && <FailedWays state={state} />}
     >
       {state.phase === 'reconnecting' && <Spinner label={t('player.reconnecting')} />}
-      <NextStep
-        cause={cause}
-        state={state}
-        hostName={hostName}
-        preference={preference}
-        onRetry={onRetry}
-        onReplay={onReplay}
-      />
+      <Suspense fallback={null}>
+        <NextStep
+          cause={cause}
+          state={state}
+          hostName={hostName}
+          preference={preference}
+          onRetry={onRetry}
+          onReplay={onReplay}
+        />
+      </Suspense>
     </Words>
   );
 }
@@ -112,82 +113,5 @@ function Spinner({ label }: { readonly label: string }) {
       <span className="spinner-ring" aria-hidden="true" />
       <span>{label}</span>
     </span>
-  );
-}
-
-interface NextStepProps extends PlayerMessageProps {
-  readonly cause: FailureCause;
-}
-
-function NextStep({ cause, state, hostName, preference, onRetry, onReplay }: NextStepProps) {
-  const { t } = useWords();
-  if (state.missing.length > 0 && state.missing.every(({ kind }) => kind === 'video')) return <SoundStep />;
-  if (cause === 'not-on-air') return null;
-  if (cause === 'room-private') return <StepLink to="/host" words={t('player.signIn')} />;
-  if (cause === 'room-ended') {
-    const hostPath = `/@${hostName}`;
-    return (
-      <>
-        {onReplay && (
-          <button className="button on-picture" onClick={onReplay} data-testid="watch-replay">
-            <Icon name="play" />
-            {t('replay.watch')}
-          </button>
-        )}
-        <StepLink to="/" words={t('player.toHome')} quiet={onReplay !== undefined} />
-        {hostPath !== pathBelowBase() && (
-          <StepLink to={hostPath} words={t('player.toHost', { host: hostName })} quiet />
-        )}
-      </>
-    );
-  }
-  if (cause === 'room-unknown' || cause === 'host-unknown') {
-    return <StepLink to="/" words={t('player.toHome')} />;
-  }
-  return (
-    <>
-      {preference.protocol !== undefined && <AutomaticStep />}
-      <button className="button on-picture" onClick={onRetry} data-testid="player-retry">
-        <Icon name="refresh" />
-        {t('player.retry')}
-      </button>
-    </>
-  );
-}
-
-/** The viewer has chosen a way that does not work here. */
-function AutomaticStep() {
-  const { t } = useWords();
-  return (
-    <button className="button on-picture" onClick={() => choosePreference('protocol', undefined)}>
-      {t('player.protocol.choose')}
-    </button>
-  );
-}
-
-/** Pictures that cannot be decoded here leave the sound. */
-function SoundStep() {
-  const { t } = useWords();
-  return (
-    <button className="button on-picture" onClick={() => choosePreference('quality', soundOnly)}>
-      <Icon name="soundOn" />
-      {t('player.quality.audio')}
-    </button>
-  );
-}
-
-function StepLink({
-  to,
-  words,
-  quiet = false,
-}: {
-  readonly to: string;
-  readonly words: string;
-  readonly quiet?: boolean;
-}) {
-  return (
-    <Link to={to} className={`button ${quiet ? 'on-picture' : 'primary'}`}>
-      {words}
-    </Link>
   );
 }

@@ -16,6 +16,8 @@ import { useReplay } from './use-replay.ts';
 /** These two come beside the picture, and nothing waits for them. */
 const HostNotes = lazy(() => import('./host-notes.tsx').catch(() => ({ default: () => <></> })));
 const OtherRooms = lazy(() => import('./other-rooms.tsx').catch(() => ({ default: () => <></> })));
+/** Comes beside the picture too. */
+const FollowButton = lazy(() => import('./follow-button.tsx').catch(() => ({ default: () => <></> })));
 /** Comes when the picture is there: it must not take the network from it. */
 const ChatPanel = lazy(() => import('../chat/chat-panel.tsx').catch(() => ({ default: ChatLost })));
 /** Comes when a recording is chosen. */
@@ -136,6 +138,9 @@ function RoomHead({ title, hostName, state, viewers }: RoomHeadProps) {
       </div>
       <div className="room-head-facts">
         {state.room && <RoomFacts room={state.room} ended={state.phase === 'ended'} viewers={viewers} />}
+        <Suspense fallback={null}>
+          <FollowButton hostRef={`@${hostName}`} />
+        </Suspense>
         <CopyButton
           text={new URL(hrefOf(`/@${hostName}`), location.origin).href}
           label={t('room.share')}

@@ -40,7 +40,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
     room: context.rpc.client(RoomService),
     catalog: context.rpc.client(CatalogService),
     scheduler: context.rpc.client(SchedulerService),
-    moderation: context.rpc.client(ModerationService),
+    moderation: new Spread(context.rpc, ModerationService),
     signals: new Spread(context.rpc, SignalService),
     edges: new Spread(context.rpc, EdgeService),
     traces: new Spread(context.rpc, TraceService),

@@ -21,7 +21,7 @@ export interface Parts {
   readonly room: Client<typeof RoomService>;
   readonly catalog: Client<typeof CatalogService>;
   readonly scheduler: Client<typeof SchedulerService>;
-  readonly moderation: Client<typeof ModerationService>;
+  readonly moderation: Spread<typeof ModerationService>;
   readonly signals: Spread<typeof SignalService>;
   readonly edges: Spread<typeof EdgeService>;
   /** Every process. */

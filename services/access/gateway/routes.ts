@@ -11,6 +11,7 @@ import { hostMediaHandlers } from './host-media.ts';
 import { createHost } from './host.ts';
 import { catalogHandlers } from './catalog.ts';
 import { jobHandlers } from './jobs.ts';
+import { chatHandlers } from './chats.ts';
 import { programmeHandlers } from './programmes.ts';
 import { recordingHandlers } from './recordings.ts';
 import { isSameOrigin } from './page.ts';
@@ -39,6 +40,7 @@ export function createHandlers(parts: Parts): Handlers {
     ...jobHandlers(parts),
     ...catalogHandlers(parts),
     ...programmeHandlers(parts),
+    ...chatHandlers(parts),
     ...signalHandlers(parts),
     ...switchHandlers(parts),
   };

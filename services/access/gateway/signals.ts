@@ -75,7 +75,7 @@ async function roleOf(
   const operator = visitor !== undefined && isOperator(visitor);
   const request = { roomId: BigInt(room.roomId), userId: BigInt(userId), operator };
   try {
-    const { role, banned } = await parts.moderation.admit(request, { ...rpc, timeoutMs: admitMs });
+    const { role, banned } = await parts.moderation.client.admit(request, { ...rpc, timeoutMs: admitMs });
     if (banned) throw new CodedError(protocolErrors, 'BANNED');
     return roomRoles.find((each) => each === role) ?? 'viewer';
   } catch (error) {

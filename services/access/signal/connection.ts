@@ -1,4 +1,4 @@
-import type { WebSocketConnection } from '@gala/lib/websocket';
+import type { WebSocketConnection, WebSocketHandler } from '@gala/lib/websocket';
 import type { ByeMessage, ServerMessage } from '@gala/protocol/signals';
 import type { SignalTicket } from '@gala/protocol/ticket';
 import type { Place } from './audience.ts';
@@ -14,6 +14,20 @@ export type ClientSocket = Pick<
 
 export type MediaHealth = 'good' | 'poor' | 'stalled';
 
+/** What happens to connections; one for all of them. */
+export interface ConnectionHost {
+  receive(connection: Connection, data: Buffer, isBinary: boolean): void;
+  malformed(): void;
+  over(connection: Connection): void;
+}
+
+export interface ConnectionOptions {
+  readonly connect: (handler: WebSocketHandler) => ClientSocket;
+  readonly host: ConnectionHost;
+  readonly address: string;
+  readonly encoding: Encoding;
+}
+
 /** Ids of the connections of this process, never given twice. */
 let lastId = 0;
 
@@ -21,12 +35,13 @@ let lastId = 0;
  * One client. It keeps no bytes of its own: what it has not taken yet are references to buffers that others share.
  * Twenty thousand of them are a process: a field more weighs 160 KB.
  */
-export class Connection {
+export class Connection implements WebSocketHandler {
   readonly id = ++lastId;
   /** Of the client itself, behind all proxies that are believed. */
   readonly address: string;
   readonly encoding: Encoding;
   readonly socket: ClientSocket;
+  readonly #host: ConnectionHost;
   ticket: SignalTicket | undefined;
   room: Room | undefined;
   group: Group | undefined;
@@ -45,17 +60,27 @@ export class Connection {
   health: MediaHealth = 'good';
   /** Nothing is written to it any more. */
   closed = false;
-  /** Its coming was told to the room's owner. */
-  reported = false;
-  wasPinged = false;
   /** What it may still say, and since when that was not looked at. */
   tokens = 0;
   filledAtMs = 0;
 
-  constructor(connect: (connection: Connection) => ClientSocket, address: string, encoding: Encoding) {
+  constructor({ connect, host, address, encoding }: ConnectionOptions) {
+    this.#host = host;
     this.address = address;
     this.encoding = encoding;
     this.socket = connect(this);
+  }
+
+  onMessage(data: Buffer, isBinary: boolean): void {
+    this.#host.receive(this, data, isBinary);
+  }
+
+  onFailure(): void {
+    this.#host.malformed();
+  }
+
+  onClose(): void {
+    this.#host.over(this);
   }
 
   send(message: ServerMessage): void {

@@ -1,15 +1,13 @@
-import type { ChatWord } from './words-en.ts';
+import type { ChatWord } from './chat-words-en.ts';
 
 export const zh: Readonly<Record<ChatWord, string>> = {
   title: '聊天',
   log: '聊天消息',
-  loading: '正在打开聊天',
   offAir: '开播后即可聊天。',
   empty: '还没有人发言，来说第一句吧！',
   ended: '直播已结束。',
   'status.connecting': '正在连接聊天',
   'status.waiting': '聊天连接中断，{seconds} 秒后重试。',
-  'status.closed': '聊天已断开（{code}）。',
   gap: '这里缺少一些消息。',
   'gap.count': '这里缺少一些消息：有 {count} 条无法找回。',
   newest: '最新消息',
@@ -61,11 +59,8 @@ export const zh: Readonly<Record<ChatWord, string>> = {
   fans: '粉丝榜',
   'fans.score': '{count} 分',
   'overlay.on': '显示弹幕',
-  'overlay.off': '关闭弹幕',
   'overlay.opacity': '弹幕不透明度',
   options: '聊天选项',
-  follow: '关注',
-  following: '已关注',
 
   'line.menu': '处理 {name} 的消息',
   'act.retract': '撤回',
@@ -76,11 +71,6 @@ export const zh: Readonly<Record<ChatWord, string>> = {
   'ask.muteForever': '永久禁言 {name}？解除之前，{name} 的发言都不会显示。',
   'ask.ban': '拉黑 {name}？{name} 将离开聊天，解除之前无法返回。',
   'ask.shadow': '让 {name} 的发言仅本人可见？{name} 不会得知。',
-  'done.retract': '已撤回。',
-  'done.mute': '{name} 已被禁言 10 分钟。',
-  'done.muteForever': '{name} 已被禁言。',
-  'done.ban': '{name} 已被拉黑。',
-  'done.shadow': '{name} 的发言已对他人隐藏。',
 
   settings: '本房间聊天规则',
   'settings.slow': '慢速模式',

@@ -1,13 +1,13 @@
 import type { ReactNode } from 'react';
 import { PartTexts, TextsProvider, useTexts, type Say as SayWords } from '../shell/texts.tsx';
-import type { ChatWord } from './words-en.ts';
+import type { ChatWord } from './chat-words-en.ts';
 
-export type { ChatWord } from './words-en.ts';
+export type { ChatWord } from './chat-words-en.ts';
 export type Say = SayWords<ChatWord>;
 
 const texts = new PartTexts<ChatWord>({
-  en: () => import('./words-en.ts').then(({ en }) => en),
-  zh: () => import('./words-zh.ts').then(({ zh }) => zh),
+  en: () => import('./chat-words-en.ts').then(({ en }) => en),
+  zh: () => import('./chat-words-zh.ts').then(({ zh }) => zh),
 });
 
 /** Draws the chat once its texts in the language of the page are there. */

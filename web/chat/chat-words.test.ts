@@ -2,9 +2,9 @@ import { expect, test } from 'vitest';
 import { protocolErrors } from '@gala/protocol/errors';
 import { sayRefusal } from './refusal.ts';
 import { readTicket } from './ticket.ts';
-import type { Say } from './words.tsx';
-import { en } from './words-en.ts';
-import { zh } from './words-zh.ts';
+import type { Say } from './chat-words.tsx';
+import { en } from './chat-words-en.ts';
+import { zh } from './chat-words-zh.ts';
 
 const namesIn = (text: string): string[] => [...text.matchAll(/\{(\w+)\}/g)].map(([name]) => name).sort();
 const say: Say = (word, values = {}) =>
