@@ -31,14 +31,22 @@ export function LineActs({ target, store, me, room, onClose }: LineActsProps) {
   const { line, anchor } = target;
   const { name } = line.author;
   useEffect(() => dialog.current?.showModal(), []);
+  /** Where the keyboard goes on. */
+  const next = useRef<HTMLElement | null>(anchor);
+  const list = useRef(anchor.closest('ol'));
   const close = (): void => {
     onClose();
-    anchor.focus();
+    next.current?.focus();
+  };
+  /** The line's button goes with what was said. */
+  const leave = (): void => {
+    next.current = list.current;
+    dialog.current?.close();
   };
   const run = (act: LineAct): void => {
     if (act.ask && asked !== act) return setAsked(act);
     act.run({ line, store, room }).then(
-      (code) => (code === undefined ? close() : setFailed(sayRefusal(say, code))),
+      (code) => (code === undefined ? leave() : setFailed(sayRefusal(say, code))),
       () => setFailed(sayRefusal(say, 'NETWORK_LOST')),
     );
   };
