@@ -42,6 +42,10 @@ const benches: Record<string, Bench> = {
       'what is said in a room to 10 to 19,000 viewers, beside Socket.IO, ws and nchan (about 50 minutes; --quick: 1)',
     load: () => import('./signal.ts'),
   },
+  rules: {
+    about: 'what it costs to judge a comment, and to look for 10,000 words in it (15 seconds)',
+    load: () => import('./rules.ts'),
+  },
   self: {
     about: 'the load programs themselves: known harm has to be reported, and nothing else',
     load: () => import('./self.ts'),

@@ -1,5 +1,7 @@
 /** A shared buffer that grew beyond this is given back after use. */
 const keptBytesMax = 1 << 20;
+/** Texts up to here are mostly ASCII, and copied more quickly than the platform is asked to. */
+const shortTextMax = 160;
 const utf8 = new TextEncoder();
 const fromUtf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
@@ -32,8 +34,21 @@ export class ByteWriter {
   text(value: string): void {
     const start = this.begin();
     this.#reserve(value.length * 3);
-    this.#size += utf8.encodeInto(value, this.#bytes.subarray(this.#size)).written;
+    if (value.length > shortTextMax || !this.#ascii(value)) {
+      this.#size += utf8.encodeInto(value, this.#bytes.subarray(this.#size)).written;
+    }
     this.end(start);
+  }
+
+  /** False when it is not all ASCII, and nothing was written. */
+  #ascii(value: string): boolean {
+    for (let index = 0; index < value.length; index++) {
+      const code = value.charCodeAt(index);
+      if (code >= 0x80) return false;
+      this.#bytes[this.#size + index] = code;
+    }
+    this.#size += value.length;
+    return true;
   }
 
   /** Bytes with their length before them. */

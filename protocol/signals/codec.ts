@@ -123,17 +123,18 @@ function readItem(
   return { type, class: signalClass, offset, atMs, signalId, ...media, ...fields } as Signal;
 }
 
-/** The authors of a section in the order in which they come, each once. */
+/** The authors of a section, in the order in which they come. */
 class SectionAuthors implements Authors {
-  readonly #indexes = new Map<string, number>();
   readonly #list: Author[] = [];
+  readonly #indexes = new Map<Author, number>();
+  readonly #indexesOfNames = new Map<string, number>();
 
   constructor(signals: readonly Signal[]) {
     for (const signal of signals) if ('author' in signal) this.#add(signal.author);
   }
 
   indexOf(author: Author): number {
-    return this.#indexes.get(keyOf(author)) ?? -1;
+    return this.#indexes.get(author) ?? -1;
   }
 
   write(out: ByteWriter): void {
@@ -147,16 +148,19 @@ class SectionAuthors implements Authors {
     }
   }
 
+  /** Names are nearly always one author's: two who share one stand there in turns, which is only longer. */
   #add(author: Author): void {
-    const key = keyOf(author);
-    if (this.#indexes.has(key)) return;
-    this.#indexes.set(key, this.#list.length);
-    this.#list.push(author);
+    if (this.#indexes.has(author)) return;
+    const known = this.#indexesOfNames.get(author.name);
+    const isKnown = known !== undefined && isSameAuthor(this.#list[known], author);
+    const index = isKnown ? known : this.#list.push(author) - 1;
+    this.#indexes.set(author, index);
+    this.#indexesOfNames.set(author.name, index);
   }
 }
 
-function keyOf({ userId, role, name }: Author): string {
-  return `${userId} ${role} ${name}`;
+function isSameAuthor(one: Author, other: Author): boolean {
+  return one.userId === other.userId && one.role === other.role && one.name === other.name;
 }
 
 function readAuthor(from: ByteReader): Author {

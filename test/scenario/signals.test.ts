@@ -9,6 +9,7 @@ import { waitFor } from '../harness/wait.ts';
 let gala: Gala;
 let publisher: FixturePublisher;
 let roomId: number;
+let hostCookie: string;
 let anna: Listener;
 let guest: Listener;
 
@@ -39,11 +40,20 @@ async function enter(cookie: string): Promise<SignalEntry> {
   return (await answer.json()) as SignalEntry;
 }
 
-async function post(path: string, body: object, cookie = ''): Promise<Response> {
+function post(path: string, body: object, cookie = ''): Promise<Response> {
+  return send('POST', path, { body, cookie });
+}
+
+interface Sent {
+  readonly body: object;
+  readonly cookie: string;
+}
+
+async function send(method: string, path: string, { body, cookie }: Sent): Promise<Response> {
   const headers = new Headers({ 'content-type': 'application/json' });
   if (cookie) headers.set('cookie', cookie);
   if (cookie) headers.set('x-gala-csrf', await csrfToken(cookie));
-  const answer = await fetch(gala.webUrl + path, { method: 'POST', headers, body: JSON.stringify(body) });
+  const answer = await fetch(gala.webUrl + path, { method, headers, body: JSON.stringify(body) });
   if (!answer.ok) throw new Error(`${path}: ${answer.status} ${await answer.text()}`);
   return answer;
 }
@@ -61,6 +71,7 @@ async function signIn({ name, password }: TestHost): Promise<string> {
 beforeAll(async () => {
   gala = await Gala.start();
   const [mira, viewer] = await Promise.all([gala.createHost('mira'), gala.createHost('anna')]);
+  hostCookie = await signIn(mira);
   publisher = await FixturePublisher.start({ rtmpUrl: gala.rtmpUrl, streamKey: mira.streamKey });
   const live = async () => (await gala.anyone.listLiveRooms({})).rooms[0]?.roomId;
   roomId = await waitFor(live, { what: 'the room' });
@@ -112,4 +123,12 @@ test('the process of owner and node dies: both come back, and hear each control 
   expect(guest.texts).toEqual(['hello from Node', 'after the fall']);
   // The ring died with its owner: its epoch has an open end, and nothing else is missing.
   for (const { gaps } of [anna, guest]) expect(gaps.filter(({ to }) => to !== undefined)).toEqual([]);
+});
+
+test('what the host tells in his room, and its end, are told to all', async () => {
+  await send('PATCH', '/v1/hosts/me', { body: { announcement: 'at eight' }, cookie: hostCookie });
+  await expect.poll(() => guest.room.state('announcement')?.text, { timeout: 10_000 }).toBe('at eight');
+  await gala.operator.endRoom({ roomId });
+  await expect.poll(() => guest.heard.at(-1)?.type, { timeout: 10_000 }).toBe('ended');
+  expect(await anna.room.comment('too late')).toMatchObject({ ok: false, code: 'ROOM_SILENT' });
 });

@@ -97,9 +97,15 @@ interface Kicked {
 function kick({ rooms }: OperatorParts, { roomId, userId, device, code }: Kicked): number {
   const isMeant = ({ ticket }: Connection): boolean =>
     userId > 0 ? ticket?.userId === userId : device !== '' && ticket?.device === device;
-  const meant = [...(rooms.get(roomId)?.audience ?? [])].filter(isMeant);
+  const meant = [...connectionsOf(rooms, roomId)].filter(isMeant);
   for (const connection of meant) {
     connection.bye({ code: code || 'KICKED', retryAfterMs: 0 }, closeCodes.policyViolation);
   }
   return meant.length;
+}
+
+/** Of a room; 0 stands for all that are here. */
+function* connectionsOf(rooms: OperatorParts['rooms'], roomId: number): Generator<Connection> {
+  const room = rooms.get(roomId);
+  for (const { audience } of room ? [room] : roomId === 0 ? rooms : []) yield* audience;
 }

@@ -26,6 +26,8 @@ export interface OpenedRoom {
 /** The chats of the rooms that are open in this process: read when the first room of a host is opened. */
 export class Chats {
   readonly #parts: ChatsParts;
+  /** Of all rooms of the process; as many keys as the rules have outcomes. */
+  readonly outcomes = new Map<string, number>();
   readonly #byHost = new Map<number, Promise<HostChat>>();
   readonly #rooms = new Map<number, RoomRulebook>();
 
@@ -86,6 +88,7 @@ export class Chats {
       follows,
       limits,
       clock,
+      outcomes: this.outcomes,
       onClose: (closed) => void this.close({ roomId, hostId: chat.hostId }, closed),
     });
     chat.rooms.set(roomId, room);

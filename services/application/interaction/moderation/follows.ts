@@ -38,6 +38,7 @@ export class Follows {
     const { sql, clock, events, chats, rooms } = this.#parts;
     await rooms.hold(hostId);
     const { followedAtMs, isNew } = await insertFollow(sql, { hostId, userId, nowMs: clock.nowMs() });
+    rooms.assertHeld(hostId);
     const chat = await chats.of(hostId);
     chat?.state.follows.set(userId, followedAtMs);
     if (!isNew) return followedAtMs;
@@ -58,6 +59,7 @@ export class Follows {
     await rooms.hold(hostId);
     await deleteFollow(sql, { hostId, userId });
     events.counters.unfollowed++;
+    rooms.assertHeld(hostId);
     (await chats.of(hostId))?.state.follows.set(userId, 0);
   }
 

@@ -57,7 +57,8 @@ export class HostChat {
     for (const room of this.rooms.values()) room.held.removeOf(sanction.userId);
   }
 
-  unsanction(userId: number, kind: SanctionKind): void {
-    this.#state.sanctions.delete(userId, kind);
+  /** False when there was none. */
+  unsanction(userId: number, kind: SanctionKind): boolean {
+    return this.#state.sanctions.delete(userId, kind);
   }
 }

@@ -30,6 +30,12 @@ export async function openChats(context: Parts): Promise<OpenedChats> {
   const siteSanctions = await SiteSanctions.open({ sql, coord, clock, events });
   const chats = new Chats({ sql, clock, events, limits, siteSanctions });
   const admission = new Admission({ sql, clock, siteSanctions });
+  metrics.labelledCounters({
+    name: 'gala_moderation_outcomes_total',
+    help: 'what the rules made of what viewers said: say, shadow, hold, or the code of the refusal',
+    labelNames: ['outcome'],
+    read: () => Array.from(chats.outcomes, ([outcome, value]) => ({ labels: { outcome }, value })),
+  });
   metrics.gauge('gala_moderation_held', 'comments that wait for a moderator', () => chats.held);
   metrics.gauge('gala_moderation_limit_keys', 'users, devices and addresses with a limit', () => limits.size);
   metrics.gauge('gala_moderation_limit_evicted', 'of those, forgotten at the bound', () => limits.evicted);

@@ -2,6 +2,8 @@ import { ManualClock } from '@gala/lib/clock';
 import { coordMigrations, openPostgresCoord, type OpenCoord } from '@gala/lib/coord';
 import { createMetrics } from '@gala/lib/metrics';
 import { startTestPostgres, type TestPostgres } from '@gala/lib/sql/testing';
+import { CodedError } from '@gala/lib/error';
+import { interactionErrors } from '@gala/protocol/errors';
 import { composeRoomId, composeUserId } from '@gala/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { defaultLimits, SpeakLimits } from '../rules/limits.ts';
@@ -31,8 +33,14 @@ class SaidRooms implements OwnedRooms {
   readonly kicked: (readonly [roomId: number, userId: number])[] = [];
   readonly state: (readonly [name: string, value: unknown])[] = [];
   failure: Error | undefined;
+  /** Another process has taken the rooms. */
+  isLost = false;
 
   async hold(): Promise<void> {}
+
+  assertHeld(): void {
+    if (this.isLost) throw new CodedError(interactionErrors, 'NOT_OWNER');
+  }
 
   async say(roomId: number, draft: Draft, id: string): Promise<void> {
     if (this.failure) throw this.failure;
@@ -350,4 +358,33 @@ test('a room that is closed and opened again has rules of its own', async () => 
   expect(outcome(say(second, 7))).toBe('CHAT_CLOSED');
   await here.chats.close({ roomId, hostId }, second);
   expect(here.chats.room(roomId)).toBeUndefined();
+});
+
+test('what was written when the rooms were lost is asked again at the new owner, and holds there', async () => {
+  await using before = await openProcess();
+  await using after = await openProcess();
+  const { hostId, roomId, host } = newHost();
+  const book = await after.chats.open({ roomId, hostId });
+  before.rooms.isLost = true;
+  const words = [{ word: 'spam', action: 'refuse' }] as const;
+  const settings = { ...defaultChatSettings, slowModeSeconds: 1 };
+  const mute = { hostId, userId: 9, name: 'x', kind: 'mute', seconds: 0, removes: false } as const;
+  for (const act of [
+    ({ moderation }: typeof after) => moderation.putSettings({ hostId, settings, version: 0 }, host),
+    ({ moderation }: typeof after) => moderation.putWords({ hostId, words, version: 0 }, host),
+    ({ moderation }: typeof after) => moderation.sanction(mute, host),
+    ({ moderation }: typeof after) =>
+      moderation.setModerator({ hostId, userId: 50, name: 'x', moderates: true }, host),
+    ({ follows }: typeof after) => follows.follow({ hostId, userId: 7, name: 'x' }),
+  ]) {
+    await expect(act(before)).rejects.toMatchObject({ code: 'NOT_OWNER' });
+    await act(after);
+  }
+  expect(book.settings.slowModeSeconds).toBe(1);
+  expect(outcome(say(book, 7, 'spam'))).toBe('WORD_REFUSED');
+  expect(outcome(say(book, 9))).toBe('MUTED');
+  expect(book.roleOf({ userId: 50, role: 'viewer' })).toBe('moderator');
+  await expect(before.moderation.unsanction(mute, host)).rejects.toMatchObject({ code: 'NOT_OWNER' });
+  await after.moderation.unsanction(mute, host);
+  expect(outcome(say(book, 9))).toBe('say');
 });

@@ -28,6 +28,7 @@ import type { Draft } from '../types.ts';
 import type { Admission } from './admission.ts';
 import type { Chats } from './chats.ts';
 import type { ModerationEvents } from './events.ts';
+import type { HostChat } from './host-chat.ts';
 import type { SiteSanctions } from './site-sanctions.ts';
 
 /** Who asks for it, and why. */
@@ -42,6 +43,8 @@ export interface Actor {
 export interface OwnedRooms {
   /** From now on the rooms of the host are owned here. Errors: NOT_OWNER. */
   hold(hostId: number): Promise<void>;
+  /** After a write: who took them meanwhile may have read what was before. @throws CodedError NOT_OWNER */
+  assertHeld(hostId: number): void;
   /**
    * Says it in a room, once for an id; what may not be lost is durable when this returns.
    * Errors: NOT_OWNER, ROOM_SILENT, SIGNALS_UNDURABLE.
@@ -97,12 +100,12 @@ export class Moderation {
     { hostId, settings, version }: { hostId: number; settings: ChatSettings; version: number },
     actor: Actor,
   ): Promise<number> {
-    const { sql, events, chats } = this.#parts;
+    const { sql, events } = this.#parts;
     await this.#enter(hostId, actor);
-    const saved = await saveSettings(sql, { hostId, value: settings, version });
-    if (saved === undefined) return this.#sameSettings(hostId, settings, version);
-    const chat = await chats.of(hostId);
-    events.settingsPut({ hostId, version: saved, settings, ...actOf(actor) });
+    const written = await saveSettings(sql, { hostId, value: settings, version });
+    const saved = written ?? (await this.#sameSettings(hostId, settings, version));
+    if (written !== undefined) events.settingsPut({ hostId, version: saved, settings, ...actOf(actor) });
+    const chat = await this.#written(hostId);
     if (!chat?.change(settings, saved)) return saved;
     const rules = roomRulesOf(settings);
     for (const roomId of chat.rooms.keys()) {
@@ -125,15 +128,17 @@ export class Moderation {
     { hostId, words, version }: { hostId: number; words: readonly WordRule[]; version: number },
     actor: Actor,
   ): Promise<number> {
-    const { sql, events, chats } = this.#parts;
+    const { sql, events } = this.#parts;
     if (words.length > wordsMax) throw invalid('words');
     await this.#enter(hostId, actor);
     const filter = await WordFilter.build(words);
     if (filter.size !== words.length) throw invalid('words');
-    const saved = await saveWords(sql, { hostId, value: words, version });
-    if (saved === undefined) return this.#sameWords(hostId, words, version);
-    events.wordsPut({ hostId, version: saved, words: words.length, ...actOf(actor) });
-    (await chats.of(hostId))?.changeWords(filter, saved);
+    const written = await saveWords(sql, { hostId, value: words, version });
+    const saved = written ?? (await this.#sameWords(hostId, words, version));
+    if (written !== undefined) {
+      events.wordsPut({ hostId, version: saved, words: words.length, ...actOf(actor) });
+    }
+    (await this.#written(hostId))?.changeWords(filter, saved);
     return saved;
   }
 
@@ -159,15 +164,16 @@ export class Moderation {
     { hostId, userId, kind }: Pick<SanctionOrder, 'hostId' | 'userId' | 'kind'>,
     actor: Actor,
   ): Promise<void> {
-    const { sql, events, chats, siteSanctions, admission } = this.#parts;
+    const { sql, events, siteSanctions, admission } = this.#parts;
     await this.#enter(hostId, actor);
-    if (!(await deleteSanction(sql, hostId, { userId, kind }))) return;
-    events.unsanctioned({ hostId, userId, kind, ...actOf(actor) });
+    if (await deleteSanction(sql, hostId, { userId, kind })) {
+      events.unsanctioned({ hostId, userId, kind, ...actOf(actor) });
+    }
     if (hostId === 0) return siteSanctions.changed(authorOf(actor), `${userId}: no ${kind}`);
     admission.forget(hostId);
-    const chat = await chats.of(hostId);
-    chat?.unsanction(userId, kind);
-    if (kind !== 'shadow') await this.#tell(hostId, muteOf(userId, 0, false));
+    const chat = await this.#written(hostId);
+    if (chat?.unsanction(userId, kind) && kind !== 'shadow')
+      await this.#tell(hostId, muteOf(userId, 0, false));
   }
 
   async sanctions(hostId: number, page: SanctionPage, actor: Actor): Promise<StoredSanction[]> {
@@ -230,7 +236,7 @@ export class Moderation {
     order: { hostId: number; userId: number; name: string; moderates: boolean },
     actor: Actor,
   ): Promise<void> {
-    const { sql, clock, events, chats, admission, rooms } = this.#parts;
+    const { sql, clock, events, admission, rooms } = this.#parts;
     const { hostId, userId, name, moderates } = order;
     if (!actor.isOperator && actor.userId !== hostId) throw notModerator();
     if (userId === hostId) throw invalid('user id');
@@ -241,12 +247,18 @@ export class Moderation {
     }
     admission.forget(hostId);
     events.moderatorChanged({ hostId, userId, moderates, ...actOf(actor) });
-    (await chats.of(hostId))?.setModerator(userId, moderates);
+    (await this.#written(hostId))?.setModerator(userId, moderates);
   }
 
   async #enter(hostId: number, actor: Actor): Promise<void> {
     await this.#check(hostId, actor);
     if (hostId !== 0) await this.#parts.rooms.hold(hostId);
+  }
+
+  /** The chat of a host with open rooms, which follows what has been written. */
+  #written(hostId: number): Promise<HostChat | undefined> {
+    this.#parts.rooms.assertHeld(hostId);
+    return this.#parts.chats.of(hostId);
   }
 
   async #check(hostId: number, { userId, isOperator }: Actor): Promise<void> {
@@ -268,9 +280,9 @@ export class Moderation {
 
   /** A shadow is nobody's business but the moderators'. */
   async #sanctionHere({ hostId, userId, kind, removes }: SanctionOrder, untilMs: number): Promise<void> {
-    const { chats, admission, rooms } = this.#parts;
+    const { admission, rooms } = this.#parts;
     admission.forget(hostId);
-    const chat = await chats.of(hostId);
+    const chat = await this.#written(hostId);
     chat?.sanction({ userId, kind, untilMs });
     if (kind === 'shadow' || !chat) return;
     if (kind === 'ban') {

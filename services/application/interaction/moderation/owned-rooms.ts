@@ -2,7 +2,7 @@ import type { Rpc } from '@gala/lib/rpc';
 import { composeRoomId } from '@gala/protocol/ids';
 import { SignalService } from '@gala/protocol/signal';
 import { partitionOfRoom } from '@gala/protocol/signals';
-import type { Partitions } from '../partitions.ts';
+import { notOwner, type Partitions } from '../partitions.ts';
 import type { Rooms } from '../rooms.ts';
 import type { Sayings } from '../sayings.ts';
 import type { Draft } from '../types.ts';
@@ -13,7 +13,7 @@ import type { OwnedRooms } from './moderation.ts';
 const kickMs = 2000;
 
 export interface Owner {
-  readonly partitions: Pick<Partitions, 'hold'>;
+  readonly partitions: Pick<Partitions, 'hold' | 'find'>;
   readonly rooms: Pick<Rooms, 'find' | 'open'>;
   readonly sayings: Pick<Sayings, 'publish'>;
 }
@@ -24,7 +24,10 @@ export function ownedRooms(owner: Owner, rpc: Rpc, events: ModerationEvents): Ow
   const { partitions, rooms, sayings } = owner;
   return {
     hold: async (hostId) => {
-      await partitions.hold(partitionOfRoom(composeRoomId(hostId, 1)));
+      await partitions.hold(partitionOf(hostId));
+    },
+    assertHeld: (hostId) => {
+      if (!partitions.find(partitionOf(hostId))) throw notOwner();
     },
     say: async (roomId: number, draft: Draft, publishId: string) => {
       await sayings.publish(await rooms.open(roomId), draft, publishId);
@@ -40,4 +43,9 @@ export function ownedRooms(owner: Owner, rpc: Rpc, events: ModerationEvents): Ow
       }
     },
   };
+}
+
+/** All rooms of a host lie in one. */
+function partitionOf(hostId: number): number {
+  return partitionOfRoom(composeRoomId(hostId, 1));
 }

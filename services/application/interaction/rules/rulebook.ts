@@ -33,6 +33,8 @@ export interface RulebookOptions {
   readonly follows: FollowSource;
   readonly limits: SpeakLimits;
   readonly clock: Clock;
+  /** How often each outcome was: `say`, `shadow`, `hold`, or the code of the refusal. */
+  readonly outcomes?: Map<string, number>;
   readonly onClose?: (rulebook: RoomRulebook) => void;
 }
 
@@ -79,6 +81,14 @@ export class RoomRulebook implements Rulebook {
   }
 
   judge(said: Said): Verdict {
+    const verdict = this.#judge(said);
+    const outcome = verdict.kind === 'refuse' ? verdict.code : verdict.kind;
+    const { outcomes } = this.#options;
+    outcomes?.set(outcome, (outcomes.get(outcome) ?? 0) + 1);
+    return verdict;
+  }
+
+  #judge(said: Said): Verdict {
     const role = this.roleOf(said.speaker);
     const { signal } = said;
     if (signal.type === 'comment') return this.#comment(said, signal, role);

@@ -38,9 +38,12 @@ export class Sanctions {
     this.#byUser.set(sanction.userId, [...others, sanction]);
   }
 
-  delete(userId: number, kind: SanctionKind): void {
-    const others = this.of(userId).filter((each) => each.kind !== kind);
+  /** False when there was none. */
+  delete(userId: number, kind: SanctionKind): boolean {
+    const all = this.of(userId);
+    const others = all.filter((each) => each.kind !== kind);
     if (others.length > 0) this.#byUser.set(userId, others);
     else this.#byUser.delete(userId);
+    return others.length < all.length;
   }
 }

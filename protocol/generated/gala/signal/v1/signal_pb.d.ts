@@ -178,6 +178,8 @@ export declare const NodeRoomSchema: GenMessage<NodeRoom>;
  */
 export declare type KickRequest = Message<"gala.signal.v1.KickRequest"> & {
   /**
+   * 0: in all rooms.
+   *
    * @generated from field: uint64 room_id = 1;
    */
   roomId: bigint;
