@@ -69,17 +69,7 @@ export function LineActs({ target, store, me, room, onClose }: LineActsProps) {
         </p>
       )}
       {asked ? (
-        <div className="line-acts-ask">
-          <p>{asked.ask && say(asked.ask, { name })}</p>
-          <div className="actions">
-            <button className="button" onClick={() => setAsked(undefined)}>
-              {say('cancel')}
-            </button>
-            <button className="button danger" onClick={() => run(asked)} data-testid="act-yes">
-              {say(asked.word)}
-            </button>
-          </div>
-        </div>
+        <Question act={asked} name={name} onNo={() => setAsked(undefined)} onYes={() => run(asked)} />
       ) : (
         actsFor(line, me).map((act) => (
           <button
@@ -94,6 +84,30 @@ export function LineActs({ target, store, me, room, onClose }: LineActsProps) {
       )}
     </dialog>,
     document.body,
+  );
+}
+
+interface QuestionProps {
+  readonly act: LineAct;
+  readonly name: string;
+  readonly onNo: () => void;
+  readonly onYes: () => void;
+}
+
+function Question({ act, name, onNo, onYes }: QuestionProps) {
+  const say = useChatWords();
+  return (
+    <div className="line-acts-ask">
+      <p>{act.ask && say(act.ask, { name })}</p>
+      <div className="actions">
+        <button className="button" onClick={onNo}>
+          {say('cancel')}
+        </button>
+        <button className="button danger" onClick={onYes} data-testid="act-yes">
+          {say(act.word)}
+        </button>
+      </div>
+    </div>
   );
 }
 
