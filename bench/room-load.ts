@@ -32,7 +32,6 @@ export async function viewRoom(load: Load, options: RoomViewOptions): Promise<Vi
   const args = [
     ...socketArgs(target),
     ...Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]),
-    ...(target.tls ? ['--tls'] : []),
     ...(target.socketIo ? ['--socket-io'] : []),
   ];
   const child = startChild(join(load.folder, 'ws-view'), args, { core: loadCore });
@@ -93,8 +92,8 @@ export async function startOffering(
   };
 }
 
-function socketArgs({ port, path, subprotocol = '', deflate, hellos = '' }: SocketTarget): string[] {
+function socketArgs({ port, path, tls, subprotocol = '', deflate, hellos = '' }: SocketTarget): string[] {
   const pairs = { port, path, protocol: subprotocol, hellos };
   const args = Object.entries(pairs).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  return deflate ? [...args, '--deflate'] : args;
+  return [...args, ...(tls ? ['--tls'] : []), ...(deflate ? ['--deflate'] : [])];
 }

@@ -75,20 +75,20 @@ function rowsWith(changes: Readonly<Record<string, Partial<RoomResult>>>) {
 
 test('a promise is judged by its rows, and one that was not measured is not broken', () => {
   const rows = rowsWith({
-    'frames-10k': { deliveriesPerCore: 2_500_000 },
+    'gala-100ms-10k': { deliveriesPerCore: 2_500_000 },
     'socket-io-10k': { deliveriesPerCore: 300_000 },
-    'frames-idle': { rssBytesPerViewer: 6 * 1024 },
+    'gala-idle': { rssBytesPerViewer: 6 * 1024 },
   });
   const texts = verdicts(rows).map(({ text }) => text);
-  expect(texts).toContain('kept: fan-out (frames-10k): 2,500,000 deliveries/s/core (>= 2,000,000)');
-  expect(texts).toContain('BROKEN: idle connections (frames-idle): 6.00 KB each (<= 5)');
-  expect(texts).toContain('BROKEN: frames-10k over socket-io-10k: 8.3x the deliveries/s/core (>= 10x)');
-  expect(texts).toContain('not measured: frames-1k over nchan-1k');
+  expect(texts).toContain('kept: fan-out (gala-100ms-10k): 2,500,000 deliveries/s/core (>= 2,000,000)');
+  expect(texts).toContain('BROKEN: idle connections (gala-idle): 6.00 KB each (<= 5)');
+  expect(texts).toContain('BROKEN: gala-100ms-10k over socket-io-10k: 8.3x the deliveries/s/core (>= 10x)');
+  expect(texts).toContain('not measured: gala-100ms-1k over nchan-1k');
 });
 
 test('what is lost breaks a row of ours, and flags say what a reader has to know', () => {
   const rows = rowsWith({
-    'frames-1k': { report: { ...report, lost: 3, cpuPercent: 90, frames: 1 } },
+    'gala-100ms-1k': { report: { ...report, lost: 3, cpuPercent: 90, frames: 1 } },
     'ws-1k': { report: { ...report, lost: 3 } },
   });
   expect(verdicts(rows).filter(({ broken }) => broken)).toHaveLength(1);

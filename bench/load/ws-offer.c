@@ -1,6 +1,6 @@
 /*
  * Offers stamped messages to a room at a steady rate, over some WebSocket connections in turn, and reads what comes
- * back. Options: --port, those of ws.h, --connections, --rate (messages/s of all together), --bytes (of a message),
+ * back. Options: --port, --tls, those of ws.h, --connections, --rate (messages/s of all together), --bytes (of a message),
  * --template (what is sent; {message} and {id} stand in it), --ready TEXT (a connection may send once it got a message
  * with it), --accepted TEXT and --refused TEXT (what answers to count hold). "offering" on stderr says that all may
  * send; at SIGTERM one JSON line tells what was sent and answered.
@@ -13,6 +13,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 #include <unistd.h>
+#ifdef WITH_TLS
+#include <openssl/ssl.h>
+#endif
 
 #include "ws.h"
 
@@ -21,6 +24,9 @@
 
 struct sender {
   int fd;
+#ifdef WITH_TLS
+  SSL *tls;
+#endif
   bool ready;
   uint64_t sequence;
   struct ws_reader reader;
@@ -41,7 +47,51 @@ static void stop(int number) {
 
 /* The requests are small and the sockets blocking: what cannot be written whole ends the run. */
 static bool send_all(struct sender *sender, const void *bytes, size_t count) {
+#ifdef WITH_TLS
+  if (sender->tls != NULL) return SSL_write(sender->tls, bytes, (int)count) == (int)count;
+#endif
   return send(sender->fd, bytes, count, MSG_NOSIGNAL) == (ssize_t)count;
+}
+
+/* With TLS the rest of a record is waited for, which is on its way. */
+static ssize_t receive(struct sender *sender, void *buffer, size_t room) {
+#ifdef WITH_TLS
+  if (sender->tls != NULL) return SSL_read(sender->tls, buffer, (int)room);
+#endif
+  return recv(sender->fd, buffer, room, MSG_DONTWAIT);
+}
+
+static bool has_more(struct sender *sender) {
+#ifdef WITH_TLS
+  return sender->tls != NULL && SSL_pending(sender->tls) > 0;
+#else
+  (void)sender;
+  return false;
+#endif
+}
+
+static void secure(struct sender *sender) {
+#ifdef WITH_TLS
+  static SSL_CTX *context;
+  if (context == NULL) context = SSL_CTX_new(TLS_client_method());
+  SSL_CTX_clear_mode(context, SSL_MODE_AUTO_RETRY);
+  sender->tls = SSL_new(context);
+  SSL_set_fd(sender->tls, sender->fd);
+  if (SSL_connect(sender->tls) != 1) fail("the TLS handshake failed");
+#else
+  (void)sender;
+  fail("built without OpenSSL: install libssl-dev for --tls");
+#endif
+}
+
+static bool is_over(struct sender *sender, ssize_t size) {
+  if (size > 0) return false;
+#ifdef WITH_TLS
+  if (sender->tls != NULL) return SSL_get_error(sender->tls, (int)size) != SSL_ERROR_WANT_READ;
+#else
+  (void)sender;
+#endif
+  return size == 0 || (errno != EAGAIN && errno != EINTR);
 }
 
 static bool say(struct sender *sender, int opcode, const void *payload, size_t size) {
@@ -92,6 +142,7 @@ static void connect_sender(struct sender *sender, struct sockaddr_in *address, s
   if (connect(sender->fd, (struct sockaddr *)address, sizeof *address) != 0) fail("connect: %s", strerror(errno));
   setsockopt(sender->fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
   epoll_ctl(epoll, EPOLL_CTL_ADD, sender->fd, &event);
+  if (option_flag(options, "tls")) secure(sender);
   if (!send_all(sender, request, ws_request(request, sizeof request, options))) fail("the handshake was not sent");
 }
 
@@ -102,9 +153,11 @@ static void poll_once(uint64_t wait_ns) {
   int count = epoll_pwait2(epoll, events, EVENTS, &wait, NULL);
   for (int i = 0; i < count; i++) {
     struct sender *sender = events[i].data.ptr;
-    ssize_t size = recv(sender->fd, buffer, sizeof buffer, MSG_DONTWAIT);
-    if (size < 0 && (errno == EAGAIN || errno == EINTR)) continue;
-    if (size <= 0 || !ws_read(&sender->reader, buffer, (size_t)size, take, sender, 0)) fail("the server closed a sender");
+    do {
+      ssize_t size = receive(sender, buffer, sizeof buffer);
+      if (size > 0 && ws_read(&sender->reader, buffer, (size_t)size, take, sender, 0)) continue;
+      if (size > 0 || is_over(sender, size)) fail("the server closed a sender");
+    } while (has_more(sender));
   }
 }
 

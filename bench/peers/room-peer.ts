@@ -4,6 +4,7 @@
 export interface SocketTarget {
   readonly port: number;
   readonly path: string;
+  readonly tls?: boolean;
   readonly subprotocol?: string;
   /** Offers permessage-deflate. */
   readonly deflate?: boolean;
@@ -13,7 +14,6 @@ export interface SocketTarget {
 
 /** What viewers open. */
 export interface ViewTarget extends SocketTarget {
-  readonly tls?: boolean;
   /** Answers the packets of Engine.IO. */
   readonly socketIo?: boolean;
 }

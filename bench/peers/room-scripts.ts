@@ -2,7 +2,6 @@
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 
-import { certificate } from '../certificate.ts';
 import { freePort, serverCore, startChild } from '../process.ts';
 import type { OfferTarget, RoomPeer, RunningRoom, ViewTarget } from './room-peer.ts';
 
@@ -14,8 +13,7 @@ interface Script {
   readonly name: string;
   readonly args: readonly string[];
   readonly view: Omit<ViewTarget, 'port'>;
-  /** On a port of its own if it says so. */
-  readonly offer: Omit<OfferTarget, 'port'> & { readonly port?: number };
+  readonly offer: Omit<OfferTarget, 'port'>;
 }
 
 async function startScript({ name, args, view, offer }: Script): Promise<RunningRoom> {
@@ -29,24 +27,18 @@ async function startScript({ name, args, view, offer }: Script): Promise<Running
   return { pid: child.pid, view: { port, ...view }, offer: { port, ...offer }, stop: () => child.stop() };
 }
 
-export interface FramesOptions {
-  readonly windowMs: number;
-  readonly tls?: boolean;
-  readonly deflate?: boolean;
-}
-
 /** lib/websocket with nothing around it. */
-export function frames({ windowMs, tls = false, deflate = false }: FramesOptions): RoomPeer {
-  const kind = `${tls ? ', TLS' : ''}${deflate ? ', deflate' : ''}`;
+export function frames(windowMs: number): RoomPeer {
   return {
-    name: `lib/websocket, ${windowMs} ms${kind}`,
+    name: `lib/websocket, ${windowMs} ms`,
     conditions: `the frames of Gala without its rooms, ${onNode}; TCP_NODELAY; windows of ${windowMs} ms`,
-    start: async () => {
-      const pem = tls ? [await certificate()] : [];
-      const offer = { port: await freePort(), path: '/', template: '{message}' };
-      const args = [String(offer.port), String(windowMs), ...pem];
-      return startScript({ name: 'frames', args, view: { path: '/', tls, deflate }, offer });
-    },
+    start: () =>
+      startScript({
+        name: 'frames',
+        args: [String(windowMs)],
+        view: { path: '/' },
+        offer: { path: '/offer', template: '{message}' },
+      }),
   };
 }
 

@@ -19,10 +19,13 @@ export class Connections {
 
   add(socket: Socket): void {
     this.#open.add(socket);
-    socket.once('close', () => {
-      this.#open.delete(socket);
-      this.#requests.delete(socket);
-    });
+    (socket as KeptSocket)[keeper] = this;
+    socket.on('close', forget);
+  }
+
+  forget(socket: Socket): void {
+    this.#open.delete(socket);
+    this.#requests.delete(socket);
   }
 
   /** Marks a request as under way; a hand-over to a role (upgrade, raw socket) never ends it. */
@@ -49,4 +52,12 @@ export class Connections {
     for (const socket of this.#open) socket.destroy();
     return left;
   }
+}
+
+/** One listener for all: what a connection weighs counts ten thousand times. */
+const keeper = Symbol('connections');
+type KeptSocket = Socket & { [keeper]?: Connections };
+
+function forget(this: KeptSocket): void {
+  this[keeper]?.forget(this);
 }

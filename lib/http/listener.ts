@@ -231,7 +231,7 @@ class MountedServer implements HttpListener {
 
   #handOver(request: IncomingMessage, socket: Socket, head: Buffer): void {
     // node:http takes its own listener off before this event; without one a reset would end the process.
-    socket.on('error', () => socket.destroy());
+    socket.on('error', destroy);
     this.#counters.requests++;
     this.#connections.begin(socket);
     const handler = this.#upgradeOf(request);
@@ -291,6 +291,10 @@ function refuse(socket: Duplex, code: string | undefined): void {
   if (!socket.writable) return;
   const status = refusals[code ?? ''] ?? '400 Bad Request';
   socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`, () => socket.destroy());
+}
+
+function destroy(this: Socket): void {
+  this.destroy();
 }
 
 function headerOf(request: IncomingMessage, name: string): string | undefined {

@@ -1,6 +1,7 @@
-import type { WebSocketConnection } from '@gala/lib/websocket';
+import type { WebSocketConnection, WebSocketHandler } from '@gala/lib/websocket';
 import type { ByeMessage, ServerMessage } from '@gala/protocol/signals';
 import type { SignalTicket } from '@gala/protocol/ticket';
+import type { Place } from './audience.ts';
 import type { Group } from './group.ts';
 import type { Room } from './room.ts';
 import { textFrame, type Encoding } from './shared.ts';
@@ -13,6 +14,20 @@ export type ClientSocket = Pick<
 
 export type MediaHealth = 'good' | 'poor' | 'stalled';
 
+/** What happens to connections; one for all of them. */
+export interface ConnectionHost {
+  receive(connection: Connection, data: Buffer, isBinary: boolean): void;
+  malformed(): void;
+  over(connection: Connection): void;
+}
+
+export interface ConnectionOptions {
+  readonly connect: (handler: WebSocketHandler) => ClientSocket;
+  readonly host: ConnectionHost;
+  readonly address: string;
+  readonly encoding: Encoding;
+}
+
 /** Ids of the connections of this process, never given twice. */
 let lastId = 0;
 
@@ -20,12 +35,13 @@ let lastId = 0;
  * One client. It keeps no bytes of its own: what it has not taken yet are references to buffers that others share.
  * Twenty thousand of them are a process: a field more weighs 160 KB.
  */
-export class Connection {
+export class Connection implements WebSocketHandler {
   readonly id = ++lastId;
   /** Of the client itself, behind all proxies that are believed. */
   readonly address: string;
   readonly encoding: Encoding;
   readonly socket: ClientSocket;
+  readonly #host: ConnectionHost;
   ticket: SignalTicket | undefined;
   room: Room | undefined;
   group: Group | undefined;
@@ -33,8 +49,8 @@ export class Connection {
   stage: 'new' | 'greeted' | 'member' | 'gone' = 'new';
   /** Number of the last thing said in the room that it has; what has a higher one is still to be sent. */
   after = 0;
-  /** Offset of the last batch that was sent before some were left out; -1 while none is. */
-  missedAfter = -1;
+  /** Of the last thing that was sent before some were left out; undefined while none is. */
+  missedAfter: Place | undefined;
   /** Monotonic time since which it owes anything, and since which it is over its bound; 0 while it is not. */
   owingSinceMs = 0;
   stoppedSinceMs = 0;
@@ -44,17 +60,27 @@ export class Connection {
   health: MediaHealth = 'good';
   /** Nothing is written to it any more. */
   closed = false;
-  /** Its coming was told to the room's owner. */
-  reported = false;
-  wasPinged = false;
   /** What it may still say, and since when that was not looked at. */
   tokens = 0;
   filledAtMs = 0;
 
-  constructor(connect: (connection: Connection) => ClientSocket, address: string, encoding: Encoding) {
+  constructor({ connect, host, address, encoding }: ConnectionOptions) {
+    this.#host = host;
     this.address = address;
     this.encoding = encoding;
     this.socket = connect(this);
+  }
+
+  onMessage(data: Buffer, isBinary: boolean): void {
+    this.#host.receive(this, data, isBinary);
+  }
+
+  onFailure(): void {
+    this.#host.malformed();
+  }
+
+  onClose(): void {
+    this.#host.over(this);
   }
 
   send(message: ServerMessage): void {

@@ -10,11 +10,12 @@ import {
   refuseUpgrade,
   WebSocketEndpoint,
   type WebSocketConnection,
+  type WebSocketHandler,
 } from '@gala/lib/websocket';
 import { signalErrors } from '@gala/protocol/errors';
 import { binarySubprotocol, clientMessageBytesMax, jsonSubprotocol } from '@gala/protocol/signals';
 import type { SignalConfig } from './config.ts';
-import { Connection } from './connection.ts';
+import { Connection, type ConnectionHost } from './connection.ts';
 import type { SignalEvents } from './events.ts';
 import type { Sessions } from './sessions.ts';
 import { encodingOf } from './shared.ts';
@@ -42,7 +43,7 @@ const { policyViolation, tryAgainLater } = closeCodes;
  * The door of clients, `/signal`: takes connections as far as the limits go, and looks after those that say nothing.
  * Who is refused for a limit costs neither a handshake nor a check of his ticket.
  */
-export class Door {
+export class Door implements ConnectionHost {
   readonly #parts: DoorParts;
   readonly #connections = new Map<number, Connection>();
   readonly #endpoint: WebSocketEndpoint;
@@ -84,6 +85,20 @@ export class Door {
     }
   };
 
+  receive(connection: Connection, data: Buffer, isBinary: boolean): void {
+    this.#parts.sessions.receive(connection, data, isBinary);
+  }
+
+  malformed(): void {
+    this.#parts.events.counters.messagesMalformed++;
+  }
+
+  over(connection: Connection): void {
+    this.#connections.delete(connection.id);
+    this.#places.giveBack(rateKey(connection.address));
+    this.#parts.sessions.end(connection);
+  }
+
   /** Looks after those who say nothing. Call every `turnMs`. */
   advance(): void {
     this.#wheel.advance();
@@ -100,14 +115,9 @@ export class Door {
     if (head.length > 0) socket.unshift(head);
     this.#places.take(place);
     const encoding = encodingOf(accepted.subprotocol === jsonSubprotocol, accepted.deflate);
-    const handler = {
-      onMessage: (data: Buffer, isBinary: boolean) =>
-        this.#parts.sessions.receive(connection, data, isBinary),
-      onFailure: () => events.counters.messagesMalformed++,
-      onClose: () => this.#over(connection, place),
-    };
-    const connect = (): WebSocketConnection => this.#endpoint.connect(socket, accepted, handler);
-    const connection = new Connection(connect, address, encoding);
+    const connect = (handler: WebSocketHandler): WebSocketConnection =>
+      this.#endpoint.connect(socket, accepted, handler);
+    const connection = new Connection({ connect, host: this, address, encoding });
     this.#connections.set(connection.id, connection);
     this.#wheel.add(connection, config.helloMs / turnMs);
     events.counters.joins++;
@@ -143,11 +153,5 @@ export class Door {
     const isHalf = silentMs >= config.heartBeatMs / 2;
     if (isHalf) connection.socket.ping();
     return ((isHalf ? config.heartBeatMs : config.heartBeatMs / 2) - silentMs) / turnMs;
-  }
-
-  #over(connection: Connection, place: string): void {
-    this.#connections.delete(connection.id);
-    this.#places.giveBack(place);
-    this.#parts.sessions.end(connection);
   }
 }

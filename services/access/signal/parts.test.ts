@@ -12,6 +12,8 @@ import { Wheel } from './wheel.ts';
 const logger = createLogger({ name: 'test', level: 'error', destination: { write: () => undefined } });
 const events = () => new SignalEvents(logger, createMetrics('test'));
 
+const host = { receive: () => undefined, malformed: () => undefined, over: () => undefined };
+
 function connectionOwing() {
   const socket = { owed: 0, closedWith: 0 };
   const fake = {
@@ -24,7 +26,10 @@ function connectionOwing() {
     close: (code: number) => void (socket.closedWith = code),
     destroy: () => undefined,
   } as ClientSocket;
-  return { socket, connection: new Connection(() => fake, '192.0.2.1', 'binary') };
+  return {
+    socket,
+    connection: new Connection({ connect: () => fake, host, address: '192.0.2.1', encoding: 'binary' }),
+  };
 }
 
 test('a full queue lowers the tier at once, and it is raised one by one after a while', () => {

@@ -31,9 +31,10 @@ interface Pattern {
   readonly opensEnd: boolean;
 }
 
-/** Words whose units are added, and nodes that are linked, before others get their turn. */
-const stepWords = 500;
-const stepNodes = 5000;
+/** Building lets others through after so long, asked each time that so many words or nodes are done. */
+const pieceMsMax = 2;
+const wordsPerLook = 16;
+const nodesPerLook = 256;
 
 const folded = new Folded();
 
@@ -65,18 +66,20 @@ export class WordFilter {
   /** Builds in short steps, for lists of any length. Words that fold to nothing are left out. */
   static async build(rules: readonly WordRule[]): Promise<WordFilter> {
     if (rules.length === 0) return WordFilter.empty;
+    const pieces = new Pieces();
     const patterns: Pattern[] = [];
-    for (const [at, rule] of rules.entries()) {
-      const pattern = patternOf(rule);
+    for (let at = 0; at < rules.length; at++) {
+      const pattern = patternOf(rules[at]);
       if (pattern) patterns.push(pattern);
-      if (at % stepWords === stepWords - 1) await nextTurn();
+      if (at % wordsPerLook === 0 && pieces.isOver) await pieces.next();
     }
     const filter = new WordFilter(patterns);
     for (let at = 0; at < patterns.length; at++) {
       filter.#add(at);
-      if (at % stepWords === stepWords - 1) await nextTurn();
+      if (at % wordsPerLook === 0 && pieces.isOver) await pieces.next();
     }
-    await filter.#link();
+    await pieces.next();
+    await filter.#link(pieces);
     return filter;
   }
 
@@ -159,15 +162,30 @@ export class WordFilter {
   }
 
   /** By depth, since a failure leads to a node that is less deep. */
-  async #link(): Promise<void> {
+  async #link(pieces: Pieces): Promise<void> {
     const order = byDepth(this.#depth.subarray(0, this.#nodes));
-    for (const [done, node] of order.entries()) {
+    for (let done = 0; done < order.length; done++) {
+      const node = order[done];
       const parent = this.#parent[node];
       const fail = parent === 0 ? 0 : this.#next(this.#fail[parent], this.#unit[node]);
       this.#fail[node] = fail;
       this.#nextWord[node] = this.#word[fail] ? fail : this.#nextWord[fail];
-      if (done % stepNodes === stepNodes - 1) await nextTurn();
+      if (done % nodesPerLook === 0 && pieces.isOver) await pieces.next();
     }
+  }
+}
+
+/** Work that is done in pieces, so that nobody waits for the whole of it. */
+class Pieces {
+  #beganMs = performance.now();
+
+  get isOver(): boolean {
+    return performance.now() - this.#beganMs > pieceMsMax;
+  }
+
+  async next(): Promise<void> {
+    await nextTurn();
+    this.#beganMs = performance.now();
   }
 }
 

@@ -1,0 +1,134 @@
+/** Gala itself, started as an operator starts it: the `default` placement with every role running. */
+import { once } from 'node:events';
+import { readFile, rm } from 'node:fs/promises';
+import http from 'node:http';
+import https from 'node:https';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+
+import { temporaryFolder } from '../cache.ts';
+import { certificate } from '../certificate.ts';
+import { freePort, serverCore, startChild, type CoreList } from '../process.ts';
+
+const bootstrap = join(import.meta.dirname, '..', '..', 'cli', 'bootstrap.js');
+const startMsMax = 120_000;
+/** The host whose room is measured. */
+const account = { name: 'bench', password: 'bench-host-password' };
+
+export interface GalaProcessOptions {
+  readonly tls: boolean;
+  readonly core?: CoreList;
+  /** Settings beyond those that keep it apart from others. */
+  readonly env?: Readonly<Record<string, string>>;
+}
+
+interface Signed {
+  readonly headers: Readonly<Record<string, string>>;
+}
+
+/** A Gala that runs, with a host `bench`. */
+export class GalaProcess {
+  readonly pid: number;
+  readonly dataFolder: string;
+  readonly ports: { readonly web: number; readonly live: number; readonly rtmp: number };
+  readonly stop: () => Promise<void>;
+  readonly #pem: string | undefined;
+
+  private constructor(
+    parts: Pick<GalaProcess, 'pid' | 'dataFolder' | 'ports' | 'stop'>,
+    pem: string | undefined,
+  ) {
+    this.pid = parts.pid;
+    this.dataFolder = parts.dataFolder;
+    this.ports = parts.ports;
+    this.stop = parts.stop;
+    this.#pem = pem;
+  }
+
+  static async start({ tls, core = serverCore, env = {} }: GalaProcessOptions): Promise<GalaProcess> {
+    const folder = await temporaryFolder('gala');
+    const ports = { web: await freePort(), live: await freePort(), rtmp: await freePort() };
+    const pem = tls ? await certificate() : undefined;
+    const dataFolder = join(folder, 'data');
+    // Own folder, own settings: an operator's installation cannot leak into the figures.
+    const child = startChild(process.execPath, [bootstrap, 'up', '--no-demo'], {
+      core,
+      cwd: folder,
+      env: { ...foreignEnvironment(), ...(await settings(dataFolder, ports)), ...tlsSettings(pem), ...env },
+      log: join(folder, 'server.log'),
+    });
+    const stop = async (): Promise<void> => {
+      await child.stop();
+      await rm(folder, { recursive: true, force: true });
+    };
+    try {
+      await child.line(/\bready https?:/, startMsMax);
+    } catch (error) {
+      await stop();
+      throw error;
+    }
+    return new GalaProcess({ pid: child.pid, dataFolder, ports, stop }, pem);
+  }
+
+  /** Answers the stream key of the new host. */
+  async createHost(): Promise<string> {
+    const token = (await readFile(join(this.dataFolder, 'admin.token'), 'utf8')).trim();
+    const operator = { headers: { authorization: `Bearer ${token}` } };
+    const { body } = await this.#post<{ streamKey: string }>('/v1/hosts', account, operator);
+    return body.streamKey;
+  }
+
+  /** The room that the host schedules; its tickets are those of the host, or of viewers who have not signed in. */
+  async openRoom(): Promise<{ ticketOf(who: 'host' | 'viewer'): Promise<string> }> {
+    const { body: session, cookie } = await this.#post<{ csrfToken: string }>('/v1/sessions', account);
+    const host = { headers: { cookie, 'x-gala-csrf': session.csrfToken } };
+    const { body } = await this.#post<{ room: { roomId: number } }>('/v1/rooms', { title: 'bench' }, host);
+    const path = `/v1/rooms/${body.room.roomId}/signals/entry`;
+    return {
+      ticketOf: async (who) => {
+        const entry = await this.#post<{ ticket: string }>(path, {}, who === 'host' ? host : undefined);
+        return entry.body.ticket;
+      },
+    };
+  }
+
+  async #post<Body>(path: string, body: object, { headers }: Signed = { headers: {} }) {
+    const trust = this.#pem === undefined ? {} : { ca: await readFile(this.#pem), servername: 'localhost' };
+    const send = this.#pem === undefined ? http.request : https.request;
+    const origin = `${this.#pem === undefined ? 'http' : 'https'}://127.0.0.1:${this.ports.web}`;
+    const request = send(`${origin}${path}`, {
+      method: 'POST',
+      headers: { ...headers, 'content-type': 'application/json' },
+      ...trust,
+    });
+    request.end(JSON.stringify(body));
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    const answer = await text(response);
+    if ((response.statusCode ?? 500) >= 300)
+      throw new Error(`POST ${path}: ${response.statusCode} ${answer}`);
+    const cookie = (response.headers['set-cookie'] ?? []).map((each) => each.split(';', 1)[0]).join('; ');
+    return { body: JSON.parse(answer) as Body, cookie };
+  }
+}
+
+function foreignEnvironment(): NodeJS.ProcessEnv {
+  const kept = Object.entries(process.env).filter(([name]) => !name.startsWith('GALA_'));
+  return { ...Object.fromEntries(kept), NODE_ENV: 'production' };
+}
+
+async function settings(
+  dataFolder: string,
+  ports: { readonly web: number; readonly live: number; readonly rtmp: number },
+): Promise<Record<string, string>> {
+  return {
+    GALA_HTTP_PORT: String(ports.web),
+    GALA_LIVE_PORT: String(ports.live),
+    GALA_RTMP_PORT: String(ports.rtmp),
+    GALA_ADMIN_PORT: String(await freePort()),
+    GALA_DATA: dataFolder,
+  };
+}
+
+function tlsSettings(pem: string | undefined): Record<string, string> {
+  return pem === undefined ? {} : { GALA_TLS_CERT: pem, GALA_TLS_KEY: pem };
+}

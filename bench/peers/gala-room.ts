@@ -1,0 +1,69 @@
+/** Gala, and a room of it over WebSocket. */
+import { writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+import { binarySubprotocol, type HelloMessage } from '@gala/protocol/signals';
+import { GalaProcess } from './gala-process.ts';
+import type { RoomPeer, RunningRoom } from './room-peer.ts';
+
+export interface GalaRoomOptions {
+  readonly tls?: boolean;
+  readonly deflate?: boolean;
+  /** What is said in this time goes out together, also in small rooms; without it Gala's default of 50 ms. */
+  readonly tickMs?: number;
+}
+
+const windowMs = 100;
+/** Nobody who measures is a flood, and all come from one machine. */
+const env = {
+  GALA_SIGNAL_WINDOW_MS_MAX: String(windowMs),
+  GALA_SIGNAL_MESSAGES_PER_SECOND: '10000',
+  GALA_SIGNAL_MESSAGES_BURST: '10000',
+  GALA_SIGNAL_JOINS_PER_ADDRESS_PER_SECOND: '10000',
+  GALA_CHAT_COMMENTS_PER_STAFF_PER_SECOND: '10000',
+  GALA_CHAT_COMMENTS_PER_STAFF_BURST: '10000',
+};
+
+/** The whole of Gala: what is said is judged, ordered, merged and shed before it goes out. */
+export function galaRoom({ tls = false, deflate = false, tickMs = 50 }: GalaRoomOptions = {}): RoomPeer {
+  return {
+    name: `Gala, ${tickMs} ms${tls ? ', TLS' : ''}${deflate ? ', deflate' : ''}`,
+    conditions:
+      `Node ${process.versions.node}, default placement (all roles and PostgreSQL in the measured tree), tickets, logs and ` +
+      `metrics on, TCP_NODELAY, binary batches, ticks of ${tickMs} ms and windows of at most ${windowMs} ms; a host speaks (limits raised), viewers ` +
+      'have not signed in',
+    start: () => start({ tls, deflate, tickMs }),
+  };
+}
+
+async function start({ tls, deflate, tickMs }: Required<GalaRoomOptions>): Promise<RunningRoom> {
+  const server = await GalaProcess.start({ tls, env: { ...env, GALA_INTERACTION_TICK_MS: String(tickMs) } });
+  try {
+    await server.createHost();
+    const room = await server.openRoom();
+    const hellos = async (who: 'host' | 'viewer'): Promise<string> => {
+      const path = join(server.dataFolder, `hello-${who}`);
+      await writeFile(path, helloOf(await room.ticketOf(who)));
+      return path;
+    };
+    const target = { port: server.ports.web, path: '/signal', subprotocol: binarySubprotocol, tls };
+    const view = { ...target, deflate, hellos: await hellos('viewer') };
+    const offer = {
+      ...target,
+      hellos: await hellos('host'),
+      template: '{"type":"send","id":"{id}","signal":{"type":"comment","text":"{message}"}}',
+      ready: '"type":"welcome"',
+      accepted: '"code":""',
+      refused: '"type":"reply"',
+    };
+    return { pid: server.pid, view, offer, stop: server.stop };
+  } catch (error) {
+    await server.stop();
+    throw error;
+  }
+}
+
+function helloOf(ticket: string): string {
+  const client = { platform: 'bench', version: 1, capabilities: [] };
+  return `${JSON.stringify({ type: 'hello', ticket, client } satisfies HelloMessage)}\n`;
+}
