@@ -111,6 +111,8 @@ export interface StatePartsMessage {
   readonly type: 'state';
   readonly stateVersion: number;
   readonly parts: readonly StatePart[];
+  /** These are all parts that there are, and not the answer to what one client lacks. */
+  readonly isWhole?: boolean;
 }
 
 /** The end of a repair: everything up to `offset` has been sent before this message, or is gone for good. */

@@ -43,7 +43,7 @@ export class StateBook {
   /** What a batch brings; answers the parts that are new. */
   change(parts: readonly StatePart[], stateVersion: number): StatePart[] {
     this.#heardVersion = Math.max(this.#heardVersion, stateVersion);
-    const fresh = this.#put(parts);
+    const fresh = this.#put(parts, this.#version);
     const arrived = new Set(parts.map((part) => part.stateVersion));
     let version = this.#version;
     while (version < stateVersion && arrived.has(version + 1)) version++;
@@ -53,14 +53,15 @@ export class StateBook {
 
   /** All parts up to this version, or those that were lacking; answers the parts that are new. */
   replace(parts: readonly StatePart[], stateVersion: number): StatePart[] {
+    const before = this.#version;
     this.#version = Math.max(this.#version, stateVersion);
     this.#heardVersion = Math.max(this.#heardVersion, stateVersion);
-    return this.#put(parts);
+    return this.#put(parts, before);
   }
 
   /** All parts that there are: others are gone, unless these are of before. Answers the parts that are new. */
   whole(parts: readonly StatePart[], stateVersion: number): StatePart[] {
-    if (stateVersion < this.#version) return this.#put(parts);
+    if (stateVersion < this.#version) return this.#put(parts, this.#version);
     const named = new Set(parts.map(({ name }) => name));
     const gone = this.parts.filter(({ name, version }) => !named.has(name) && version <= stateVersion);
     const fresh = this.replace(parts, stateVersion);
@@ -72,10 +73,11 @@ export class StateBook {
     return { name, version: this.#version, stateVersion: this.#version, value: null };
   }
 
-  #put(parts: readonly StatePart[]): StatePart[] {
+  /** One that is not known though everything up to its version is, is gone: it comes late. */
+  #put(parts: readonly StatePart[], knownVersion: number): StatePart[] {
     return parts.filter((part) => {
       const known = this.#parts.get(part.name);
-      if (known && known.version >= part.version) return false;
+      if (known ? known.version >= part.version : part.stateVersion <= knownVersion) return false;
       this.#parts.set(part.name, part);
       return true;
     });

@@ -72,6 +72,8 @@ describe('the state of a room', () => {
       { name: 'mics', version: 10, stateVersion: 10, value: null },
     ]);
     expect(book.whole([], 8)).toEqual([]);
+    // Of the old owner, and late.
+    expect(book.change([part('mics', 5)], 5)).toEqual([]);
     expect(book.parts).toEqual([part('rank', 9)]);
   });
 

@@ -60,7 +60,7 @@ export class Feed {
     else if (message.type === 'batch') this.#pass(this.sequence.take(message.batch));
     else if (message.type === 'repaired') this.#pass(this.sequence.settle(message));
     else if (message.type === 'state')
-      this.#tellState(this.book.replace(message.parts, message.stateVersion));
+      this.#tellState(this.book[message.isWhole ? 'whole' : 'replace'](message.parts, message.stateVersion));
     else if (message.type === 'peer') this.#peer(message.signal);
   }
 

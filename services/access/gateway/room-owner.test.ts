@@ -37,9 +37,9 @@ async function startProcess(name: string): Promise<void> {
     if (code) throw new CodedError(protocolErrors, code);
     return { followedAtMs: 1n };
   };
-  cleanUp.use(
-    await rpc.serve(ModerationService, { setFollow } as unknown as Handlers<typeof ModerationService>),
-  );
+  const handlers = Object.keys(ModerationService.method).map((method) => [method, setFollow]);
+  const served = Object.fromEntries(handlers) as Handlers<typeof ModerationService>;
+  cleanUp.use(await rpc.serve(ModerationService, served));
 }
 
 function follow(hostId = 7): Promise<object> {

@@ -1,4 +1,4 @@
-import { tiers } from '@gala/protocol/signals';
+import { tiers, type Position } from '@gala/protocol/signals';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
 import type { Fanout, FanoutJob } from './fanout.ts';
@@ -14,9 +14,15 @@ export interface AudienceParts {
   readonly windowMsMax: number;
 }
 
+/** In what a room says. */
+export type Place = Pick<Position, 'epoch' | 'offset'>;
+
+/** Nothing follows it. */
+export const nowhere: Place = { epoch: 0, offset: 0 };
+
 /** What an audience asks of its room. */
 export interface AudienceHost {
-  /** Sends what was left out since `connection.missedAfter`, and says so where that is gone. */
+  /** Sends what was left out since `connection.missedAfter`. */
   catchUp(connection: Connection): void;
   evict(connection: Connection): void;
 }
@@ -47,13 +53,13 @@ export class Audience implements FanoutJob {
   #jobNumber = 0;
   #jobFrom = 0;
   #jobTo = 0;
-  #jobOffset = 0;
+  #jobPlace = nowhere;
   #next = 0;
   /** Things said so far. */
   #count = 0;
-  /** Offset of the last batch that was handed to a fan-out, and of the last one that was said. */
-  #handedOffset = 0;
-  #saidOffset = 0;
+  /** Where the room was when something was handed to a fan-out last, and when something was said last. */
+  #handedPlace = nowhere;
+  #saidPlace = nowhere;
   #lastFlushMs = 0;
   #timer: NodeJS.Timeout | undefined;
 
@@ -81,7 +87,7 @@ export class Audience implements FanoutJob {
   /** It has all that was said. */
   isUpToDate(connection: Connection): void {
     connection.after = this.#count;
-    connection.missedAfter = -1;
+    connection.missedAfter = undefined;
   }
 
   /** Call once, when the connection has closed. */
@@ -91,12 +97,12 @@ export class Audience implements FanoutJob {
     if (this.isDone && (gone > 64 || this.#size === 0)) this.#compact();
   }
 
-  /** @param offset of the room when it was said */
-  say(item: Shared, offset: number): void {
+  /** @param place of the room when it was said */
+  say(item: Shared, place: Place): void {
     this.#count++;
-    this.#saidOffset = offset;
+    this.#saidPlace = place;
     if (this.#size === 0) {
-      this.#handedOffset = offset;
+      this.#handedPlace = place;
       return;
     }
     this.#pending.push(item);
@@ -139,12 +145,12 @@ export class Audience implements FanoutJob {
     }
     const group = this.#regroup(connection);
     if (verdict === 'leave-out') {
-      if (connection.missedAfter < 0) connection.missedAfter = this.#jobOffset;
+      connection.missedAfter ??= this.#jobPlace;
       connection.after = this.#jobTo;
       events.counters.batchesDropped += this.#job.length;
       return 1;
     }
-    if (connection.missedAfter >= 0) {
+    if (connection.missedAfter) {
       this.#host.catchUp(connection);
       return writesPerFormat;
     }
@@ -197,8 +203,8 @@ export class Audience implements FanoutJob {
     this.#jobNumber++;
     this.#jobTo = this.#count;
     this.#jobFrom = this.#count - this.#job.length;
-    this.#jobOffset = this.#handedOffset;
-    this.#handedOffset = this.#saidOffset;
+    this.#jobPlace = this.#handedPlace;
+    this.#handedPlace = this.#saidPlace;
     this.#next = 0;
     this.#lastFlushMs = performance.now();
     this.#parts.fanout.submit(this);

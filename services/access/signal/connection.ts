@@ -1,6 +1,7 @@
 import type { WebSocketConnection, WebSocketHandler } from '@gala/lib/websocket';
 import type { ByeMessage, ServerMessage } from '@gala/protocol/signals';
 import type { SignalTicket } from '@gala/protocol/ticket';
+import type { Place } from './audience.ts';
 import type { Group } from './group.ts';
 import type { Room } from './room.ts';
 import { textFrame, type Encoding } from './shared.ts';
@@ -48,8 +49,8 @@ export class Connection implements WebSocketHandler {
   stage: 'new' | 'greeted' | 'member' | 'gone' = 'new';
   /** Number of the last thing said in the room that it has; what has a higher one is still to be sent. */
   after = 0;
-  /** Offset of the last batch that was sent before some were left out; -1 while none is. */
-  missedAfter = -1;
+  /** Of the last thing that was sent before some were left out; undefined while none is. */
+  missedAfter: Place | undefined;
   /** Monotonic time since which it owes anything, and since which it is over its bound; 0 while it is not. */
   owingSinceMs = 0;
   stoppedSinceMs = 0;

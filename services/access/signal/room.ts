@@ -5,8 +5,14 @@ import type {
   ReadStateResponse,
   RoomBatch,
 } from '@gala/protocol/interaction';
-import { StateBook, type Position, type RoomRules, type StatePart } from '@gala/protocol/signals';
-import { Audience, type AudienceParts } from './audience.ts';
+import {
+  StateBook,
+  type Position,
+  type RoomRules,
+  type StatePart,
+  type StatePartsMessage,
+} from '@gala/protocol/signals';
+import { Audience, nowhere, type AudienceParts } from './audience.ts';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
 import { joined } from './group.ts';
@@ -103,7 +109,10 @@ export class Room {
     this.status = 'open';
     this.rules = JSON.parse(Buffer.from(response.rules).toString()) as RoomRules;
     this.#takeState(this.#book.whole(response.state.map(statePartOf), Number(response.stateVersion)));
-    if (!isFirst) return epoch !== this.epoch || offset > this.offset;
+    if (!isFirst) {
+      this.audience.say(new SharedText(this.#wholeState()), this.position);
+      return epoch !== this.epoch || offset > this.offset;
+    }
     this.#seek({ epoch, offset, durable: Number(response.durable) });
     this.#release();
     return false;
@@ -114,8 +123,7 @@ export class Room {
     const wasLacking = this.#book.lacksParts;
     this.#takeState(this.#book.whole(response.state.map(statePartOf), Number(response.stateVersion)));
     if (!wasLacking || this.#book.lacksParts) return;
-    const message = { type: 'state', stateVersion: this.stateVersion, parts: this.state };
-    this.audience.say(new SharedText(message), this.offset);
+    this.audience.say(new SharedText(this.#wholeState()), this.position);
   }
 
   /** What its owner says. */
@@ -154,17 +162,21 @@ export class Room {
     return batches && { batches, isComplete: true };
   }
 
-  /** Sends what is in the ring above what was left out, in the client's own tier. */
+  /**
+   * Sends what is in the ring above what was left out, in the client's own tier. Where that is gone, or the room has
+   * another epoch by now, the client comes again: then it is told what it missed, control and money included.
+   */
   catchUp(connection: Connection): void {
     const { counters } = this.#parts.events;
     counters.catchUps++;
-    const batches = this.ring.after(connection.missedAfter);
+    const { epoch, offset } = connection.missedAfter!;
+    const batches = epoch === this.epoch ? this.ring.after(offset) : undefined;
+    if (!batches) return this.#parts.owner.evict(connection);
     this.audience.isUpToDate(connection);
     const { format } = connection.group!;
-    for (const batch of batches ?? []) connection.write(batch.frameFor(format));
-    if (!batches) connection.send({ type: 'repaired', ...this.position, isComplete: false });
+    for (const batch of batches) connection.write(batch.frameFor(format));
     // Batches that bring state alone have no place by which they could be found again.
-    connection.send({ type: 'state', stateVersion: this.stateVersion, parts: this.state });
+    connection.send(this.#wholeState());
   }
 
   /** Called after each batch, for those who wait for the next one. */
@@ -188,13 +200,17 @@ export class Room {
     this.durable = Math.max(this.durable, batch.durable);
     this.#takeState(this.#book.change(batch.state, batch.stateVersion));
     this.ring.add(batch);
-    this.audience.say(batch, this.offset);
+    this.audience.say(batch, this.position);
     for (const listener of this.#listeners) listener();
   }
 
   #takeState(fresh: readonly StatePart[]): void {
     for (const { name, value } of fresh) if (name === 'rules' && value) this.rules = value as RoomRules;
     if (this.#book.lacksParts && this.status === 'open') this.#parts.owner.readState(this);
+  }
+
+  #wholeState(): StatePartsMessage {
+    return { type: 'state', stateVersion: this.stateVersion, parts: this.state, isWhole: true };
   }
 
   #hold(batch: SharedBatch): void {
@@ -222,9 +238,10 @@ export class Room {
     const kept = batches.filter((batch) => batch.epoch === epoch);
     const base = kept.length > 0 ? kept[0].from - 1 : Number(response.offset);
     this.#seek({ epoch, offset: base, durable: this.durable });
-    this.audience.say(new SharedText({ type: 'repaired', ...this.position, isComplete: false }), base);
-    // What may not be lost comes from the log, under the epoch 0: it has no place in this sequence.
-    for (const batch of batches) if (batch.epoch !== epoch) this.audience.say(batch, base);
+    // What may not be lost comes from the log, under the epoch 0: it has no place in this sequence. It comes first, as
+    // who has heard of the gap does not ask for it again. Who is left out of these has no place to catch up from.
+    for (const batch of batches) if (batch.epoch !== epoch) this.audience.say(batch, nowhere);
+    this.audience.say(new SharedText({ type: 'repaired', ...this.position, isComplete: false }), nowhere);
     for (const batch of kept) this.#apply(batch);
     this.durable = Math.max(this.durable, Number(response.durable));
   }

@@ -95,6 +95,8 @@ export class StateParts implements RoomStateParts {
   takeUnwritten(): readonly StatePart[] {
     const parts = [...this.#unwritten].map((name) => this.#parts.get(name)!);
     this.#unwritten.clear();
+    // Who reads what is written takes a version for one value.
+    this.#toldVersion = this.#version;
     return parts;
   }
 
