@@ -49,7 +49,7 @@ export function readBatches(
   if (!room.holding.isCaughtUp) throw new CodedError(commonErrors, 'UNAVAILABLE', { retryAfterSeconds: 1 });
   const missed = tail.after(room.roomId, afterDurable);
   const records = missed.records.filter(({ number }) => !room.has(number));
-  const recalled = records.length > 0 ? [room.recalled(records, clock.nowMs())] : [];
+  const recalled = records.length > 0 || missed.isComplete ? [room.recalled(records, clock.nowMs())] : [];
   const ring = room.ring.after(isSameEpoch ? after : 0, Math.max(1, limit - recalled.length));
   const batches = [...recalled, ...cut(ring)];
   return { isComplete: false, isDurableComplete: missed.isComplete, batches };

@@ -171,9 +171,12 @@ export class Room implements Disposable {
     return encodePlain({ ...this.#header(nowMs), from: offset + 1, to: offset, durable }, []);
   }
 
-  /** Control and money of before the ring or the epoch: their places mean nothing, and the epoch is 0. */
+  /**
+   * Control and money of before the ring or the epoch: their places mean nothing, and the epoch is 0. Also without any
+   * it says up to where there are no more.
+   */
   recalled(records: readonly DurableRecord[], nowMs: number): RoomBatch {
-    const durable = records.at(-1)?.number ?? 0;
+    const durable = this.#durableBeforeRing();
     const atMs = records[0]?.atMs ?? nowMs;
     const header = { ...this.#header(atMs), epoch: 0, from: 1, to: records.length, durable };
     const signals = records.map((record, index) => {
@@ -191,6 +194,14 @@ export class Room implements Disposable {
     this.parts.presence[Symbol.dispose]();
     this.parts.rulebook[Symbol.dispose]();
     this.ring[Symbol.dispose]();
+  }
+
+  /** Whoever has everything up to this number lacks, of control and money, only what the ring has. */
+  #durableBeforeRing(): number {
+    const { reachesBackTo } = this.ring;
+    for (const [number, offset] of this.#places)
+      if (offset > reachesBackTo) return Math.min(number - 1, this.#told.durable);
+    return this.#told.durable;
   }
 
   #header(nowMs: number) {

@@ -36,20 +36,22 @@ export class Checkpoints {
 
   /** Errors: COORD_UNAVAILABLE. */
   async read(): Promise<Checkpoint | undefined> {
-    const record = await this.#options.coord.get<Checkpoint>(key);
-    if (record) this.#noted.push(record.value);
-    return record?.value;
+    return (await this.#options.coord.get<Checkpoint>(key))?.value;
+  }
+
+  /** Here it begins; what is noted from now on is later. */
+  begin(checkpoint: Checkpoint): void {
+    this.#noted.splice(0, this.#noted.length, checkpoint);
   }
 
   /** Everything before these positions has been read. */
   note(positions: readonly Position[], nowMs: number): void {
     const { reachMs } = this.#options;
-    const last = this.#noted.at(-1);
-    if (last && nowMs - last.atMs < reachMs / (notedMax - 2)) return;
-    this.#noted.push({ atMs: nowMs, positions });
+    const isDue = nowMs - (this.#noted.at(-1)?.atMs ?? -Infinity) >= reachMs / (notedMax - 2);
+    if (isDue) this.#noted.push({ atMs: nowMs, positions });
     while (this.#noted.length > notedMax || (this.#noted[1]?.atMs ?? Infinity) <= nowMs - reachMs)
       this.#noted.shift();
-    if (!this.#isWriting) void this.write(nowMs);
+    if ((isDue || !this.#written) && !this.#isWriting) void this.write(nowMs);
   }
 
   /** Another process may have written a later one, which is as good. */

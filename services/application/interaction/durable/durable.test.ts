@@ -131,6 +131,12 @@ test('who comes from another epoch is told what may not be lost, and that the re
   };
   expect(await said(BigInt(durable))).toEqual({ isComplete: false, epochs: [0n], said: ['missed'] });
   expect(await said(0n)).toMatchObject({ said: ['first', 'known', 'missed'] });
+  // Who lacks nothing of it is told so, and up to where.
+  const latest = BigInt((Date.now() - 1) * 1000);
+  const [nothing] = (await owner.interaction.readBatches({ roomId, ...elsewhere, afterDurable: latest }))
+    .batches;
+  expect(nothing).toMatchObject({ epoch: 0n, from: 1n, to: 0n, sections: [] });
+  expect(nothing.durable).toBeGreaterThanOrEqual(BigInt(durable));
   const { durableComplete } = await owner.interaction.readBatches({ roomId, ...elsewhere, afterDurable: 1n });
   expect(durableComplete).toBe(false);
 });

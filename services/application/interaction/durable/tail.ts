@@ -7,7 +7,7 @@ import { interactionErrors } from '@gala/protocol/errors';
 import { signalTopic } from '@gala/protocol/signals';
 import type { InteractionConfig } from '../config.ts';
 import type { InteractionEvents } from '../events.ts';
-import type { Checkpoints } from './checkpoints.ts';
+import type { Checkpoint, Checkpoints } from './checkpoints.ts';
 import { decodeRecord, numberAt, type DurableRecord } from './record.ts';
 import { RoomTail } from './room-tail.ts';
 
@@ -29,6 +29,8 @@ export interface Missed {
 }
 
 const retry = { initialMs: 100, maxMs: 2000 };
+/** Records that a first start reads from the beginning of the log. */
+const wholeMax = 20_000;
 const trimEveryMs = 10_000;
 /** Clocks of two processes may differ by so much. */
 const clockSkewMs = 5000;
@@ -114,13 +116,21 @@ export class DurableTail implements AsyncDisposable {
   /** From the checkpoint at first, later from where it was. */
   async #begin(): Promise<void> {
     if (this.#next.size > 0) return;
-    const { checkpoints, log, clock } = this.#options;
+    const { checkpoints } = this.#options;
     const isFirst = this.#floor === Infinity;
-    const checkpoint = isFirst ? await checkpoints.read() : undefined;
-    const atMs = checkpoint?.atMs ?? clock.nowMs();
-    for (const position of checkpoint?.positions ?? (await log.end(signalTopic)))
-      this.#next.set(position.partition, position);
-    this.#floor = numberAt(atMs + clockSkewMs);
+    const checkpoint = (isFirst && (await checkpoints.read())) || (await this.#fromLog(isFirst));
+    for (const position of checkpoint.positions) this.#next.set(position.partition, position);
+    this.#floor = numberAt(checkpoint.atMs + clockSkewMs);
+    checkpoints.begin(checkpoint);
+  }
+
+  /** The whole log while it is short: then all is known that was ever said. Otherwise what comes from now on. */
+  async #fromLog(mayBeWhole: boolean): Promise<Checkpoint> {
+    const { log, clock } = this.#options;
+    const end = await log.end(signalTopic);
+    const records = end.reduce((sum, { offset }) => sum + offset, 0);
+    if (!mayBeWhole || records > wholeMax) return { atMs: clock.nowMs(), positions: end };
+    return { atMs: 0, positions: end.map(({ partition }) => ({ partition, offset: 0 })) };
   }
 
   async #follow(): Promise<void> {

@@ -661,9 +661,9 @@ export declare type ReadBatchesResponse = Message<"gala.interaction.v1.ReadBatch
 
   /**
    * The batches follow `after` without a gap; false when the ring does not reach back so far, or the epoch is another:
-   * then the first batch has all control and money signals after `after_durable` that the ring has not, if there are any,
-   * under the epoch 0 since their offsets are no places; and the others are what the ring has. Some of the first may be
-   * known to who asks: by signal id.
+   * then the first batch has all control and money signals after `after_durable` that the ring has not, under the epoch
+   * 0 since their offsets are no places, and says up to which number there are no more; and the others are what the ring
+   * has. Some of the first may be known to who asks: by signal id.
    *
    * @generated from field: bool complete = 3;
    */
