@@ -32,8 +32,6 @@ export const noAccounts = (): Accounts =>
 /** What one client was told, batch by batch. */
 export class Ledger {
   readonly accounts = noAccounts();
-  /** Of all that were summed in one signal. */
-  likes = 0;
   /** Batches in another tier than `full`. */
   lowered = 0;
   batches = 0;
@@ -56,7 +54,6 @@ export class Ledger {
     }
     for (const signal of batch.signals) {
       this.accounts[signal.class].delivered++;
-      if (signal.type === 'like') this.likes += signal.count;
       if (signal.type === 'retract') this.retracted.push(signal.retracted);
     }
   }

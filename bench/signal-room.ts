@@ -19,7 +19,11 @@ const usage = `npm run bench -- signal-room [options]
   --seconds N    how long is spoken (30; quick: 4)
   --quick        small load, to see that it works; promises are shown but not judged`;
 
-/** A second, of each kind: likes are ambient, what the host says is host, what he takes back is control. */
+/**
+ * A second, of each kind: likes are ambient, what the host says is host, what he takes back is control. Likes are
+ * counted by the tick before they are offered, and no more of a device than a hand can do, so that offered is less than
+ * taken there.
+ */
 const rates = { like: 1000, comment: 900, retract: 100 } as const;
 const sampled = 20;
 const p99MsMax = 250;
@@ -184,10 +188,6 @@ function print({ report, accepted, refused, retracted, samples }: Found): boolea
       (['host', 'control'] as const).every(
         (name) => first.ledger.accounts[name].offered === accepted[name].offered,
       ),
-    ],
-    [
-      `all likes are in the sums that were delivered (${formatNumber(first.ledger.likes, 0)})`,
-      samples.every(({ ledger }) => ledger.likes === accepted.ambient.offered),
     ],
     ['offered = delivered + merged + shed', samples.every(({ ledger }) => ledger.unbalanced().length === 0)],
     [
