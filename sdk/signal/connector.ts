@@ -28,9 +28,11 @@ export interface ConnectorOptions {
 /** Keeps a link to one of the room's signal nodes: comes back when it is lost, and moves when it is told to. */
 export class Connector {
   readonly #options: ConnectorOptions;
-  readonly #retry = new Retry({ baseMs: 1_000, maxMs: 30_000 });
+  readonly #retry = new Retry({ baseMs: 500, maxMs: 8_000 });
   #entry: SignalEntry | undefined;
   #urlIndex = 0;
+  /** All nodes that are known have failed. */
+  #mustEnter = false;
   /** Of the last welcome, which outlives the gateway's. */
   #resumeTicket = '';
   #link: Link | undefined;
@@ -102,11 +104,11 @@ export class Connector {
     const generation = ++this.#generation;
     this.#report('connecting', '', 0);
     try {
-      const isExpired = this.#resumeTicket === '' && (this.#entry?.expiresAtMs ?? 0) <= Date.now();
-      const entry = this.#entry && !isExpired ? this.#entry : await this.#options.enter();
+      const entry = await this.#currentEntry();
       if (generation !== this.#generation) return;
       if (entry !== this.#entry) this.#resumeTicket = '';
       this.#entry = entry;
+      this.#mustEnter = false;
       const url = entry.urls[this.#urlIndex % entry.urls.length];
       if (!url) throw new RangeError('the gateway knows no signal node');
       this.#link = this.#open(url);
@@ -115,11 +117,24 @@ export class Connector {
     }
   }
 
+  /** Of the gateway when it has to be asked; while it cannot answer, nodes that were known take the ticket as well. */
+  async #currentEntry(): Promise<SignalEntry> {
+    const known = this.#entry;
+    const hasTicket = this.#resumeTicket !== '';
+    if (known && !this.#mustEnter && (hasTicket || known.expiresAtMs > Date.now())) return known;
+    try {
+      return await this.#options.enter();
+    } catch (error) {
+      if (!known || !hasTicket || isFinal(error)) throw error;
+      return known;
+    }
+  }
+
   /** The gateway did not let it in, or could not be asked. */
   #refused(error: unknown): void {
-    const { status, code, retryAfterSeconds } = error as EnterError;
+    const { code, retryAfterSeconds } = error as EnterError;
     const name = typeof code === 'string' ? code : 'UNAVAILABLE';
-    if (status !== undefined && finalStatuses.includes(status)) return this.close(name);
+    if (isFinal(error)) return this.close(name);
     this.#later(name, (retryAfterSeconds ?? 0) * 1000);
   }
 
@@ -175,7 +190,7 @@ export class Connector {
     if (code === 'TICKET_INVALID') this.#resumeTicket = '';
     if (!isExhausted && code !== 'TICKET_INVALID') return;
     this.#urlIndex = 0;
-    this.#entry = undefined;
+    this.#mustEnter = true;
   }
 
   #later(code: string, retryAfterMs: number): void {
@@ -204,6 +219,11 @@ export class Connector {
     this.status = status;
     this.#options.handler.onStatus(status, code, retryInMs);
   }
+}
+
+function isFinal(error: unknown): boolean {
+  const { status } = error as EnterError;
+  return status !== undefined && finalStatuses.includes(status);
 }
 
 /** What `enter` may reject with; an `ApiError` has all of it. */

@@ -6,7 +6,6 @@ import type {
   ServerMessage,
   SignalClass,
   Tier,
-  WelcomeMessage,
 } from '@gala/protocol/signals';
 import { Connector } from './connector.ts';
 import { Emitter } from './emitter.ts';
@@ -27,8 +26,6 @@ import type {
 const repairDelayMs = 100;
 const repairAnswerMs = 3_000;
 const repairsMax = 3;
-/** A node that cannot ask the room's owner for what may not be lost is left again, so often. */
-const denialsMax = 3;
 /** State that is missing is asked for after a time by chance, and not often: thousands may miss the same. */
 const stateDelayMsMax = 500;
 const statePauseMs = 5_000;
@@ -49,7 +46,6 @@ class Room implements RoomSignals {
   readonly #outbox: Outbox;
   #reader: Reader | undefined;
   #repairs = 0;
-  #denials = 0;
   #repairTimer: ReturnType<typeof setTimeout> | undefined;
   #stateTimer: ReturnType<typeof setTimeout> | undefined;
   #restTimer: ReturnType<typeof setTimeout> | undefined;
@@ -162,21 +158,13 @@ class Room implements RoomSignals {
       this.#outbox.replied(message);
       return this.#restSoon();
     }
-    if (message.type === 'welcome' && this.#deniesDurable(message)) {
-      return this.#connector.reconnect('UNAVAILABLE');
-    }
     if (message.type === 'repaired') this.#repairs = 0;
     this.#feed.take(message);
     this.#lookForHoles();
   }
 
-  /** What may not be lost was missed, and is not here: the place is kept, and asked for at another node. */
-  #deniesDurable({ isComplete, durable }: WelcomeMessage): boolean {
-    return !isComplete && this.#feed.sequence.lacksDurable(durable) && this.#denials++ < denialsMax;
-  }
-
   #opened(): void {
-    this.#repairs = this.#denials = 0;
+    this.#repairs = 0;
     this.#outbox.resend();
     this.#chooseDelivery();
   }

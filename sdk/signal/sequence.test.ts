@@ -114,16 +114,6 @@ describe('a sequence', () => {
     expect(sequence.position?.offset).toBe(9);
   });
 
-  test('knows whether it has heard what may not be lost', () => {
-    const sequence = startedAt(4);
-    expect(sequence.lacksDurable(3)).toBe(true);
-    sequence.take(batchOf(9, 9, { durable: 3 }));
-    expect([sequence.lacksDurable(3), sequence.lacksDurable(4)]).toEqual([false, true]);
-    sequence.take(batchOf(1, 3, { epoch: 0, durable: 4 }));
-    expect(sequence.lacksDurable(4)).toBe(false);
-    expect(new Sequence().lacksDurable(9)).toBe(false);
-  });
-
   test('holds so many batches at most, and asks for the rest again', () => {
     const sequence = startedAt(0);
     for (let offset = 2; offset < 1000; offset++) sequence.take(batchOf(offset, offset));

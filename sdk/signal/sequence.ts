@@ -41,15 +41,6 @@ export class Sequence {
     return this.#position !== undefined && this.#held.length > 0;
   }
 
-  /**
-   * True when control or money up to this number was neither heard nor is held: a node that says so could not ask
-   * the room's owner for them, and another try may bring them.
-   */
-  lacksDurable(durable: number): boolean {
-    if (!this.#position) return false;
-    return this.#held.every((batch) => batch.durable < durable) && this.#position.durable < durable;
-  }
-
   take(batch: Batch): SequenceEvent[] {
     const { epoch, from, to } = batch;
     const position = this.#position;

@@ -2,7 +2,7 @@ import type { Clock } from '@gala/lib/clock';
 import { codeOf, CodedError, hasCode } from '@gala/lib/error';
 import type { SigningKeys } from '@gala/lib/signing-keys';
 import { closeCodes } from '@gala/lib/websocket';
-import { signalErrors } from '@gala/protocol/errors';
+import { commonErrors, signalErrors } from '@gala/protocol/errors';
 import {
   parseClientMessage,
   tiers,
@@ -120,16 +120,16 @@ export class Sessions {
     const beganMs = clock.monotonicMs();
     const ticket = await this.#checkedTicket(hello.ticket);
     const room = await rooms.open(ticket.roomId);
-    const missed = hello.resume && (await rooms.missedSince(room, hello.resume));
+    const missed = hello.resume ? await rooms.missedSince(room, hello.resume) : nothingMissed;
+    // While the owner cannot be asked nobody knows what was missed, and control and money may be of it: come again.
+    if (!missed) throw new CodedError(commonErrors, 'UNAVAILABLE', { retryAfterSeconds: 1 });
     if (connection.closed) return;
     connection.ticket = ticket;
     connection.room = room;
     connection.stage = 'member';
     room.audience.add(connection, this.kinds.enter(hello.client));
-    // While the owner cannot be asked nobody knows what was missed: the client is to believe that it was something.
-    const caughtUp = hello.resume ? (missed ?? { batches: [], isComplete: false }) : nothingMissed;
-    if (hello.resume) events.counters[caughtUp.isComplete ? 'resumesComplete' : 'resumesIncomplete']++;
-    this.#welcome(connection, room, caughtUp);
+    if (hello.resume) events.counters[missed.isComplete ? 'resumesComplete' : 'resumesIncomplete']++;
+    this.#welcome(connection, room, missed);
     this.#parts.presence.joined(room, connection);
     events.welcomeSeconds.observe((clock.monotonicMs() - beganMs) / 1000);
   }
@@ -156,9 +156,10 @@ export class Sessions {
 
   async #repair(connection: Connection, room: Room, { after }: RepairMessage): Promise<void> {
     const missed = await this.#parts.rooms.missedSince(room, after);
-    if (connection.closed) return;
-    const { batches, isComplete } = missed ?? { batches: [], isComplete: false };
-    const bytes = room.bytesFor(connection, { batches, isComplete });
+    // While the owner cannot be asked nothing can be said: the client asks again.
+    if (connection.closed || !missed) return;
+    const { isComplete } = missed;
+    const bytes = room.bytesFor(connection, missed);
     if (bytes) connection.write(bytes);
     room.audience.isUpToDate(connection);
     connection.send({ type: 'repaired', ...room.position, isComplete });
