@@ -56,8 +56,6 @@ export class SignalEvents {
   readonly counters: SignalCounters;
   /** From a hello to the welcome. */
   readonly welcomeSeconds: Histogram;
-  /** From the owner's tick to the last write of its batch here. */
-  readonly deliverySeconds: Histogram;
   readonly #logger: Logger;
   #failing = new Set<string>();
 
@@ -65,10 +63,6 @@ export class SignalEvents {
     this.#logger = logger;
     this.counters = signalCounters(metrics);
     this.welcomeSeconds = metrics.histogram('gala_signal_welcome_seconds', 'from a hello to its welcome');
-    this.deliverySeconds = metrics.histogram(
-      'gala_signal_delivery_seconds',
-      'from the tick of a room to the last write of its batch',
-    );
   }
 
   roomOpened(roomId: number, owner: string, epoch: number): void {

@@ -48,7 +48,6 @@ test('a stuck reader is left out, then evicted, and nobody else notices', async 
   expect(await node.metric('gala_signal_batches_dropped_total')).toBeGreaterThan(0);
   await expect.poll(() => healthy.batches.length, { timeout: 5_000 }).toBe(said);
   expect(healthy.batches.map(({ from }) => from)).toEqual(healthy.batches.map((_, index) => index + 1));
-  expect(healthy.batches.every(({ tier }) => tier === 'full')).toBe(true);
   await expect.poll(() => node.metric('gala_signal_connections'), { timeout: 8_000 }).toBe(1);
   expect(stuck.socket.destroyed).toBe(false);
 });

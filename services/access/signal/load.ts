@@ -4,16 +4,18 @@ import type { SignalEvents } from './events.ts';
 import type { Pressure } from './pressure.ts';
 
 /** Delay of the event loop (p99 of the last look) from which everybody gets less, by tier. */
-const floorsMs = [0, 150, 400] as const;
-/** A load that has gone is believed after so many looks. */
+const floorsMs = [0, 250, 750] as const;
+/** A load is believed after so many looks in a row, and that it has gone after more. */
+const busyLooks = 2;
 const calmLooks = 5;
 
-/** How busy this process is: it sets the most that clients get, down at once and up slowly. */
+/** How busy this process is: it sets the most that clients get, down soon and up slowly. */
 export class Load implements Disposable {
   loopDelayMs = 0;
   readonly #delay = monitorEventLoopDelay({ resolution: 10 });
   readonly #pressure: Pressure;
   readonly #events: SignalEvents;
+  #busy = 0;
   #calm = 0;
 
   constructor(pressure: Pressure, events: SignalEvents) {
@@ -28,7 +30,8 @@ export class Load implements Disposable {
     this.#delay.reset();
     const wanted = floorsMs.findLastIndex((ms) => this.loopDelayMs >= ms);
     this.#calm = wanted < this.#pressure.floor ? this.#calm + 1 : 0;
-    if (wanted > this.#pressure.floor) this.#set(wanted);
+    this.#busy = wanted > this.#pressure.floor ? this.#busy + 1 : 0;
+    if (this.#busy >= busyLooks) this.#set(wanted);
     else if (this.#calm >= calmLooks) this.#set(this.#pressure.floor - 1);
   }
 
@@ -38,6 +41,7 @@ export class Load implements Disposable {
 
   #set(floor: number): void {
     this.#pressure.floor = floor;
+    this.#busy = 0;
     this.#calm = 0;
     this.#events.tierFloor(tiers[floor], Math.round(this.loopDelayMs));
   }
