@@ -47,7 +47,8 @@ export class RoomMerger implements TickMerger {
   readonly #random: () => number;
   readonly #tally: MergeTally | undefined;
   readonly #buckets: Readonly<Record<Tier, PerClass<TokenBucket>>>;
-  readonly #fairness: PerClass<FairOrder>;
+  /** Made when there is too much for the first time: most rooms never say so much. */
+  readonly #fairness = new Map<SheddableClass, FairOrder>();
   #classes = new Map<SignalClass, Offered>();
   #open = new Map<string, OpenLine>();
   #lines = 0;
@@ -64,7 +65,6 @@ export class RoomMerger implements TickMerger {
       minimal: bucketsOf('minimal'),
       control: bucketsOf('control'),
     };
-    this.#fairness = perClass(() => new FairOrder({ forMs: limits.fairForMs, random }));
   }
 
   offer(signal: Signal): void {
@@ -98,10 +98,19 @@ export class RoomMerger implements TickMerger {
     const quotas = tiers.map((tier) => this.#buckets[tier][name].take(lines.length, nowMs));
     const partial = Math.max(...quotas.filter((quota) => quota < lines.length));
     if (!(partial > 0)) return { name, offered, lines, quotas };
-    const fairness = this.#fairness[name];
+    const fairness = this.#fairnessOf(name);
     const ordered = fairness.order(lines, nowMs);
     for (let at = 0; at < partial; at++) fairness.chosen(ordered[at]);
     return { name, offered, lines: ordered, quotas };
+  }
+
+  #fairnessOf(name: SheddableClass): FairOrder {
+    let fairness = this.#fairness.get(name);
+    if (!fairness) {
+      fairness = new FairOrder({ forMs: this.#limits.fairForMs, random: this.#random });
+      this.#fairness.set(name, fairness);
+    }
+    return fairness;
   }
 
   #offeredOf(name: SignalClass): Offered {
