@@ -5,8 +5,9 @@ import type { SendResult } from './types.ts';
 /** What waits for an answer; more is refused here. */
 const waitingMax = 16;
 const answerMsMax = 20_000;
-/** Likes are counted for so long and told in one. */
+/** Likes are counted for so long and told in one; the first after a pause nearly at once. */
 const likeMs = 400;
+const firstLikeMs = 20;
 const likesMax = 1000;
 const ownIdsMax = 500;
 
@@ -32,6 +33,7 @@ export class Outbox {
   #lastId = 0;
   #likes = 0;
   #likeTimer: ReturnType<typeof setTimeout> | undefined;
+  #likesToldAtMs = -Infinity;
 
   constructor(handler: OutboxHandler) {
     this.#handler = handler;
@@ -62,7 +64,8 @@ export class Outbox {
     if (!(count >= 1)) return;
     this.#likes = Math.min(likesMax, this.#likes + Math.floor(count));
     this.#handler.wake();
-    this.#likeTimer ??= setTimeout(() => this.#tellLikes(), likeMs);
+    const waitMs = Math.max(firstLikeMs, this.#likesToldAtMs + likeMs - performance.now());
+    this.#likeTimer ??= setTimeout(() => this.#tellLikes(), waitMs);
   }
 
   replied({ id, code, retryAfterMs, signalId, isHeld }: ReplyMessage): void {
@@ -87,6 +90,7 @@ export class Outbox {
     clearTimeout(this.#likeTimer);
     this.#likeTimer = undefined;
     if (this.#likes === 0) return;
+    this.#likesToldAtMs = performance.now();
     const signal = { type: 'like', count: this.#likes } as const;
     if (this.#handler.send({ type: 'send', id: this.#nextId(), signal })) this.#likes = 0;
   }

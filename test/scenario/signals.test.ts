@@ -105,13 +105,27 @@ test('likes and viewers are counted in the state', async () => {
   await expect.poll(() => guest.room.state('viewers')?.count, { timeout: 10_000 }).toBe(2);
 });
 
+test('what the host does is seen by all, and what he said before holds', async () => {
+  const { settings, version } = await gala.anyone.getChat({ hostRef: '@mira' });
+  const slower = { settings: { ...settings, slowModeSeconds: 1 }, version };
+  await send('PUT', '/v1/hosts/@mira/chat', { body: slower, cookie: hostCookie });
+  await expect.poll(() => guest.room.rules.slowModeSeconds, { interval: 10 }).toBe(1);
+  const target = '/v1/hosts/@mira/chat/sanctions/@anna/mute';
+  await send('PUT', target, { body: { seconds: 60, removes: true }, cookie: hostCookie });
+  await expect.poll(() => guest.heard.at(-1)).toMatchObject({ type: 'mute', removes: true });
+  expect(await anna.room.comment('am I heard?')).toMatchObject({ ok: false, code: 'MUTED' });
+  expect(await guest.room.comment('nor I')).toMatchObject({ ok: false, code: 'SIGN_IN_TO_SPEAK' });
+  await send('DELETE', target, { body: {}, cookie: hostCookie });
+  await expect.poll(() => guest.heard.at(-1)).toMatchObject({ type: 'mute', untilMs: 0 });
+});
+
 test('the process of owner and node dies: both come back, and hear each control signal once', async () => {
   const { name, pid } = (await gala.processes()).find(({ roles }) => roles.includes('signal'))!;
   process.kill(pid, 'SIGKILL');
   await expect.poll(() => anna.room.status).not.toBe('open');
   await waitFor(async () => (await gala.pidOf(name)) !== pid, { what: 'another process' });
   await waitFor(() => [anna, guest].every(({ room }) => room.status === 'open'), {
-    timeoutMs: 30_000,
+    timeoutMs: 60_000,
     what: 'both back',
   });
   await waitFor(async () => (await anna.room.comment('after the fall')).ok, {
@@ -121,6 +135,7 @@ test('the process of owner and node dies: both come back, and hear each control 
   await waitFor(() => guest.texts.includes('after the fall'), { what: 'heard again' });
   expect(guest.heard.filter(({ type }) => type === 'retract')).toHaveLength(1);
   expect(guest.texts).toEqual(['hello from Node', 'after the fall']);
+  expect(guest.room.rules.slowModeSeconds).toBe(1);
   // The ring died with its owner: its epoch has an open end, and nothing else is missing.
   for (const { gaps } of [anna, guest]) expect(gaps.filter(({ to }) => to !== undefined)).toEqual([]);
 });

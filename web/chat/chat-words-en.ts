@@ -79,6 +79,7 @@ export const en = {
   moderate: 'Moderation page',
 
   wait: '{reason} Wait {seconds} s.',
+  'wait.long': '{reason} Time left: {time}.',
   'code.SIGN_IN_TO_SPEAK': 'Sign in to speak in this room.',
   'code.MUTED': 'You are muted in this room.',
   'code.BANNED': 'You are banned from this room.',
@@ -96,6 +97,8 @@ export const en = {
   'code.NOT_MODERATOR': 'Only the host and moderators may do this.',
   'code.SIGNAL_UNKNOWN': 'This message is gone already.',
   'code.SIGNALS_UNDURABLE': 'This cannot be kept safely right now. Try again soon.',
+  'code.SANCTION_REFUSED': 'The host and moderators cannot be muted or banned.',
+  'code.CHAT_CHANGED': 'Somebody else has just changed the rules. Look again.',
   'code.KICKED': 'You were removed from this chat.',
   'code.NETWORK_LOST': 'The server cannot be reached.',
   'code.TIMEOUT': 'There was no answer in time.',

@@ -80,6 +80,7 @@ export const zh: Readonly<Record<ChatWord, string>> = {
   moderate: '管理页面',
 
   wait: '{reason}请等待 {seconds} 秒。',
+  'wait.long': '{reason}剩余时间 {time}。',
   'code.SIGN_IN_TO_SPEAK': '登录后才能在这里发言。',
   'code.MUTED': '你在本房间被禁言。',
   'code.BANNED': '你被移出了本房间。',
@@ -97,6 +98,8 @@ export const zh: Readonly<Record<ChatWord, string>> = {
   'code.NOT_MODERATOR': '只有主播和房管可以这样做。',
   'code.SIGNAL_UNKNOWN': '这条消息已经不在了。',
   'code.SIGNALS_UNDURABLE': '暂时无法可靠保存，请稍后再试。',
+  'code.SANCTION_REFUSED': '不能禁言或拉黑主播和房管。',
+  'code.CHAT_CHANGED': '刚刚有人修改了规则，请再看一下。',
   'code.KICKED': '你被移出了聊天。',
   'code.NETWORK_LOST': '无法连接服务器。',
   'code.TIMEOUT': '服务器没有及时响应。',

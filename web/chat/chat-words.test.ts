@@ -27,6 +27,7 @@ test('every code that has words is one of the protocol, or of the client', () =>
 
 test('a refusal says how long it lasts, and an unexpected one its code', () => {
   expect(sayRefusal(say, 'SLOW_MODE', 4)).toBe('Slow mode is on. Wait 4 s.');
+  expect(sayRefusal(say, 'MUTED', 599)).toBe('You are muted in this room. Time left: 9:59.');
   expect(sayRefusal(say, 'toString')).toContain('toString');
 });
 

@@ -31,14 +31,22 @@ export function LineActs({ target, store, me, room, onClose }: LineActsProps) {
   const { line, anchor } = target;
   const { name } = line.author;
   useEffect(() => dialog.current?.showModal(), []);
+  /** Where the keyboard goes on. */
+  const next = useRef<HTMLElement | null>(anchor);
+  const list = useRef(anchor.closest('ol'));
   const close = (): void => {
     onClose();
-    anchor.focus();
+    next.current?.focus();
+  };
+  /** The line's button goes with what was said. */
+  const leave = (): void => {
+    next.current = list.current;
+    dialog.current?.close();
   };
   const run = (act: LineAct): void => {
     if (act.ask && asked !== act) return setAsked(act);
     act.run({ line, store, room }).then(
-      (code) => (code === undefined ? close() : setFailed(sayRefusal(say, code))),
+      (code) => (code === undefined ? leave() : setFailed(sayRefusal(say, code))),
       () => setFailed(sayRefusal(say, 'NETWORK_LOST')),
     );
   };
@@ -61,17 +69,7 @@ export function LineActs({ target, store, me, room, onClose }: LineActsProps) {
         </p>
       )}
       {asked ? (
-        <div className="line-acts-ask">
-          <p>{asked.ask && say(asked.ask, { name })}</p>
-          <div className="actions">
-            <button className="button" onClick={() => setAsked(undefined)}>
-              {say('cancel')}
-            </button>
-            <button className="button danger" onClick={() => run(asked)} data-testid="act-yes">
-              {say(asked.word)}
-            </button>
-          </div>
-        </div>
+        <Question act={asked} name={name} onNo={() => setAsked(undefined)} onYes={() => run(asked)} />
       ) : (
         actsFor(line, me).map((act) => (
           <button
@@ -86,6 +84,30 @@ export function LineActs({ target, store, me, room, onClose }: LineActsProps) {
       )}
     </dialog>,
     document.body,
+  );
+}
+
+interface QuestionProps {
+  readonly act: LineAct;
+  readonly name: string;
+  readonly onNo: () => void;
+  readonly onYes: () => void;
+}
+
+function Question({ act, name, onNo, onYes }: QuestionProps) {
+  const say = useChatWords();
+  return (
+    <div className="line-acts-ask">
+      <p>{act.ask && say(act.ask, { name })}</p>
+      <div className="actions">
+        <button className="button" onClick={onNo}>
+          {say('cancel')}
+        </button>
+        <button className="button danger" onClick={onYes} data-testid="act-yes">
+          {say(act.word)}
+        </button>
+      </div>
+    </div>
   );
 }
 

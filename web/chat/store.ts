@@ -143,6 +143,7 @@ export class ChatStore {
     const signals = this.#signals;
     signals.on('signals', (came) => {
       this.#lines.add(came);
+      this.#obey(came);
       for (const run of this.#signalListeners) run(came);
       this.#draw();
     });
@@ -163,6 +164,15 @@ export class ChatStore {
       this.#retryAtMs = retryInMs > 0 ? Date.now() + retryInMs : 0;
       this.#draw();
     });
+  }
+
+  /** Whoever is muted is told before he tries. */
+  #obey(signals: readonly Signal[]): void {
+    for (const signal of signals) {
+      if (signal.type !== 'mute' || signal.userId !== this.#lines.userId || signal.userId === 0) continue;
+      const leftMs = signal.untilMs - this.#signals.serverMs();
+      this.#obstacle = leftMs > 0 ? muted(leftMs) : undefined;
+    }
   }
 
   #refuse(key: number, { code, retryAfterMs }: { code: string; retryAfterMs: number }): void {
@@ -198,4 +208,11 @@ export class ChatStore {
       obstacle: this.#obstacle,
     };
   }
+}
+
+/** So far ahead is for good. */
+const foreverMs = 10 * 365 * 86_400_000;
+
+function muted(leftMs: number): Obstacle {
+  return { code: 'MUTED', untilMs: leftMs > foreverMs ? 0 : Date.now() + leftMs };
 }
