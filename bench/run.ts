@@ -46,6 +46,10 @@ const benches: Record<string, Bench> = {
     about: 'what it costs to judge a comment, and to look for 10,000 words in it (15 seconds)',
     load: () => import('./rules.ts'),
   },
+  'signal-room': {
+    about: 'one room of 10,000: what became of 2,000 signals a second (about 2 minutes; --quick: 30 s)',
+    load: () => import('./signal-room.ts'),
+  },
   self: {
     about: 'the load programs themselves: known harm has to be reported, and nothing else',
     load: () => import('./self.ts'),

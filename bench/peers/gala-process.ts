@@ -22,6 +22,14 @@ export interface GalaProcessOptions {
   readonly env?: Readonly<Record<string, string>>;
 }
 
+/** What the answers hold that are used here. */
+interface Answered {
+  readonly streamKey: string;
+  readonly csrfToken: string;
+  readonly room: { readonly roomId: number };
+  readonly ticket: string;
+}
+
 interface Signed {
   readonly headers: Readonly<Record<string, string>>;
 }
@@ -74,25 +82,25 @@ export class GalaProcess {
   async createHost(): Promise<string> {
     const token = (await readFile(join(this.dataFolder, 'admin.token'), 'utf8')).trim();
     const operator = { headers: { authorization: `Bearer ${token}` } };
-    const { body } = await this.#post<{ streamKey: string }>('/v1/hosts', account, operator);
+    const { body } = await this.#post('/v1/hosts', account, operator);
     return body.streamKey;
   }
 
   /** The room that the host schedules; its tickets are those of the host, or of viewers who have not signed in. */
   async openRoom(): Promise<{ ticketOf(who: 'host' | 'viewer'): Promise<string> }> {
-    const { body: session, cookie } = await this.#post<{ csrfToken: string }>('/v1/sessions', account);
+    const { body: session, cookie } = await this.#post('/v1/sessions', account);
     const host = { headers: { cookie, 'x-gala-csrf': session.csrfToken } };
-    const { body } = await this.#post<{ room: { roomId: number } }>('/v1/rooms', { title: 'bench' }, host);
+    const { body } = await this.#post('/v1/rooms', { title: 'bench' }, host);
     const path = `/v1/rooms/${body.room.roomId}/signals/entry`;
     return {
       ticketOf: async (who) => {
-        const entry = await this.#post<{ ticket: string }>(path, {}, who === 'host' ? host : undefined);
+        const entry = await this.#post(path, {}, who === 'host' ? host : undefined);
         return entry.body.ticket;
       },
     };
   }
 
-  async #post<Body>(path: string, body: object, { headers }: Signed = { headers: {} }) {
+  async #post(path: string, body: object, { headers }: Signed = { headers: {} }) {
     const trust = this.#pem === undefined ? {} : { ca: await readFile(this.#pem), servername: 'localhost' };
     const send = this.#pem === undefined ? http.request : https.request;
     const origin = `${this.#pem === undefined ? 'http' : 'https'}://127.0.0.1:${this.ports.web}`;
@@ -107,7 +115,7 @@ export class GalaProcess {
     if ((response.statusCode ?? 500) >= 300)
       throw new Error(`POST ${path}: ${response.statusCode} ${answer}`);
     const cookie = (response.headers['set-cookie'] ?? []).map((each) => each.split(';', 1)[0]).join('; ');
-    return { body: JSON.parse(answer) as Body, cookie };
+    return { body: JSON.parse(answer) as Answered, cookie };
   }
 }
 

@@ -76,6 +76,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
   each('upkeep', 1_000, () => {
     load.look();
     rooms.sweep();
+    sessions.sweep();
   });
   metrics.gauge('gala_signal_connections', 'connections of clients', () => door.size);
   metrics.gauge('gala_signal_reads_waiting', 'pulls that wait for something new', () => reads.waiting);

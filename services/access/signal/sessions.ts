@@ -81,9 +81,21 @@ export class Sessions {
 
   /** The client does not take what is sent: a word more would only wait as well. */
   readonly evict = (connection: Connection): void => {
+    this.#parts.pressure.forget(connection);
     this.#parts.events.counters.evictedSlow++;
     connection.bye({ code: 'TOO_SLOW', retryAfterMs: comeAgainMs }, tryAgainLater);
   };
+
+  /** Looks at those who owe something while their rooms are silent. Call about once a second. */
+  sweep(): void {
+    const { pressure, clock } = this.#parts;
+    const nowMs = clock.monotonicMs();
+    for (const connection of pressure.owing) {
+      const verdict = pressure.judge(connection, nowMs);
+      if (verdict === 'evict') this.evict(connection);
+      else if (verdict === 'write' && connection.missedAfter) connection.room?.catchUp(connection);
+    }
+  }
 
   #take(connection: Connection, message: ClientMessage): void {
     if (message.type === 'hello') return this.#hello(connection, message);

@@ -4,6 +4,7 @@ import type { TestPostgres } from '@gala/lib/sql/testing';
 import { composeRoomId } from '@gala/protocol/ids';
 import { partitionOfRoom, ringKeyOfPartition } from '@gala/protocol/signals';
 import { TestNode } from './testing-node.ts';
+import { DurablePublisher } from './testing-publisher.ts';
 import { startOwnersPostgres, startTestProcess, type TestProcess } from './testing.ts';
 
 let postgres: TestPostgres;
@@ -24,9 +25,9 @@ const start = (processId: string, env: Readonly<Record<string, string>> = {}) =>
 const soon = { timeout: 10_000 };
 
 /** A room that is the first member's while all of them are there. */
-function roomOf(first: string, members: readonly string[]): number {
+function roomOf(first: string, members: readonly string[], session = 1): number {
   for (let host = 1; ; host++) {
-    const roomId = composeRoomId(host, 1);
+    const roomId = composeRoomId(host, session);
     if (ringFirst(members, ringKeyOfPartition(partitionOfRoom(roomId))) === first) return roomId;
   }
 }
@@ -80,6 +81,24 @@ test('a member that comes gets its rooms, in order, and the others stay', { time
   expect(await two.metric('gala_interaction_rooms')).toBe(1);
   expect(await one.metric('gala_interaction_rooms')).toBe(1);
   expect(await one.metric('gala_interaction_partitions_lost_total')).toBe(0);
+});
+
+test('a planned restart hands rooms over, and is hardly seen', { timeout: 30_000 }, async () => {
+  await using closing = await start('close-1');
+  await using _other = await start('close-2');
+  using _ = node.followOwners();
+  const room = await node.open(roomOf('close-1', ['close-1', 'close-2'], 2));
+  const publisher = new DurablePublisher(node, room.roomId);
+  await expect.poll(() => publisher.acknowledged.length, soon).toBeGreaterThan(20);
+  publisher.msMax = 0;
+  await closing[Symbol.asyncDispose]();
+  const before = publisher.acknowledged.length;
+  await expect.poll(() => publisher.acknowledged.length, soon).toBeGreaterThan(before + 20);
+  await publisher.stop();
+  await expect.poll(() => room.said().at(-1), soon).toBe(publisher.acknowledged.at(-1));
+  expect(room.said()).toEqual(publisher.acknowledged);
+  // The lease of one that has died would take three seconds.
+  expect(publisher.msMax).toBeLessThan(2500);
 });
 
 test('a lease that is lost ends all saying at once', { timeout: 30_000 }, async () => {

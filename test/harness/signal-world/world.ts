@@ -1,3 +1,4 @@
+import type { ServerMessage } from '@gala/protocol/signals';
 import { readStored } from '../../../services/application/interaction/crowd/stored-state.ts';
 import type { DurableRecord } from '../../../services/application/interaction/durable/record.ts';
 import type { Draft } from '../../../services/application/interaction/types.ts';
@@ -252,9 +253,9 @@ export class World {
     }
   }
 
-  /** Batches may come twice, and in another order, where a client hears of two nodes at once. */
+  /** Batches with a place may come twice, and in another order, where a client hears of two nodes at once. */
   #failLink({ inbox }: SimClient): void {
-    const at = inbox.findIndex(({ type }, index) => type === 'batch' && inbox[index + 1]?.type === 'batch');
+    const at = inbox.findIndex((message, index) => hasPlace(message) && hasPlace(inbox[index + 1]));
     if (at < 0) return;
     this.counts.reordered++;
     this.counts.duplicated++;
@@ -297,4 +298,8 @@ export class World {
   #pick<Each>(all: readonly Each[]): Each {
     return all[Math.floor(this.random() * all.length)];
   }
+}
+
+function hasPlace(message: ServerMessage | undefined): boolean {
+  return message?.type === 'batch' && message.batch.epoch !== 0;
 }
