@@ -151,6 +151,17 @@ export interface RoomRules {
   readonly delivery: Delivery;
 }
 
+/** Rules of a room that nobody has restricted. */
+export const openRules: RoomRules = {
+  slowModeSeconds: 0,
+  followersOnly: false,
+  emoteOnly: false,
+  uniqueChat: false,
+  holdsAll: false,
+  isClosed: false,
+  delivery: 'push',
+};
+
 /** A part of a room's state. */
 export interface StatePart {
   /** `viewers`, `likes`, `rank`, `announcement`, `rules`, or another service's. */
