@@ -1,7 +1,7 @@
 import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
 import type { OpenRoomResponse, ReadBatchesResponse, ReadStateResponse } from '@gala/protocol/interaction';
-import type { Position } from '@gala/protocol/signals';
+import { openRules, type Position } from '@gala/protocol/signals';
 import { PresenceBudget } from '../../../services/application/interaction/crowd/presence-limits.ts';
 import { Presence } from '../../../services/application/interaction/crowd/presence.ts';
 import { StateParts } from '../../../services/application/interaction/crowd/state-parts.ts';
@@ -27,17 +27,8 @@ const presenceCounters = { sampled: 0, unlocated: 0, mismatched: 0 };
 const ringLimits = { ringBatchesMax: 8, ringBytesMax: 1e6, ringAgeMs: 1e9, ringsBytesMax: 1e9 };
 /** So few that an answer is often a part of what was asked for. */
 const readBatchesMax = 3;
-const rules = {
-  slowModeSeconds: 0,
-  followersOnly: false,
-  emoteOnly: false,
-  uniqueChat: false,
-  holdsAll: false,
-  isClosed: false,
-  delivery: 'push',
-} as const;
 const rulebook: Rulebook = {
-  rules,
+  rules: openRules,
   prepare: () => undefined,
   judge: () => ({ kind: 'say', drafts: [] }),
   [Symbol.dispose]: () => undefined,
@@ -116,7 +107,7 @@ export class SimOwner {
 
   open(nodeId: string): OpenRoomResponse {
     this.room.nodes.set(nodeId, 1);
-    const base = { ...this.#where(), ...this.#stateAbove({}), rules: Buffer.from(JSON.stringify(rules)) };
+    const base = { ...this.#where(), ...this.#stateAbove({}), rules: Buffer.from(JSON.stringify(openRules)) };
     return base as unknown as OpenRoomResponse;
   }
 
