@@ -182,6 +182,15 @@ export interface RoomState {
   readonly rules: RoomRules;
 }
 
+/** Names of these: no other service writes them. */
+export const ownStateParts = [
+  'viewers',
+  'likes',
+  'rank',
+  'announcement',
+  'rules',
+] as const satisfies readonly (keyof RoomState)[];
+
 /** What became of the signals of one class: offered = items + merged + shed, where items are those in the batch. */
 export interface ClassCount {
   readonly class: SignalClass;
