@@ -5,7 +5,7 @@ const SCENARIOS = ['test/{scenario,fault}/**/*.test.ts'];
 /** Scenarios that measure stalls or gaps: nothing runs beside them. */
 const MEASURES = [
   'test/fault/relay.test.ts',
-  'test/scenario/{drain,first-broadcast,player,takeover}.test.ts',
+  'test/scenario/{chat,drain,first-broadcast,player,takeover}.test.ts',
 ];
 /** A minute of watching each: the two leave four fifths of two cores idle, so they run side by side, and alone. */
 const MINUTES = ['test/fault/stalled-viewers.test.ts', 'test/scenario/hls.test.ts'];

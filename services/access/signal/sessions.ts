@@ -15,9 +15,10 @@ import type { SignalConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
 import { Kinds } from './kinds.ts';
+import { nothingMissed, type Missed } from './missed.ts';
 import type { Presence } from './presence.ts';
 import type { Pressure } from './pressure.ts';
-import type { Missed, Room } from './room.ts';
+import type { Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
 import { textFrame } from './shared.ts';
 import type { Submissions } from './submissions.ts';
@@ -231,5 +232,3 @@ export class Sessions {
     connection.send({ type: 'reply', id, code, retryAfterMs, signalId: '', isHeld: false });
   }
 }
-
-const nothingMissed: Missed = { batches: [], isComplete: true };
