@@ -14,6 +14,8 @@ class Hearer implements Disposable {
   readonly room: RoomSignals;
   readonly texts: string[] = [];
   readonly gaps: Gap[] = [];
+  /** When its connection was there again, monotonic; 0 while that is not so. */
+  openedAtMs = 0;
 
   constructor(enter: () => Promise<SignalEntry>) {
     this.room = openRoomSignals({
@@ -25,6 +27,7 @@ class Hearer implements Disposable {
       for (const each of signals) if (each.type === 'comment') this.texts.push(each.text);
     });
     this.room.on('gap', (gap) => this.gaps.push(gap));
+    this.room.on('status', (status) => (this.openedAtMs = status === 'open' ? performance.now() : 0));
     this.room.connect();
   }
 
