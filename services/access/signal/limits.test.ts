@@ -4,6 +4,7 @@ import { MemoryCoord } from '@gala/lib/rpc/testing';
 import { SignalService } from '@gala/protocol/signal';
 import { binarySubprotocol } from '@gala/protocol/signals';
 import { expect, test } from 'vitest';
+import { expectWhole, measureStorm } from './storm.ts';
 import { startTestNode, TestClient, TestOwner, testTicket, type TestNode } from './testing.ts';
 
 /** A client that says hello by hand and reads nothing from then on. */
@@ -45,7 +46,7 @@ test('a stuck reader is left out, then evicted, and nobody else notices', async 
   const text = 'x'.repeat(250_000);
   let said = 0;
   const leftOut = () => node.metric('gala_signal_batches_dropped_total');
-  for (; said < 400 && (await leftOut()) === 0; ) {
+  for (; said < 400 && (await leftOut()) === 0;) {
     await owner.say([text]);
     said++;
     // The healthy one reads in this same process, and is slow itself unless it is waited for.
@@ -88,6 +89,15 @@ test('joins above the rate are refused before the handshake, and those within it
   expect(refused[0]).toMatch(/\r\nRetry-After: \d+\r\n/);
   expect(refused[0]).toContain('JOINS_LIMITED');
   expect(await node.metric('gala_signal_joins_limited_total')).toBe(refused.length);
+});
+
+test('a storm of joins is let in at the configured rate, and who is there hears all that is said', async () => {
+  const limit = { perSecond: 200, burst: 200 };
+  const accepts = { all: limit, perAddress: limit };
+  const setup = { joinsPerSecond: 3_000, seconds: 1, admittedPerSecond: 100, viewers: 50, accepts };
+  const report = await measureStorm(setup);
+  expectWhole(setup, report);
+  expect(report.during.p99Ms).toBeLessThan(Math.max(3_000, 20 * report.before.p99Ms));
 });
 
 test('places are bounded, hellos have their time, and a flood closes the one who makes it', async () => {
