@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { Operation } from './operation.ts';
 import { timeMs } from './schemas.ts';
+import { published, publishOrder } from './signal-schemas.ts';
 import { reason, unreachable } from './stream-schemas.ts';
 
 const count = z.number().int().min(0);
@@ -45,6 +46,17 @@ export const signalOperations = {
     }),
     status: 200,
     response: signalEntry,
+  },
+  publishSignal: {
+    method: 'POST',
+    path: '/v1/rooms/{roomId}/signals',
+    summary:
+      'Say something in a room as a service: a notice, a gift, a part of its state, or to some users alone',
+    access: 'operator',
+    scope: 'chat:write',
+    body: publishOrder,
+    status: 200,
+    response: published,
   },
   listSignalNodes: {
     method: 'GET',

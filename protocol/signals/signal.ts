@@ -151,6 +151,17 @@ export interface RoomRules {
   readonly delivery: Delivery;
 }
 
+/** Rules of a room that nobody has restricted. */
+export const openRules: RoomRules = {
+  slowModeSeconds: 0,
+  followersOnly: false,
+  emoteOnly: false,
+  uniqueChat: false,
+  holdsAll: false,
+  isClosed: false,
+  delivery: 'push',
+};
+
 /** A part of a room's state. */
 export interface StatePart {
   /** `viewers`, `likes`, `rank`, `announcement`, `rules`, or another service's. */
@@ -170,6 +181,15 @@ export interface RoomState {
   readonly announcement: { readonly text: string };
   readonly rules: RoomRules;
 }
+
+/** Names of these: no other service writes them. */
+export const ownStateParts = [
+  'viewers',
+  'likes',
+  'rank',
+  'announcement',
+  'rules',
+] as const satisfies readonly (keyof RoomState)[];
 
 /** What became of the signals of one class: offered = items + merged + shed, where items are those in the batch. */
 export interface ClassCount {

@@ -35,7 +35,7 @@ export function signTicket(ticket: SignalTicket, { kid, secret }: TicketKey): st
 
 /** Which key it says it is signed by; undefined for what is no ticket. */
 export function ticketKid(text: string): string | undefined {
-  return read<{ kid: string }>(text.split('.', 1)[0])?.kid;
+  return read(text.split('.', 1)[0])?.kid;
 }
 
 /** What an unexpired ticket signed by one of these keys says; undefined for anything else. */
@@ -44,14 +44,19 @@ export function verifyTicket(
   { keys, nowMs }: { readonly keys: readonly TicketKey[]; readonly nowMs: number },
 ): SignalTicket | undefined {
   const [head, body, signature = '', ...rest] = text.split('.');
-  const said = read<{ alg: string; kid: string }>(head);
+  const said = read(head);
   const key = keys.find(({ kid }) => kid === said?.kid);
   if (!key || said?.alg !== 'HS256' || rest.length > 0) return undefined;
   if (!isEqual(signature, signatureOf(`${head}.${body}`, key.secret))) return undefined;
-  const claims = read<Claims>(body);
+  const claims = read(body);
   if (claims?.aud !== 'signal' || claims.exp * 1000 + leewayMs < nowMs) return undefined;
   const { room: roomId, sub: userId, name, role, device, exp } = claims;
   return { roomId, userId, name, role, device, expiresAtMs: exp * 1000 };
+}
+
+interface Head {
+  readonly alg: string;
+  readonly kid: string;
 }
 
 interface Claims {
@@ -72,9 +77,10 @@ function encode(value: object): string {
   return Buffer.from(JSON.stringify(value)).toString('base64url');
 }
 
-function read<Value>(text: string | undefined): Value | undefined {
+/** Of either part; its signature says whether it may be believed. */
+function read(text: string | undefined): (Head & Claims) | undefined {
   try {
-    return JSON.parse(Buffer.from(text ?? '', 'base64url').toString()) as Value;
+    return JSON.parse(Buffer.from(text ?? '', 'base64url').toString()) as Head & Claims;
   } catch {
     return undefined;
   }

@@ -80,6 +80,7 @@ export const routes: Routes = {
   listEdges: 'GET /v1/edges',
   drainEdge: 'POST /v1/edges/{edgeId}/drain',
   enterSignals: 'POST /v1/rooms/{roomId}/signals/entry',
+  publishSignal: 'POST /v1/rooms/{roomId}/signals',
   listSignalNodes: 'GET /v1/signal-nodes',
   drainSignalNode: 'POST /v1/signal-nodes/{nodeId}/drain',
   listTraces: 'GET /v1/traces',

@@ -1,5 +1,6 @@
 import {
   StateBook,
+  openRules,
   type Batch,
   type RoomRules,
   type ServerMessage,
@@ -27,22 +28,12 @@ export interface FeedOptions {
   readonly mediaMs?: () => number | undefined;
 }
 
-const rulesDefault: RoomRules = {
-  slowModeSeconds: 0,
-  followersOnly: false,
-  emoteOnly: false,
-  uniqueChat: false,
-  holdsAll: false,
-  isClosed: false,
-  delivery: 'push',
-};
-
 /** Everything that a room says, whichever way it came, on its way to the listeners. */
 export class Feed {
   readonly sequence = new Sequence();
   readonly book = new StateBook();
   readonly accounts = new Accounts();
-  rules: RoomRules = rulesDefault;
+  rules: RoomRules = openRules;
   tier: Tier = 'full';
   readonly #options: FeedOptions;
   readonly #cap: LineCap;

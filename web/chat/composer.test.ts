@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { RoomRules } from '@gala/protocol/signals';
+import { openRules } from '@gala/protocol/signals';
 import {
   commentLengthMax,
   composerState,
@@ -9,19 +9,10 @@ import {
   type ComposerInput,
 } from './composer.ts';
 
-const rules: RoomRules = {
-  slowModeSeconds: 0,
-  followersOnly: false,
-  emoteOnly: false,
-  uniqueChat: false,
-  holdsAll: false,
-  isClosed: false,
-  delivery: 'push',
-};
 const ready: ComposerInput = {
   text: 'hello',
   isOpen: true,
-  rules,
+  rules: openRules,
   role: 'viewer',
   obstacle: undefined,
   nowMs: 10_000,
@@ -40,8 +31,12 @@ test.each<[string, Partial<ComposerInput>, object]>([
   ['as much as may be', { text: '界'.repeat(commentLengthMax) }, { kind: 'ready' }],
   ['too much', { text: '界'.repeat(commentLengthMax + 1) }, { kind: 'unready' }],
   ['no connection', { isOpen: false }, { kind: 'offline' }],
-  ['a closed chat', { rules: { ...rules, isClosed: true } }, { kind: 'blocked', code: 'CHAT_CLOSED' }],
-  ['a closed chat for its host', { rules: { ...rules, isClosed: true }, role: 'host' }, { kind: 'ready' }],
+  ['a closed chat', { rules: { ...openRules, isClosed: true } }, { kind: 'blocked', code: 'CHAT_CLOSED' }],
+  [
+    'a closed chat for its host',
+    { rules: { ...openRules, isClosed: true }, role: 'host' },
+    { kind: 'ready' },
+  ],
   [
     'a wait',
     { obstacle: { code: 'SLOW_MODE', untilMs: 12_500 } },

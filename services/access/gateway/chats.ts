@@ -219,7 +219,7 @@ function atOwner<Answer>(
   { rpc, hostId }: Pick<Call, 'rpc'> & { readonly hostId: number },
   ask: (owner: Client<typeof wire.ModerationService>, options: CallOptions) => Promise<Answer>,
 ): Promise<Answer> {
-  return askOwner({ moderation, hostId }, rpc, ask);
+  return askOwner({ owners: moderation, hostId }, rpc, ask);
 }
 
 /** @throws CodedError HOST_UNKNOWN */

@@ -4,6 +4,7 @@ import { operations, type Operation, type OperationName } from '@gala/protocol/r
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import * as account from '../../application/account/index.ts';
+import * as interaction from '../../application/interaction/index.ts';
 import * as room from '../../application/room/index.ts';
 import * as scheduler from '../../foundation/scheduler/index.ts';
 import { gatewaySection, role } from './index.ts';
@@ -16,9 +17,16 @@ let operator: TestClient;
 
 beforeAll(async () => {
   house = await startTestHouse({
-    roles: [account.role, room.readerRole, room.role, role, scheduler.role],
-    sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
-    migrations: [...account.migrations, ...room.migrations],
+    roles: [account.role, room.readerRole, room.role, interaction.role, role, scheduler.role],
+    sections: [
+      account.accountSection,
+      room.roomSection,
+      room.diskSection,
+      interaction.interactionSection,
+      interaction.chatSection,
+      gatewaySection,
+    ],
+    migrations: [...account.migrations, ...room.migrations, ...interaction.migrations],
     env: { GALA_GATEWAY_LIMITS_CHANGE_PER_USER_BURST: '100000' },
   });
   port = house.listener.port;
@@ -167,6 +175,11 @@ const mediaUrl = fc.oneof(
 );
 
 const moment = fc.oneof(fc.maxSafeNat(), fc.double());
+const notice = fc.record({
+  class: fc.oneof(hostile, fc.constant('control')),
+  name: hostile,
+  data: fc.json(),
+});
 const texts = fc.record({ en: hostile, zh: hostile });
 
 /** For every body field of the table: mostly what passes its schema, so that what is odd gets far. */
@@ -182,7 +195,20 @@ const fields: Readonly<Record<string, fc.Arbitrary<unknown>>> = {
   issuer: hostile,
   audience: hostile,
   record: fc.boolean(),
-  state: fc.oneof(hostile, fc.constantFrom('on', 'off')),
+  state: fc.oneof(hostile, fc.constantFrom('on', 'off'), fc.record({ name: hostile, value: fc.json() })),
+  settings: fc.oneof(hostile, fc.json()),
+  seconds: moment,
+  removes: fc.boolean(),
+  approves: fc.boolean(),
+  words: fc.record({
+    refuse: fc.array(hostile, { maxLength: 3 }),
+    hold: fc.constant([]),
+    mask: fc.constant([]),
+  }),
+  publishId: fc.oneof(hostile, fc.constant('order-1')),
+  notice,
+  gift: fc.record({ author: fc.record({ userId: moment, name: hostile }), giftId: hostile, count: moment }),
+  peer: fc.record({ userIds: fc.array(moment, { maxLength: 2 }), notice }),
   announcement: hostile,
   startsAtMs: moment,
   untilMs: moment,

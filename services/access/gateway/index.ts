@@ -4,6 +4,7 @@ import { AccountService } from '@gala/protocol/account';
 import { CatalogService } from '@gala/protocol/catalog';
 import { EdgeService } from '@gala/protocol/edge';
 import { operations, type OperationName } from '@gala/protocol/rest';
+import { InteractionService } from '@gala/protocol/interaction';
 import { ModerationService } from '@gala/protocol/moderation';
 import { RoomService } from '@gala/protocol/room';
 import * as settings from '@gala/protocol/settings';
@@ -41,6 +42,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
     catalog: context.rpc.client(CatalogService),
     scheduler: context.rpc.client(SchedulerService),
     moderation: new Spread(context.rpc, ModerationService),
+    interaction: new Spread(context.rpc, InteractionService),
     signals: new Spread(context.rpc, SignalService),
     edges: new Spread(context.rpc, EdgeService),
     traces: new Spread(context.rpc, TraceService),

@@ -5,6 +5,7 @@ import type { Tracer } from '@gala/lib/trace';
 import type { AccountService } from '@gala/protocol/account';
 import type { CatalogService } from '@gala/protocol/catalog';
 import type { EdgeService } from '@gala/protocol/edge';
+import type { InteractionService } from '@gala/protocol/interaction';
 import type { ModerationService } from '@gala/protocol/moderation';
 import type { RoomService } from '@gala/protocol/room';
 import type { SignalService } from '@gala/protocol/signal';
@@ -22,6 +23,7 @@ export interface Parts {
   readonly catalog: Client<typeof CatalogService>;
   readonly scheduler: Client<typeof SchedulerService>;
   readonly moderation: Spread<typeof ModerationService>;
+  readonly interaction: Spread<typeof InteractionService>;
   readonly signals: Spread<typeof SignalService>;
   readonly edges: Spread<typeof EdgeService>;
   /** Every process. */

@@ -43,8 +43,8 @@ async function startProcess(name: string): Promise<void> {
 }
 
 function follow(hostId = 7): Promise<object> {
-  const moderation = new Spread(house.context.rpc, ModerationService);
-  return askOwner({ moderation, hostId }, {}, (owner, options) =>
+  const owners = new Spread(house.context.rpc, ModerationService);
+  return askOwner({ owners, hostId }, {}, (owner, options) =>
     owner.setFollow({ hostId: BigInt(hostId), userId: 8n, name: 'x', follows: true }, options),
   );
 }

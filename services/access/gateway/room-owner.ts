@@ -1,10 +1,9 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError, hasCode } from '@gala/lib/error';
 import { ringOrder } from '@gala/lib/ring';
-import type { CallOptions, Client } from '@gala/lib/rpc';
+import type { CallOptions, Client, Rpc } from '@gala/lib/rpc';
 import { protocolErrors } from '@gala/protocol/errors';
 import { composeRoomId } from '@gala/protocol/ids';
-import type { ModerationService } from '@gala/protocol/moderation';
 import { partitionOfRoom, ringKeyOfPartition } from '@gala/protocol/signals';
 import type { Spread } from './spread.ts';
 
@@ -13,25 +12,25 @@ const waitMsMax = 5000;
 const pauseMs = 100;
 const askedMax = 3;
 
-type Asked = Client<typeof ModerationService>;
+type Service = Parameters<Rpc['members']>[0];
 
 /**
  * Asks the process that owns the rooms of a host: the first in the order of the ring, or the next ones while they
  * change hands. What is asked so may be asked twice.
  * @throws CodedError UNAVAILABLE when nobody owns them for seconds, and what the owner refuses with
  */
-export async function askOwner<Answer>(
-  { moderation, hostId }: { readonly moderation: Spread<typeof ModerationService>; readonly hostId: number },
+export async function askOwner<Asked extends Service, Answer>(
+  { owners, hostId }: { readonly owners: Spread<Asked>; readonly hostId: number },
   options: CallOptions,
-  ask: (client: Asked, options: CallOptions) => Promise<Answer>,
+  ask: (client: Client<Asked>, options: CallOptions) => Promise<Answer>,
 ): Promise<Answer> {
   const key = ringKeyOfPartition(partitionOfRoom(composeRoomId(hostId, 1)));
   const untilMs = performance.now() + waitMsMax;
   let failure: unknown = new CodedError(protocolErrors, 'UNAVAILABLE', { retryAfterSeconds: 1 });
   for (let pause = pauseMs; performance.now() < untilMs; pause *= 2) {
-    for (const member of ringOrder(await moderation.members(), key).slice(0, askedMax)) {
+    for (const member of ringOrder(await owners.members(), key).slice(0, askedMax)) {
       try {
-        return await ask(moderation.client, { ...options, member });
+        return await ask(owners.client, { ...options, member });
       } catch (error) {
         if (!hasCode(error, 'NOT_OWNER', 'UNAVAILABLE')) throw error;
         failure = error;

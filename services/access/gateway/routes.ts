@@ -13,6 +13,7 @@ import { catalogHandlers } from './catalog.ts';
 import { jobHandlers } from './jobs.ts';
 import { chatHandlers } from './chats.ts';
 import { programmeHandlers } from './programmes.ts';
+import { publishHandlers } from './publish.ts';
 import { recordingHandlers } from './recordings.ts';
 import { isSameOrigin } from './page.ts';
 import type { Parts } from './parts.ts';
@@ -42,6 +43,7 @@ export function createHandlers(parts: Parts): Handlers {
     ...programmeHandlers(parts),
     ...chatHandlers(parts),
     ...signalHandlers(parts),
+    ...publishHandlers(parts),
     ...switchHandlers(parts),
   };
 }

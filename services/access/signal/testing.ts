@@ -17,6 +17,7 @@ import { SignalService } from '@gala/protocol/signal';
 import {
   binarySubprotocol,
   encodeSignals,
+  openRules,
   readServerMessage,
   signalClasses,
   type Batch,
@@ -32,15 +33,6 @@ import { role, signalSection } from './index.ts';
 
 export const testKey = { kid: 'k1', secret: Buffer.alloc(32, 1) };
 export const testRoomId = 2 ** 20 + 1;
-const rules = {
-  slowModeSeconds: 0,
-  followersOnly: false,
-  emoteOnly: false,
-  uniqueChat: false,
-  holdsAll: false,
-  isClosed: false,
-  delivery: 'push',
-} as const;
 
 type WireBatch = Parameters<Client<typeof SignalService>['deliver']>[0]['batches'] extends
   | (infer Each)[]
@@ -140,7 +132,7 @@ export class TestOwner implements AsyncDisposable {
         this.nodes.add(node);
         const state = [{ name: 'likes', version: 1n, stateVersion: 1n, value: Buffer.from('{"total":7}') }];
         const place = { epoch: BigInt(this.epoch), offset: BigInt(this.offset), stateVersion: 1n };
-        return { ...place, state, rules: Buffer.from(JSON.stringify(rules)) };
+        return { ...place, state, rules: Buffer.from(JSON.stringify(openRules)) };
       },
       closeRoom: async ({ node }) => {
         this.nodes.delete(node);
@@ -224,6 +216,9 @@ export interface TestNode extends AsyncDisposable {
   metric(name: string): Promise<number>;
 }
 
+/** What clients get does not depend on how busy the machine of the tests is. */
+const unloaded = { GALA_SIGNAL_BUSY_LOOP_MS: '60000' };
+
 /** The signal role alone, on real sockets and the real rpc; accounts and rooms are the test's. */
 export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {
   const { coord, nodeId = 'node-1', env = {}, visibility = Visibility.PUBLIC, accepts } = options;
@@ -242,7 +237,7 @@ export async function startTestNode(options: TestNodeOptions): Promise<TestNode>
   const url = `ws://127.0.0.1:${web.port}/signal`;
   const context = {
     processId: nodeId,
-    settings: loadSettings([signalSection], { env: { GALA_SIGNAL_PUBLIC_URL: url, ...env } }),
+    settings: loadSettings([signalSection], { env: { GALA_SIGNAL_PUBLIC_URL: url, ...unloaded, ...env } }),
     clock: systemClock,
     logger,
     metrics,

@@ -35,11 +35,16 @@ export interface RoomOptions {
 export interface Accepted {
   readonly signalId: string;
   readonly isHeld: boolean;
+  /** Connections that a peer signal went to. */
+  readonly reached?: number;
 }
 
-/** Answers are remembered for this long at least: who lost his connection asks again within seconds. */
-const answersMs = 30_000;
-const answersMax = 4096;
+type Answers = RecentAnswers<Accepted | Promise<Accepted>>;
+
+/** Answers are remembered for this long at least, or the last so many: who lost his connection asks within seconds. */
+const answersKept = { generationMs: 30_000, max: 4096 };
+/** Begins the ids of what services publish; those of viewers begin otherwise. */
+export const publishedPrefix = 'p/';
 /** Numbers of control and money signals of this epoch whose places are known. */
 const placesMax = 4096;
 
@@ -51,16 +56,14 @@ export class Room implements Disposable {
   readonly parts: RoomParts;
   readonly ring: RoomRing;
   readonly lane: DurableLane;
-  readonly answers = new RecentAnswers<Accepted | Promise<Accepted>>({
-    generationMs: answersMs,
-    max: answersMax,
-  });
   /** Nodes that are sent what it says, and which opening of theirs this is. */
   readonly nodes = new Map<string, number>();
   /** Since when nobody needs it, by the monotonic clock; undefined while somebody does. */
   idleSinceMs: number | undefined;
   isEnded = false;
   isClosed = false;
+  readonly #submitted: Answers = new RecentAnswers(answersKept);
+  readonly #published: Answers = new RecentAnswers(answersKept);
   readonly #onDirty: (room: Room) => void;
   readonly #places = new Map<number, number>();
   #announcement = '';
@@ -96,6 +99,11 @@ export class Room implements Disposable {
   /** Greater than the numbers of all control and money signals that have a place, gone out or not. */
   get durable(): number {
     return this.#durable;
+  }
+
+  /** Where the answer to this id is remembered: a crowd that says much does not push out what services published. */
+  answersOf(id: string): Answers {
+    return id.startsWith(publishedPrefix) ? this.#published : this.#submitted;
   }
 
   /** Gives a signal its place; it goes out with the next tick. */

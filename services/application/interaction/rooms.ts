@@ -87,7 +87,7 @@ export class Rooms {
   remember(room: Room): void {
     const nowMs = this.#options.clock.monotonicMs();
     for (const { id, draft } of this.#options.tail.of(room.roomId)) {
-      if (id !== '') room.answers.set(id, { signalId: draft.signalId, isHeld: false }, nowMs);
+      if (id !== '') room.answersOf(id).set(id, { signalId: draft.signalId, isHeld: false }, nowMs);
     }
   }
 

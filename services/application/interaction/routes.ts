@@ -113,13 +113,15 @@ function publishHandlers({ rooms, sayings }: RoutedParts): HandlersOf<'publish'>
       if (what.case === 'peer') {
         const { userIds, signal } = what.value;
         if (userIds.length > peersMax) throw invalid('user_ids');
-        return { reached: sayings.tell(room, userIds.map(Number), draftOf(signal)) };
+        const peer = { userIds: userIds.map(Number), draft: draftOf(signal) };
+        const { signalId, reached } = await sayings.tell(room, peer, publishId);
+        return { signalId, reached };
       }
       if (what.case !== 'state') throw invalid('what');
       const { name } = what.value;
       const value = jsonOf(what.value.value);
       if (!stateNamePattern.test(name) || value === undefined) throw invalid('state');
-      room.parts.state.set(name, value);
+      await sayings.change(room, { name, value }, publishId);
       return {};
     },
   };

@@ -4,7 +4,7 @@ import { interactionErrors, protocolErrors } from '@gala/protocol/errors';
 import type { ClientSignal } from '@gala/protocol/signals';
 import type { Deliveries } from './delivery.ts';
 import type { InteractionEvents } from './events.ts';
-import type { Accepted, Room } from './room.ts';
+import { publishedPrefix, type Accepted, type Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
 import type { Connection, Draft, Speaker } from './types.ts';
 
@@ -33,6 +33,16 @@ export interface SayingsOptions {
   readonly events: InteractionEvents;
 }
 
+export interface PeerDraft {
+  readonly userIds: readonly number[];
+  readonly draft: Draft;
+}
+
+export interface StateValue {
+  readonly name: string;
+  readonly value: unknown;
+}
+
 const notOwnerRetryMs = 200;
 
 /** What is said: by viewers, under the rules of the room, and by services. */
@@ -54,23 +64,41 @@ export class Sayings {
   }
 
   /** Once for one id, however often it is said. Errors: SIGNALS_UNDURABLE, NOT_OWNER, SIGNAL_INVALID. */
-  async publish(room: Room, draft: Draft, publishId: string): Promise<Accepted> {
+  publish(room: Room, draft: Draft, publishId: string): Promise<Accepted> {
+    return this.#publishOnce(room, publishId, (key) => this.#say(room, [draft], key));
+  }
+
+  /** To the connections of these users alone; the same of ids. */
+  tell(room: Room, { userIds, draft }: PeerDraft, publishId: string): Promise<Accepted> {
+    return this.#publishOnce(room, publishId, async () => {
+      const connections = userIds.flatMap((userId) => room.parts.presence.find(userId));
+      this.#tell(room, connections, draft);
+      return { signalId: draft.signalId, isHeld: false, reached: connections.length };
+    });
+  }
+
+  /** A part of the state, the same of ids: what came after it stays. Errors: SIGNAL_INVALID. */
+  change(room: Room, { name, value }: StateValue, publishId: string): Promise<Accepted> {
+    return this.#publishOnce(room, publishId, async () => {
+      room.parts.state.set(name, value);
+      return { signalId: '', isHeld: false };
+    });
+  }
+
+  async #publishOnce(
+    room: Room,
+    publishId: string,
+    publish: (key: string) => Promise<Accepted>,
+  ): Promise<Accepted> {
     const { counters } = this.#options.events;
-    const key = publishId && `p/${publishId}`;
-    const known = key && room.answers.get(key);
+    const key = publishId && publishedPrefix + publishId;
+    const known = key && room.answersOf(key).get(key);
     if (known) {
       counters.publishedAgain++;
       return known;
     }
     counters.published++;
-    return this.#once(room, key, () => this.#say(room, [draft], key));
-  }
-
-  /** To the connections of these users alone; how many those were. */
-  tell(room: Room, userIds: readonly number[], draft: Draft): number {
-    const connections = userIds.flatMap((userId) => room.parts.presence.find(userId));
-    this.#tell(room, connections, draft);
-    return connections.length;
+    return this.#once(room, key, () => publish(key));
   }
 
   /** What the rules do not know yet of these speakers is looked up, which is rare. */
@@ -89,7 +117,7 @@ export class Sayings {
     const room = this.#options.rooms.find(roomId);
     if (!room) return notOwned;
     const key = clientId && `c/${speaker.device}/${clientId}`;
-    const known = key && room.answers.get(key);
+    const known = key && room.answersOf(key).get(key);
     if (known) this.#options.events.counters.submissionsRepeated++;
     return this.#accepted(known || (() => this.#judge(room, { node, key, submission })));
   }
@@ -128,13 +156,13 @@ export class Sayings {
     const saying = say();
     if (key === '') return saying;
     const nowMs = this.#options.clock.monotonicMs();
-    room.answers.set(key, saying, nowMs);
+    room.answersOf(key).set(key, saying, nowMs);
     try {
       const accepted = await saying;
-      room.answers.set(key, accepted, nowMs);
+      room.answersOf(key).set(key, accepted, nowMs);
       return accepted;
     } catch (error) {
-      room.answers.delete(key);
+      room.answersOf(key).delete(key);
       throw error;
     }
   }

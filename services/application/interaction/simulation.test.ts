@@ -10,7 +10,12 @@ test(`after any faults every viewer has what the owner has, or knows that he has
   for (const [fault, count] of Object.entries(ran.faults)) expect(count, fault).toBeGreaterThan(0);
 });
 
-const bugs = ['versions first', 'nodes trust versions', 'lost deliveries are forgotten'] satisfies Bug[];
+const bugs = [
+  'versions first',
+  'nodes trust versions',
+  'lost deliveries are forgotten',
+  'a gap is told where nobody was asked',
+] satisfies Bug[];
 
 test.each(bugs)('a planted fault is found: %s', (bug) => {
   expect(runSchedules({ seed: 1, schedules: 150, bug }).wrongSchedules).toBeGreaterThan(0);

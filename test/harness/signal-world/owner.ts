@@ -1,7 +1,7 @@
 import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
 import type { OpenRoomResponse, ReadBatchesResponse, ReadStateResponse } from '@gala/protocol/interaction';
-import type { Position } from '@gala/protocol/signals';
+import { openRules, type Position } from '@gala/protocol/signals';
 import { PresenceBudget } from '../../../services/application/interaction/crowd/presence-limits.ts';
 import { Presence } from '../../../services/application/interaction/crowd/presence.ts';
 import { StateParts } from '../../../services/application/interaction/crowd/state-parts.ts';
@@ -25,17 +25,10 @@ const events = new InteractionEvents({ logger, metrics: createMetrics('owner') }
 const presenceCounters = { sampled: 0, unlocated: 0, mismatched: 0 };
 /** So short that who was away for some ticks is told of a gap. */
 const ringLimits = { ringBatchesMax: 8, ringBytesMax: 1e6, ringAgeMs: 1e9, ringsBytesMax: 1e9 };
-const rules = {
-  slowModeSeconds: 0,
-  followersOnly: false,
-  emoteOnly: false,
-  uniqueChat: false,
-  holdsAll: false,
-  isClosed: false,
-  delivery: 'push',
-} as const;
+/** So few that an answer is often a part of what was asked for. */
+const readBatchesMax = 3;
 const rulebook: Rulebook = {
-  rules,
+  rules: openRules,
   prepare: () => undefined,
   judge: () => ({ kind: 'say', drafts: [] }),
   [Symbol.dispose]: () => undefined,
@@ -114,7 +107,7 @@ export class SimOwner {
 
   open(nodeId: string): OpenRoomResponse {
     this.room.nodes.set(nodeId, 1);
-    const base = { ...this.#where(), ...this.#stateAbove({}), rules: Buffer.from(JSON.stringify(rules)) };
+    const base = { ...this.#where(), ...this.#stateAbove({}), rules: Buffer.from(JSON.stringify(openRules)) };
     return base as unknown as OpenRoomResponse;
   }
 
@@ -131,7 +124,7 @@ export class SimOwner {
       }),
     };
     const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs };
-    const position = { epoch, after: offset, afterDurable: durable, limit: 500 };
+    const position = { epoch, after: offset, afterDurable: durable, limit: readBatchesMax };
     const { isComplete, isDurableComplete, batches } = readBatches(this.room, position, {
       tail,
       clock,

@@ -155,7 +155,7 @@ export class DurableLane {
     this.#options.events.counters.durableLate++;
     const { signalId } = this.#sayOnce(record);
     const nowMs = this.#options.clock.monotonicMs();
-    if (record.id !== '') this.#room.answers.set(record.id, { signalId, isHeld: false }, nowMs);
+    if (record.id !== '') this.#room.answersOf(record.id).set(record.id, { signalId, isHeld: false }, nowMs);
   }
 
   /** What was in doubt and was asked for again is in the log twice. */

@@ -1,4 +1,4 @@
-import type { Delivery, RoomRules } from '@gala/protocol/signals';
+import { openRules, type RoomRules } from '@gala/protocol/signals';
 
 export const linkRules = ['allow', 'hold', 'refuse'] as const;
 export type LinkRule = (typeof linkRules)[number];
@@ -19,13 +19,7 @@ export const followedMinutesMax = 129_600;
 export const uniqueChatSecondsMax = 3600;
 
 export const defaultChatSettings: ChatSettings = {
-  slowModeSeconds: 0,
-  followersOnly: false,
-  emoteOnly: false,
-  uniqueChat: false,
-  holdsAll: false,
-  isClosed: false,
-  delivery: 'push' satisfies Delivery,
+  ...openRules,
   guestsMaySpeak: false,
   followedMinutesMin: 0,
   uniqueChatSeconds: 60,
