@@ -1,4 +1,4 @@
-import { Server as NetServer, type Socket } from 'node:net';
+import type { Server as NetServer, Socket } from 'node:net';
 import { rateKey } from './address.ts';
 import { RateLimiter, TokenBucket, type RateLimit } from './rate-limiter.ts';
 

@@ -126,9 +126,9 @@ async function measureLatency(
 ): Promise<Latency> {
   for (const each of listeners) each.latenciesMs = [];
   const before = owner.offset;
-  let isOver = false;
-  void until.finally(() => (isOver = true)).catch(() => undefined);
-  for (let nextMs = performance.now(); !isOver; nextMs += sayEveryMs) {
+  const over = new AbortController();
+  void until.finally(() => over.abort()).catch(() => undefined);
+  for (let nextMs = performance.now(); !over.signal.aborted; nextMs += sayEveryMs) {
     await owner.say([String(performance.now())]);
     await sleep(Math.max(0, nextMs + sayEveryMs - performance.now()));
   }
