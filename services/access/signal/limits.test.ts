@@ -4,7 +4,7 @@ import { MemoryCoord } from '@gala/lib/rpc/testing';
 import { SignalService } from '@gala/protocol/signal';
 import { binarySubprotocol } from '@gala/protocol/signals';
 import { expect, test } from 'vitest';
-import { expectWhole, measureStorm } from './storm.ts';
+import { expectWhole, measureStorm } from '../../../test/harness/join-storm.ts';
 import { startTestNode, TestClient, TestOwner, testTicket, type TestNode } from './testing.ts';
 
 /** A client that says hello by hand and reads nothing from then on. */

@@ -1,5 +1,5 @@
 import { test } from 'vitest';
-import { expectWhole, measureStorm, stormRows } from './storm.ts';
+import { expectWhole, measureStorm, stormRows } from '../../../test/harness/join-storm.ts';
 
 test('20,000 joins a second are offered: the configured rate is let in, and viewers hear as before', async () => {
   const perSecond = 500;

@@ -6,8 +6,15 @@ import type { AcceptLimits } from '@gala/lib/http';
 import { MemoryCoord } from '@gala/lib/rpc/testing';
 import { binarySubprotocol } from '@gala/protocol/signals';
 import { expect } from 'vitest';
-import type { StormOptions, StormResult } from './storm-clients.ts';
-import { startTestNode, TestClient, TestOwner, testRoomId, testTicket, type TestNode } from './testing.ts';
+import type { StormOptions, StormResult } from './join-storm-clients.ts';
+import {
+  startTestNode,
+  TestClient,
+  TestOwner,
+  testRoomId,
+  testTicket,
+  type TestNode,
+} from '../../services/access/signal/testing.ts';
 
 /** Joins that are offered and how many are wanted, while others listen. */
 export interface StormSetup {
@@ -37,7 +44,7 @@ export interface Latency {
 }
 
 const sayEveryMs = 50;
-const programPath = join(import.meta.dirname, 'storm-clients.ts');
+const programPath = join(import.meta.dirname, 'join-storm-clients.ts');
 
 /** A room of healthy viewers that is talked to, and a storm of joins for another room at the same node. */
 export async function measureStorm(setup: StormSetup): Promise<StormReport> {
