@@ -34,11 +34,25 @@ interface Signed {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+interface Ports {
+  readonly web: number;
+  readonly live: number;
+  readonly rtmp: number;
+  readonly admin: number;
+}
+
+/** A room, and how one comes into it. */
+export interface OpenedRoom {
+  readonly roomId: number;
+  /** Of the host, or of a viewer who has not signed in; who names a device keeps it over all its tickets. */
+  ticketOf(who: 'host' | 'viewer', device?: string): Promise<string>;
+}
+
 /** A Gala that runs, with a host `bench`. */
 export class GalaProcess {
   readonly pid: number;
   readonly dataFolder: string;
-  readonly ports: { readonly web: number; readonly live: number; readonly rtmp: number };
+  readonly ports: Ports;
   readonly stop: () => Promise<void>;
   readonly #pem: string | undefined;
 
@@ -55,14 +69,19 @@ export class GalaProcess {
 
   static async start({ tls, core = serverCore, env = {} }: GalaProcessOptions): Promise<GalaProcess> {
     const folder = await temporaryFolder('gala');
-    const ports = { web: await freePort(), live: await freePort(), rtmp: await freePort() };
+    const ports = {
+      web: await freePort(),
+      live: await freePort(),
+      rtmp: await freePort(),
+      admin: await freePort(),
+    };
     const pem = tls ? await certificate() : undefined;
     const dataFolder = join(folder, 'data');
     // Own folder, own settings: an operator's installation cannot leak into the figures.
     const child = startChild(process.execPath, [bootstrap, 'up', '--no-demo'], {
       core,
       cwd: folder,
-      env: { ...foreignEnvironment(), ...(await settings(dataFolder, ports)), ...tlsSettings(pem), ...env },
+      env: { ...foreignEnvironment(), ...settings(dataFolder, ports), ...tlsSettings(pem), ...env },
       log: join(folder, 'server.log'),
     });
     const stop = async (): Promise<void> => {
@@ -78,23 +97,35 @@ export class GalaProcess {
     return new GalaProcess({ pid: child.pid, dataFolder, ports, stop }, pem);
   }
 
+  async operatorToken(): Promise<string> {
+    return (await readFile(join(this.dataFolder, 'admin.token'), 'utf8')).trim();
+  }
+
+  /** The metrics of all its processes, as Prometheus text. */
+  async metrics(): Promise<string> {
+    const request = http.get(`http://127.0.0.1:${this.ports.admin}/metrics`);
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    return text(response);
+  }
+
   /** Answers the stream key of the new host. */
   async createHost(): Promise<string> {
-    const token = (await readFile(join(this.dataFolder, 'admin.token'), 'utf8')).trim();
-    const operator = { headers: { authorization: `Bearer ${token}` } };
-    const { body } = await this.#post('/v1/hosts', account, operator);
+    const headers = { authorization: `Bearer ${await this.operatorToken()}` };
+    const { body } = await this.#post('/v1/hosts', account, { headers });
     return body.streamKey;
   }
 
   /** The room that the host schedules; its tickets are those of the host, or of viewers who have not signed in. */
-  async openRoom(): Promise<{ ticketOf(who: 'host' | 'viewer'): Promise<string> }> {
+  async openRoom(): Promise<OpenedRoom> {
     const { body: session, cookie } = await this.#post('/v1/sessions', account);
     const host = { headers: { cookie, 'x-gala-csrf': session.csrfToken } };
     const { body } = await this.#post('/v1/rooms', { title: 'bench' }, host);
-    const path = `/v1/rooms/${body.room.roomId}/signals/entry`;
+    const { roomId } = body.room;
+    const path = `/v1/rooms/${roomId}/signals/entry`;
     return {
-      ticketOf: async (who) => {
-        const entry = await this.#post(path, {}, who === 'host' ? host : undefined);
+      roomId,
+      ticketOf: async (who, device) => {
+        const entry = await this.#post(path, device ? { device } : {}, who === 'host' ? host : undefined);
         return entry.body.ticket;
       },
     };
@@ -124,15 +155,12 @@ function foreignEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), NODE_ENV: 'production' };
 }
 
-async function settings(
-  dataFolder: string,
-  ports: { readonly web: number; readonly live: number; readonly rtmp: number },
-): Promise<Record<string, string>> {
+function settings(dataFolder: string, ports: Ports): Record<string, string> {
   return {
     GALA_HTTP_PORT: String(ports.web),
     GALA_LIVE_PORT: String(ports.live),
     GALA_RTMP_PORT: String(ports.rtmp),
-    GALA_ADMIN_PORT: String(await freePort()),
+    GALA_ADMIN_PORT: String(ports.admin),
     GALA_DATA: dataFolder,
   };
 }
