@@ -1,12 +1,16 @@
 /** All that is said in a room of the bench, each kind at its rate. */
 import { setTimeout as delay } from 'node:timers/promises';
 
+import type { ClientSignal } from '@gala/protocol/signals';
 import { publishGifts, type GiftLine, type GiftService } from './room-gifts.ts';
 import { noAccounts, type Accounts, type RoomClient } from './room-sample.ts';
 import { signalStamp } from './room-stamp.ts';
 
-/** A second: likes are ambient, comments are of the host, what he takes back is control, gifts are money. */
-export const rates = { like: 1000, comment: 900, retract: 50, gift: 50 } as const;
+/**
+ * A second: likes are ambient, what guests say is member, what the host says is host, what he takes back is control,
+ * and gifts are money.
+ */
+export const rates = { like: 1000, member: 100, host: 800, retract: 50, gift: 50 } as const;
 /** Signals are said in steps of so many ms, those of a step evenly over the senders. */
 const stepMs = 10;
 
@@ -57,7 +61,8 @@ async function speakBySocket(
   const shown: string[] = [];
   const takenBack: string[] = [];
   const answers = { waiting: 0, refused: 0 };
-  listen(guests, answers, () => accepted.ambient.offered++);
+  // Likes have no id.
+  listen(guests, answers, (signalId) => accepted[signalId === '' ? 'ambient' : 'member'].offered++);
   listen(commenters, answers, (signalId) => {
     accepted.host.offered++;
     shown.push(signalId);
@@ -67,16 +72,20 @@ async function speakBySocket(
     retracted.push(takenBack[retracted.length]);
   });
   const perStep = (perSecond: number): number => (perSecond * stepMs) / 1000;
+  const kinds = [
+    { count: perStep(rates.like), clients: guests, signal: (): ClientSignal => ({ type: 'like', count: 1 }) },
+    { count: perStep(rates.member), clients: guests, signal: commentOf },
+    { count: perStep(rates.host), clients: commenters, signal: commentOf },
+  ] as const;
   const beganAtMs = performance.now();
-  for (let step = 1, said = 0; step <= (seconds * 1000) / stepMs; step++) {
+  for (let step = 1; step <= (seconds * 1000) / stepMs; step++) {
     await delay(Math.max(0, beganAtMs + step * stepMs - performance.now()));
-    for (let like = 0; like < perStep(rates.like); like++, said++) {
-      guests[said % guests.length].say({ type: 'like', count: 1 });
+    for (const { count, clients, signal } of kinds) {
+      for (let said = (step - 1) * count; said < step * count; said++) {
+        clients[said % clients.length].say(signal(said));
+        answers.waiting++;
+      }
     }
-    for (let comment = 0; comment < perStep(rates.comment); comment++, said++) {
-      commenters[said % commenters.length].say({ type: 'comment', text: signalStamp(said) });
-    }
-    answers.waiting += perStep(rates.like) + perStep(rates.comment);
     const signalId = takenBack.length < step * perStep(rates.retract) ? shown.shift() : undefined;
     if (signalId === undefined) continue;
     takenBack.push(signalId);
@@ -86,6 +95,10 @@ async function speakBySocket(
   }
   for (let tries = 0; answers.waiting > 0 && tries < 100; tries++) await delay(100);
   return { accepted, refused: answers.refused + answers.waiting, retracted };
+}
+
+function commentOf(said: number): ClientSignal {
+  return { type: 'comment', text: signalStamp(said) };
 }
 
 function listen(

@@ -61,7 +61,7 @@ async function measure(viewers: number, seconds: number): Promise<Found> {
   const running = await startGalaRoom();
   try {
     const { view, server, room } = running;
-    const { samples, hosts, guests } = await openClients(running);
+    const { samples, hosts, guests, before } = await openClients(running);
     const operatorToken = await server.operatorToken();
     const service = { port: server.ports.web, roomId: room.roomId, operatorToken };
     const speaking = Promise.withResolvers<Said>();
@@ -77,7 +77,8 @@ async function measure(viewers: number, seconds: number): Promise<Found> {
     });
     const said = await speaking.promise;
     await untilQuiet(samples);
-    const owner = ownerCounts(await server.metrics());
+    const after = ownerCounts(await server.metrics());
+    const owner: OwnerCounts = (...of) => difference(after(...of), before(...of));
     for (const client of [...samples, ...hosts, ...guests]) client[Symbol.dispose]();
     return { report, samples, owner, ...said };
   } finally {
@@ -86,7 +87,8 @@ async function measure(viewers: number, seconds: number): Promise<Found> {
 }
 
 /** The samples first: nothing is said before all of them are in their tier. */
-async function openClients({ view, offer, room }: RunningGalaRoom) {
+async function openClients({ view, offer, room, server }: RunningGalaRoom) {
+  await room.letGuestsSpeak();
   const url = `ws://127.0.0.1:${view.port}${view.path}`;
   const ticket = await readHello(view.hellos ?? '');
   const samples = await Promise.all(
@@ -96,12 +98,13 @@ async function openClients({ view, offer, room }: RunningGalaRoom) {
       ),
     ),
   );
+  const before = ownerCounts(await server.metrics());
   const hostTicket = await readHello(offer.hellos ?? '');
   const hosts = await openAll(speakers.hosts, () => RoomClient.open({ url, ticket: hostTicket }));
   const guests = await openAll(speakers.guests, async (index) =>
     RoomClient.open({ url, ticket: await room.ticketOf('viewer', `guest-${index}`) }),
   );
-  return { samples, hosts, guests };
+  return { samples, hosts, guests, before };
 }
 
 function openAll(count: number, open: (index: number) => Promise<RoomClient>): Promise<RoomClient[]> {
@@ -176,8 +179,8 @@ function checksOf(found: Found): [what: string, isKept: boolean][] {
   const { report, refused, accepted, samples, owner, retracted } = found;
   const every = (isTrue: (ledger: RoomClient['ledger']) => boolean): boolean =>
     samples.every(({ ledger }) => isTrue(ledger));
-  const durableMs = latenciesMs(found);
-  const durableP99Ms = durableMs[Math.floor(durableMs.length * 0.99)] ?? Number.NaN;
+  const control = spreadMs(found, (key) => !key.startsWith('gift-'));
+  const money = spreadMs(found, (key) => key.startsWith('gift-'));
   return [
     ['nothing was refused', refused === 0],
     [
@@ -187,7 +190,7 @@ function checksOf(found: Found): [what: string, isKept: boolean][] {
     [
       'all that was taken was offered, each once, in each tier',
       every(({ accounts }) =>
-        (['control', 'money', 'host', 'ambient'] as const).every(
+        (['control', 'money', 'host', 'member', 'ambient'] as const).every(
           (name) => accounts[name].offered === accepted[name].offered,
         ),
       ),
@@ -208,14 +211,23 @@ function checksOf(found: Found): [what: string, isKept: boolean][] {
       ),
     ],
     [
-      `control and money: p99 ${durableP99Ms.toFixed(1)} ms from saying to the sampled clients (<= ${p99MsMax})`,
-      durableP99Ms <= p99MsMax,
+      `from saying to the sampled clients, control: ${control.text}; money: ${money.text} (<= ${p99MsMax})`,
+      Math.max(control.p99Ms, money.p99Ms) <= p99MsMax,
     ],
     [
       `comments: p99 ${report.latencyMsP99.toFixed(1)} ms to all viewers (<= ${p99MsMax})`,
       report.latencyMsP99 <= p99MsMax,
     ],
   ];
+}
+
+function difference(after: Account, before: Account): Account {
+  return {
+    offered: after.offered - before.offered,
+    delivered: after.delivered - before.delivered,
+    merged: after.merged - before.merged,
+    shed: after.shed - before.shed,
+  };
 }
 
 function isSame(one: Account, other: Account): boolean {
@@ -246,8 +258,13 @@ function isEqual(one: readonly string[], other: readonly string[]): boolean {
   return one.length === other.length && one.every((each, index) => each === other[index]);
 }
 
-function latenciesMs({ samples, saidAtMs }: Found): number[] {
-  return samples
-    .flatMap(({ ledger }) => ledger.durables.map(({ key, atMs }) => atMs - (saidAtMs.get(key) ?? Number.NaN)))
+/** Of control or money, whichever the keys are of. */
+function spreadMs({ samples, saidAtMs }: Found, isOf: (key: string) => boolean) {
+  const sorted = samples
+    .flatMap(({ ledger }) => ledger.durables.filter(({ key }) => isOf(key)))
+    .map(({ key, atMs }) => atMs - (saidAtMs.get(key) ?? Number.NaN))
     .toSorted((a, b) => a - b);
+  const quantileMs = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
+  const p99Ms = quantileMs(0.99);
+  return { p99Ms, text: `p50 ${quantileMs(0.5).toFixed(1)}, p99 ${p99Ms.toFixed(1)} ms` };
 }

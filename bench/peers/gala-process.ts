@@ -28,10 +28,18 @@ interface Answered {
   readonly csrfToken: string;
   readonly room: { readonly roomId: number };
   readonly ticket: string;
+  readonly settings: object;
+  readonly version: number;
 }
 
 interface Signed {
   readonly headers: Readonly<Record<string, string>>;
+}
+
+interface Sending extends Signed {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly path: string;
+  readonly body?: object;
 }
 
 interface Ports {
@@ -46,6 +54,8 @@ export interface OpenedRoom {
   readonly roomId: number;
   /** Of the host, or of a viewer who has not signed in; who names a device keeps it over all its tickets. */
   ticketOf(who: 'host' | 'viewer', device?: string): Promise<string>;
+  /** From now on also who has not signed in may say something. */
+  letGuestsSpeak(): Promise<void>;
 }
 
 /** A Gala that runs, with a host `bench`. */
@@ -124,6 +134,15 @@ export class GalaProcess {
     const path = `/v1/rooms/${roomId}/signals/entry`;
     return {
       roomId,
+      letGuestsSpeak: async () => {
+        const chat = { path: '/v1/hosts/@bench/chat', ...host };
+        const { settings, version } = (await this.#send({ ...chat, method: 'GET' })).body;
+        await this.#send({
+          ...chat,
+          method: 'PUT',
+          body: { settings: { ...settings, guestsMaySpeak: true }, version },
+        });
+      },
       ticketOf: async (who, device) => {
         const entry = await this.#post(path, device ? { device } : {}, who === 'host' ? host : undefined);
         return entry.body.ticket;
@@ -131,20 +150,24 @@ export class GalaProcess {
     };
   }
 
-  async #post(path: string, body: object, { headers }: Signed = { headers: {} }) {
+  #post(path: string, body: object, { headers }: Signed = { headers: {} }) {
+    return this.#send({ method: 'POST', path, body, headers });
+  }
+
+  async #send({ method, path, body, headers }: Sending) {
     const trust = this.#pem === undefined ? {} : { ca: await readFile(this.#pem), servername: 'localhost' };
     const send = this.#pem === undefined ? http.request : https.request;
     const origin = `${this.#pem === undefined ? 'http' : 'https'}://127.0.0.1:${this.ports.web}`;
     const request = send(`${origin}${path}`, {
-      method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json' },
+      method,
+      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
       ...trust,
     });
-    request.end(JSON.stringify(body));
+    request.end(body && JSON.stringify(body));
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
     const answer = await text(response);
     if ((response.statusCode ?? 500) >= 300)
-      throw new Error(`POST ${path}: ${response.statusCode} ${answer}`);
+      throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`);
     const cookie = (response.headers['set-cookie'] ?? []).map((each) => each.split(';', 1)[0]).join('; ');
     return { body: JSON.parse(answer) as Answered, cookie };
   }
