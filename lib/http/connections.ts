@@ -6,7 +6,6 @@ import type { Socket } from 'node:net';
  */
 export class Connections {
   readonly #open = new Set<Socket>();
-  readonly #requests = new Map<Socket, number>();
   #draining = false;
 
   get size(): number {
@@ -20,30 +19,29 @@ export class Connections {
   add(socket: Socket): void {
     this.#open.add(socket);
     (socket as KeptSocket)[keeper] = this;
+    (socket as KeptSocket)[requests] = 0;
     socket.on('close', forget);
   }
 
   forget(socket: Socket): void {
     this.#open.delete(socket);
-    this.#requests.delete(socket);
   }
 
   /** Marks a request as under way; a hand-over to a role (upgrade, raw socket) never ends it. */
-  begin(socket: Socket): void {
-    if (this.#open.has(socket)) this.#requests.set(socket, (this.#requests.get(socket) ?? 0) + 1);
+  begin(socket: KeptSocket): void {
+    socket[requests] = (socket[requests] ?? 0) + 1;
   }
 
-  end(socket: Socket): void {
-    const rest = (this.#requests.get(socket) ?? 1) - 1;
-    if (rest > 0) this.#requests.set(socket, rest);
-    else this.#requests.delete(socket);
+  end(socket: KeptSocket): void {
+    const rest = Math.max(0, (socket[requests] ?? 0) - 1);
+    socket[requests] = rest;
     if (rest === 0 && this.#draining) socket.destroySoon();
   }
 
   /** Closes what is idle now and the rest as it becomes idle. */
   drain(): void {
     this.#draining = true;
-    for (const socket of this.#open) if (!this.#requests.has(socket)) socket.destroy();
+    for (const socket of this.#open) if (!(socket as KeptSocket)[requests]) socket.destroy();
   }
 
   /** Destroys what is left; answers how many. */
@@ -54,9 +52,10 @@ export class Connections {
   }
 }
 
-/** One listener for all: what a connection weighs counts ten thousand times. */
+/** One listener for all, and no table of requests: what a connection weighs counts ten thousand times. */
 const keeper = Symbol('connections');
-type KeptSocket = Socket & { [keeper]?: Connections };
+const requests = Symbol('requests under way');
+type KeptSocket = Socket & { [keeper]?: Connections; [requests]?: number };
 
 function forget(this: KeptSocket): void {
   this[keeper]?.forget(this);

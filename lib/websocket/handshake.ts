@@ -49,7 +49,17 @@ export function acceptWebSocket(
       `${deflate ? `Sec-WebSocket-Extensions: ${deflateAnswer}\r\n` : ''}\r\n`,
     'latin1',
   );
-  return { subprotocol, deflate };
+  return agreedOn(subprotocol, deflate);
+}
+
+/** What was agreed on, the same object for all who agreed on the same. Bounded by what servers choose among. */
+const agreements = new Map<string, Accepted>();
+
+function agreedOn(subprotocol: string, deflate: boolean): Accepted {
+  const key = `${deflate ? 'deflate' : ''} ${subprotocol}`;
+  const known = agreements.get(key) ?? { subprotocol, deflate };
+  agreements.set(key, known);
+  return known;
 }
 
 /** Answers an upgrade with the status and body of the error, and ends the connection. */

@@ -28,11 +28,13 @@ export interface ConnectorOptions {
 /** Keeps a link to one of the room's signal nodes: comes back when it is lost, and moves when it is told to. */
 export class Connector {
   readonly #options: ConnectorOptions;
-  readonly #retry = new Retry({ baseMs: 500, maxMs: 8_000 });
+  readonly #retry = new Retry({ baseMs: 500, maxMs: 5_000 });
   #entry: SignalEntry | undefined;
   #urlIndex = 0;
   /** All nodes that are known have failed. */
   #mustEnter = false;
+  /** What the gateway asked for when it was asked last and did not let it in. */
+  #entryRetryMs = 0;
   /** Of the last welcome, which outlives the gateway's. */
   #resumeTicket = '';
   #link: Link | undefined;
@@ -125,6 +127,7 @@ export class Connector {
     try {
       return await this.#options.enter();
     } catch (error) {
+      this.#entryRetryMs = ((error as EnterError).retryAfterSeconds ?? 0) * 1000;
       if (!known || !hasTicket || isFinal(error)) throw error;
       return known;
     }
@@ -132,10 +135,10 @@ export class Connector {
 
   /** The gateway did not let it in, or could not be asked. */
   #refused(error: unknown): void {
-    const { code, retryAfterSeconds } = error as EnterError;
+    const { code } = error as EnterError;
     const name = typeof code === 'string' ? code : 'UNAVAILABLE';
     if (isFinal(error)) return this.close(name);
-    this.#later(name, (retryAfterSeconds ?? 0) * 1000);
+    this.#later(name, 0);
   }
 
   #open(url: string): Link {
@@ -160,6 +163,7 @@ export class Connector {
     if (message.type !== 'welcome' || !link.isOpen) return;
     this.#resumeTicket = message.resumeTicket;
     this.#openedAtMs = performance.now();
+    this.#entryRetryMs = 0;
     if (link === this.#moving) {
       this.#link?.close();
       this.#link = link;
@@ -195,7 +199,8 @@ export class Connector {
 
   #later(code: string, retryAfterMs: number): void {
     clearTimeout(this.#moveTimer);
-    const waitMs = this.#retry.nextMs(retryAfterMs);
+    const waitMs = this.#retry.nextMs(Math.max(retryAfterMs, this.#entryRetryMs));
+    this.#entryRetryMs = 0;
     this.#report('waiting', code, waitMs);
     this.#timer = setTimeout(() => void this.#connect(), waitMs);
   }

@@ -4,17 +4,38 @@ import { RecentIds } from './recent-ids.ts';
 import { Retry } from './retry.ts';
 import { ServerClock } from './server-clock.ts';
 
-test('waits are spread over all of their bound, which doubles, and begin after what the server asks', () => {
+test('waits are spread over all of the time away, within bounds, and over as long again as the server asks', () => {
+  let atMs = 1_000;
   const waits = (random: number): number[] => {
-    const retry = new Retry({ baseMs: 100, maxMs: 500, random: () => random });
-    return [0, 0, 0, 0, 2000].map((retryAfterMs) => retry.nextMs(retryAfterMs));
+    const retry = new Retry({ baseMs: 100, maxMs: 500, nowMs: () => atMs, random: () => random });
+    return [0, 50, 200, 5_000].map((awayMs) => {
+      atMs = 1_000 + awayMs;
+      return retry.nextMs();
+    });
   };
-  expect(waits(0)).toEqual([0, 0, 0, 0, 2000]);
-  expect(waits(1)).toEqual([100, 200, 400, 500, 2500]);
-  const retry = new Retry({ baseMs: 100, maxMs: 500, random: () => 1 });
-  retry.nextMs();
+  expect(waits(0)).toEqual([0, 0, 0, 0]);
+  atMs = 1_000;
+  expect(waits(1)).toEqual([100, 100, 200, 500]);
+  const retry = new Retry({ baseMs: 100, maxMs: 500, nowMs: () => atMs, random: () => 1 });
+  expect([10, 300, 2_000].map((retryAfterMs) => retry.nextMs(retryAfterMs))).toEqual([110, 600, 2_500]);
+  atMs += 400;
+  expect(retry.nextMs()).toBe(400);
   retry.reset();
   expect(retry.nextMs()).toBe(100);
+});
+
+test('tries that are refused at once do not lengthen the wait: one is away twice as long as the server at most', () => {
+  for (let seed = 1; seed <= 50; seed++) {
+    let atMs = 0;
+    // Short draws first: many tries in a little time.
+    const random = (): number => (atMs < 2_000 ? (seed * 0.013) % 0.1 : 1);
+    const retry = new Retry({ baseMs: 500, maxMs: 5_000, nowMs: () => atMs, random });
+    for (let tries = 0; atMs < 2_300; tries++) {
+      expect(tries).toBeLessThan(1_000);
+      atMs += Math.max(1, retry.nextMs());
+    }
+    expect(atMs).toBeLessThan(2 * 2_300);
+  }
 });
 
 test('the clock believes the quickest of the last answers', () => {

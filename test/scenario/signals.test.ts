@@ -125,7 +125,7 @@ test('the process of owner and node dies: both come back, and hear each control 
   await expect.poll(() => anna.room.status).not.toBe('open');
   await waitFor(async () => (await gala.pidOf(name)) !== pid, { what: 'another process' });
   await waitFor(() => [anna, guest].every(({ room }) => room.status === 'open'), {
-    timeoutMs: 60_000,
+    timeoutMs: 15_000,
     what: 'both back',
   });
   await waitFor(async () => (await anna.room.comment('after the fall')).ok, {

@@ -51,6 +51,14 @@ export const signalSection = section(
       .describe('backlog of a connection, beyond the kernel, from which it is sent less'),
     stopBytes: z.int().min(1_024).default(131_072).describe('backlog at which whole batches are left out'),
     slowEvictMs: z.int().min(100).default(10_000).describe('how long a connection may stay at stopBytes'),
+    busyLoopMs: z
+      .int()
+      .min(20)
+      .max(60_000)
+      .default(250)
+      .describe(
+        'delay of the event loop (p99) from which everybody is sent less; far less from three times it',
+      ),
     ringMs: z.int().min(0).default(60_000).describe('how far back clients resume from this node'),
     ringBytesMax: z.int().min(65_536).default(4_194_304).describe('memory for that of one room'),
     ringsBytesMax: z.int().min(65_536).default(268_435_456).describe('memory for that of all rooms'),

@@ -60,8 +60,8 @@ export class Connection implements WebSocketHandler {
   health: MediaHealth = 'good';
   /** Nothing is written to it any more. */
   closed = false;
-  /** What it may still say, and since when that was not looked at. */
-  tokens = 0;
+  /** What it may still say, in thousandths of a message, and since when that was not looked at (whole ms). */
+  creditMilli = 0;
   filledAtMs = 0;
 
   constructor({ connect, host, address, encoding }: ConnectionOptions) {

@@ -60,7 +60,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
   const sessions = new Sessions({ clock, config, keys, rooms, submissions, presence, pressure, events });
   const listener = await context.listener('web');
   const door = new Door({ clock, config, listener, sessions, events });
-  const load = stack.use(new Load(pressure, events));
+  const load = stack.use(new Load(config, pressure, events));
   const nodes = stack.use(await Nodes.join(coord, { id: nodeId, publicUrl: config.publicUrl }));
   const drain = new Drain({ nodes, rooms, door, events, moveMs: config.moveMs });
   stack.use(await serveNode(context, { config, door, rooms, load, drain, events }));

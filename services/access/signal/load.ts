@@ -1,10 +1,11 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { tiers } from '@gala/protocol/signals';
+import type { SignalConfig } from './config.ts';
 import type { SignalEvents } from './events.ts';
 import type { Pressure } from './pressure.ts';
 
-/** Delay of the event loop (p99 of the last look) from which everybody gets less, by tier. */
-const floorsMs = [0, 250, 750] as const;
+/** Delays of the event loop (p99 of the last look) from which everybody gets less, by tier: so many times `busyLoopMs`. */
+const floors = [0, 1, 3] as const;
 /** A load is believed after so many looks in a row, and that it has gone after more. */
 const busyLooks = 2;
 const calmLooks = 5;
@@ -13,12 +14,14 @@ const calmLooks = 5;
 export class Load implements Disposable {
   loopDelayMs = 0;
   readonly #delay = monitorEventLoopDelay({ resolution: 10 });
+  readonly #busyLoopMs: number;
   readonly #pressure: Pressure;
   readonly #events: SignalEvents;
   #busy = 0;
   #calm = 0;
 
-  constructor(pressure: Pressure, events: SignalEvents) {
+  constructor({ busyLoopMs }: Pick<SignalConfig, 'busyLoopMs'>, pressure: Pressure, events: SignalEvents) {
+    this.#busyLoopMs = busyLoopMs;
     this.#pressure = pressure;
     this.#events = events;
     this.#delay.enable();
@@ -28,7 +31,7 @@ export class Load implements Disposable {
   look(): void {
     this.loopDelayMs = this.#delay.percentile(99) / 1e6 || 0;
     this.#delay.reset();
-    const wanted = floorsMs.findLastIndex((ms) => this.loopDelayMs >= ms);
+    const wanted = floors.findLastIndex((times) => this.loopDelayMs >= times * this.#busyLoopMs);
     this.#calm = wanted < this.#pressure.floor ? this.#calm + 1 : 0;
     this.#busy = wanted > this.#pressure.floor ? this.#busy + 1 : 0;
     if (this.#busy >= busyLooks) this.#set(wanted);

@@ -107,7 +107,7 @@ export class Presence {
 
   #take(changes: Changes, nowMs: number) {
     const { room } = changes;
-    const joined = [...changes.joined].slice(0, namedMax);
+    const joined = [...changes.joined.values().take(namedMax)];
     for (const connection of joined) changes.joined.delete(connection);
     const left = changes.left.splice(0, namedMax);
     const whole = changes.isWhole;

@@ -38,7 +38,9 @@ export class Pressure {
   }
 
   /** Called for every connection of a room at each write, so it must stay free of allocation. */
-  judge(connection: Connection, nowMs: number): Verdict {
+  judge(connection: Connection, atMs: number): Verdict {
+    // Whole: a fraction would be a number of its own on the heap, in every connection.
+    const nowMs = Math.ceil(atMs);
     const owed = connection.socket.writableLength;
     if (owed === 0) {
       if (connection.owingSinceMs > 0) this.#settle(connection);

@@ -16,6 +16,7 @@ import { Audience, nowhere, type AudienceParts } from './audience.ts';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
 import { joined } from './group.ts';
+import type { Missed } from './missed.ts';
 import { Ring, type RingLimits } from './ring.ts';
 import { SharedBatch, SharedText, statePartOf } from './shared.ts';
 
@@ -40,12 +41,6 @@ export interface RoomParts extends AudienceParts {
   readonly owner: RoomOwner;
   readonly ringLimits: RingLimits;
   readonly events: SignalEvents;
-}
-
-/** What one who comes back has missed, as far as it can be had here. */
-export interface Missed {
-  readonly batches: readonly SharedBatch[];
-  readonly isComplete: boolean;
 }
 
 /**
@@ -243,7 +238,9 @@ export class Room {
     for (const batch of batches) if (batch.epoch !== epoch) this.audience.say(batch, nowhere);
     this.audience.say(new SharedText({ type: 'repaired', ...this.position, isComplete: false }), nowhere);
     for (const batch of kept) this.#apply(batch);
-    this.durable = Math.max(this.durable, Number(response.durable));
+    // One answer may be a part of what is left; control and money of the rest are still to come.
+    if (this.offset >= Number(response.offset))
+      this.durable = Math.max(this.durable, Number(response.durable));
   }
 
   #seek({ epoch, offset, durable }: Position): void {

@@ -7,10 +7,10 @@ import type { SignalConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
 import type { Fanout } from './fanout.ts';
+import { MissedReading, type Missed } from './missed.ts';
 import { isPassing, type Owners } from './owners.ts';
 import type { Pressure } from './pressure.ts';
-import { Room, type Missed, type RoomOwner, type RoomParts } from './room.ts';
-import { SharedBatch } from './shared.ts';
+import { Room, type RoomOwner, type RoomParts } from './room.ts';
 
 export interface RoomsParts {
   readonly clock: Clock;
@@ -45,7 +45,7 @@ export class Rooms implements RoomOwner {
   readonly #queue = new Set<Room>();
   readonly #repairing = new Set<Room>();
   readonly #readingState = new Set<Room>();
-  readonly #missed = new Map<string, Promise<Missed | undefined>>();
+  readonly #missed = new Map<string, Promise<MissedReading | undefined>>();
   /** Who was found to own a partition last. */
   readonly #ownerOfPartition = new Map<number, string>();
   readonly #closing = new AbortController();
@@ -131,7 +131,7 @@ export class Rooms implements RoomOwner {
 
   /**
    * What somebody who comes back has missed: from the own ring, or from the owner's.
-   * Undefined when the owner cannot be asked: then nothing can be said of it.
+   * Undefined when the owner cannot be asked, or is where this room is not yet: then nothing can be said of it.
    */
   async missedSince(room: Room, since: Position): Promise<Missed | undefined> {
     const here = room.missedSince(since);
@@ -144,16 +144,8 @@ export class Rooms implements RoomOwner {
       this.#missed.set(key, asking);
       void asking.finally(() => setTimeout(() => this.#missed.delete(key), 500).unref());
     }
-    const found = await asking;
-    if (!found) return undefined;
-    const now = room.missedSince(since);
-    if (now) return now;
-    const last = found.batches.at(-1);
-    const rest = last && last.epoch === room.epoch ? room.ring.after(last.to) : undefined;
-    return {
-      batches: [...found.batches, ...(rest ?? [])],
-      isComplete: found.isComplete && rest !== undefined,
-    };
+    const reading = await asking;
+    return reading?.upTo(room);
   }
 
   /** Opens rooms anew whose owner has gone or is another by now. Call now and then. */
@@ -298,19 +290,10 @@ export class Rooms implements RoomOwner {
   }
 
   /** Reads on until it has reached what is here. */
-  async #readMissed(room: Room, since: Position): Promise<Missed> {
-    const batches: SharedBatch[] = [];
-    let place = since;
-    for (let round = 0; round < repairRounds; round++) {
-      const response = await this.#read(room, place, readBatches);
-      batches.push(...response.batches.map((batch) => new SharedBatch(batch)));
-      if (!response.complete) break;
-      if (room.ring.extend(batches, since.offset)) return { batches, isComplete: true };
-      const last = batches.at(-1);
-      if (!last || last.to === place.offset) break;
-      place = { ...place, offset: last.to };
-    }
-    return { batches, isComplete: false };
+  async #readMissed(room: Room, since: Position): Promise<MissedReading> {
+    const reading = new MissedReading(since);
+    while (!reading.isDone) reading.take(room, await this.#read(room, reading.place, readBatches));
+    return reading;
   }
 
   #read(room: Room, { epoch, offset, durable }: Position, limit: number) {

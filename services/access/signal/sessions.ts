@@ -15,9 +15,10 @@ import type { SignalConfig } from './config.ts';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
 import { Kinds } from './kinds.ts';
+import { nothingMissed, type Missed } from './missed.ts';
 import type { Presence } from './presence.ts';
 import type { Pressure } from './pressure.ts';
-import type { Missed, Room } from './room.ts';
+import type { Room } from './room.ts';
 import type { Rooms } from './rooms.ts';
 import { textFrame } from './shared.ts';
 import type { Submissions } from './submissions.ts';
@@ -203,18 +204,19 @@ export class Sessions {
   #waitMs(connection: Connection): number {
     const { clock, config } = this.#parts;
     const { perSecond, burst } = config.messages;
-    const nowMs = clock.monotonicMs();
+    // Whole numbers: those with a fraction would each be an object of its own, in every connection.
+    const nowMs = Math.trunc(clock.monotonicMs());
     // One that has said nothing yet may say all that a rested one may.
-    const earned = ((nowMs - connection.filledAtMs) / 1000) * perSecond;
-    connection.tokens = Math.min(burst, connection.tokens + earned) - 1;
-    connection.filledAtMs = nowMs;
-    return connection.tokens < 0 ? Math.ceil((-connection.tokens / perSecond) * 1000) : 0;
+    const earned = Math.trunc((nowMs - connection.filledAtMs) * perSecond);
+    connection.creditMilli = Math.min(burst * 1000, connection.creditMilli + earned) - 1000;
+    if (earned > 0) connection.filledAtMs = nowMs;
+    return connection.creditMilli < 0 ? Math.ceil(-connection.creditMilli / perSecond) : 0;
   }
 
   /** Who goes on regardless is closed. */
   #limit(connection: Connection, message: { readonly type: string }, waitMs: number): void {
     this.#parts.events.counters.messagesRefused++;
-    const isFlood = connection.tokens < -this.#parts.config.messages.burst;
+    const isFlood = connection.creditMilli < -1000 * this.#parts.config.messages.burst;
     if (isFlood) connection.bye({ code: 'TOO_FAST', retryAfterMs: waitMs }, policyViolation);
     else this.#refuse(connection, message, { code: 'TOO_FAST', retryAfterMs: waitMs });
   }
@@ -230,5 +232,3 @@ export class Sessions {
     connection.send({ type: 'reply', id, code, retryAfterMs, signalId: '', isHeld: false });
   }
 }
-
-const nothingMissed: Missed = { batches: [], isComplete: true };

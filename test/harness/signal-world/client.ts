@@ -2,6 +2,7 @@ import type { Batch, Position, ServerMessage, Signal } from '@gala/protocol/sign
 import { Emitter } from '../../../sdk/signal/emitter.ts';
 import { Feed } from '../../../sdk/signal/feed.ts';
 import type { RoomSignalEvents } from '../../../sdk/signal/types.ts';
+import type { Missed } from '../../../services/access/signal/missed.ts';
 import type { SimNode } from './node.ts';
 
 /** A viewer with the SDK's own cores, and what he was told. */
@@ -18,9 +19,8 @@ export class SimClient {
   since: number | undefined;
   readonly durables: string[] = [];
   readonly faults: string[] = [];
-  gaps = 0;
-  /** Times that nobody could tell what he had missed, and he was told so. */
-  unanswered = 0;
+  /** Times that nobody could tell what he had missed, and he was told to come again. */
+  turnedAway = 0;
   #last: Position | undefined;
 
   constructor(tier: number) {
@@ -29,7 +29,6 @@ export class SimClient {
     emitter.on('batch', (batch) => this.#check(batch));
     emitter.on('signals', (signals) => this.#count(signals));
     emitter.on('gap', ({ epoch, to }) => {
-      this.gaps++;
       // Of another epoch: how much was said is not known.
       if (this.#last?.epoch === epoch && to !== undefined) this.#last = { ...this.#last, offset: to };
       else this.#last = undefined;
@@ -47,21 +46,36 @@ export class SimClient {
   }
 
   connect(node: SimNode): void {
-    const since = this.feed.sequence.position;
     this.node = node;
     this.isSlow = false;
     this.missedAfter = undefined;
-    node.clients.add(this);
-    const isComplete = node.answer(this, since);
+    node.ask(this, this.feed.sequence.position);
+  }
+
+  /** What sessions do with what one has missed who comes back, and with what one has who asked for it. */
+  answered(node: SimNode, missed: Missed | undefined): void {
+    const isMember = node.clients.has(this);
+    if (!missed) {
+      this.turnedAway++;
+      if (!isMember) this.disconnect();
+      return;
+    }
     const { room } = node;
+    const { isComplete } = missed;
+    node.bring(this, missed);
+    if (isMember) {
+      this.missedAfter = undefined;
+      return this.hearMessage({ type: 'repaired', ...room.position, isComplete });
+    }
+    node.clients.add(this);
     const { stateVersion, state } = room;
-    const rules = room.rules!;
-    const head = { type: 'welcome', ...room.position, isComplete, stateVersion, state, rules } as const;
-    this.hearMessage({ ...head, tier: 'full', serverMs: 0, heartBeatMs: 0, resumeTicket: '' });
+    const head = { type: 'welcome', ...room.position, isComplete, stateVersion, state } as const;
+    const rest = { tier: 'full', serverMs: 0, heartBeatMs: 0, resumeTicket: '' } as const;
+    this.hearMessage({ ...head, ...rest, rules: room.rules! });
   }
 
   disconnect(): void {
-    this.node?.clients.delete(this);
+    this.node?.forget(this);
     this.node = undefined;
     this.inbox = [];
   }
@@ -85,10 +99,9 @@ export class SimClient {
   /** Asks for what he knows to be missing; false when there is nothing. */
   ask(): boolean {
     const { node, feed } = this;
-    if (!node || this.inbox.length > 0) return false;
+    if (!node?.clients.has(this) || node.isAsking(this) || this.inbox.length > 0) return false;
     if (feed.sequence.needsRepair) {
-      const isComplete = node.answer(this, feed.sequence.position);
-      this.hearMessage({ type: 'repaired', ...node.room.position, isComplete });
+      node.ask(this, feed.sequence.position);
       return true;
     }
     if (!feed.book.lacksParts) return false;

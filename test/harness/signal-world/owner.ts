@@ -25,6 +25,8 @@ const events = new InteractionEvents({ logger, metrics: createMetrics('owner') }
 const presenceCounters = { sampled: 0, unlocated: 0, mismatched: 0 };
 /** So short that who was away for some ticks is told of a gap. */
 const ringLimits = { ringBatchesMax: 8, ringBytesMax: 1e6, ringAgeMs: 1e9, ringsBytesMax: 1e9 };
+/** So few that an answer is often a part of what was asked for. */
+const readBatchesMax = 3;
 const rulebook: Rulebook = {
   rules: openRules,
   prepare: () => undefined,
@@ -122,7 +124,7 @@ export class SimOwner {
       }),
     };
     const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs };
-    const position = { epoch, after: offset, afterDurable: durable, limit: 500 };
+    const position = { epoch, after: offset, afterDurable: durable, limit: readBatchesMax };
     const { isComplete, isDurableComplete, batches } = readBatches(this.room, position, {
       tail,
       clock,
