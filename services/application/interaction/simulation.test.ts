@@ -5,7 +5,7 @@ import type { Bug } from '../../../test/harness/signal-world/world.ts';
 const seed = Number(process.env['GALA_SEED'] ?? Date.now() % 1_000_000);
 
 test(`after any faults every viewer has what the owner has, or knows that he has not (seed ${seed})`, () => {
-  const ran = runSchedules({ seed, schedules: 300 });
+  const ran = runSchedules({ seed, schedules: 400 });
   expect(ran.wrongs).toEqual([]);
   for (const [fault, count] of Object.entries(ran.faults)) expect(count, fault).toBeGreaterThan(0);
 });
@@ -18,5 +18,5 @@ const bugs = [
 ] satisfies Bug[];
 
 test.each(bugs)('a planted fault is found: %s', (bug) => {
-  expect(runSchedules({ seed: 1, schedules: 150, bug }).wrongSchedules).toBeGreaterThan(0);
+  expect(runSchedules({ seed: 1, schedules: 1000, bug }).wrongSchedules).toBeGreaterThan(0);
 });

@@ -18,12 +18,13 @@ const stepsMin = 30;
 const stepsMax = 150;
 const wrongsMax = 10;
 
-/** Runs so many histories, each of its own seed. */
+/** Runs so many histories, each of its own seed; with a bug no more than until it is found. */
 export function runSchedules({ seed, schedules, bug }: Schedules): Ran {
   const faults = Object.fromEntries(faultNames.map((name) => [name, 0])) as FaultCounts;
   const wrongs: string[] = [];
   let wrongSchedules = 0;
   for (let index = 0; index < schedules; index++) {
+    if (bug && wrongSchedules > 0) break;
     const found = runSchedule(seed + index, faults, bug);
     if (found.length > 0) wrongSchedules++;
     if (wrongs.length < wrongsMax) wrongs.push(...found.map((wrong) => `seed ${seed + index}: ${wrong}`));

@@ -297,7 +297,8 @@ export class World {
 
   /** They come back while nobody owns the room: where its nodes do not reach back, nobody can tell what they missed. */
   #moveClients(): void {
-    const [node] = this.nodes.filter(({ isOpen }) => isOpen);
+    const open = this.nodes.filter(({ isOpen }) => isOpen);
+    const [node] = open.toSorted((one, other) => other.room.ring.base - one.room.ring.base);
     for (const client of node ? this.clients : []) {
       this.counts.connectionsLost++;
       client.disconnect();

@@ -264,7 +264,7 @@ test('offered = shown + merged + shed in every class and tier, whatever is said'
         expect(flushed ?? []).toHaveLength(flushed ? tiers.length : 0);
       }
     }),
-    { numRuns: 300 },
+    { numRuns: 100 },
   );
 });
 
