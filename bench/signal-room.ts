@@ -1,36 +1,32 @@
 /**
- * Promise bench: one room with 10,000 connections to which 2,000 signals a second are said: what became of each, as
- * every sampled client has it. Control signals (comments taken back) go through the event log before they are answered.
+ * Promise bench: one room with 10,000 connections to which 2,000 signals a second are offered: what became of each in
+ * each tier, as every sampled client has it and as the owner counted it. Control (comments taken back) and money
+ * (gifts of a service) go through the event log before they are answered.
  */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
 
-import { signalClasses } from '@gala/protocol/signals';
+import { signalClasses, type SignalClass, type Tier } from '@gala/protocol/signals';
 import { buildLoad, type ViewerReport } from './load.ts';
 import { formatNumber, table } from './measure.ts';
-import { galaRoom } from './peers/gala-room.ts';
+import { startGalaRoom, type RunningGalaRoom } from './peers/gala-room.ts';
 import { loadCore, run } from './process.ts';
 import { viewRoom } from './room-load.ts';
-import { noAccounts, RoomClient, type Accounts } from './room-sample.ts';
-import { readHello, signalStamp } from './room-stamp.ts';
+import { RoomClient, type Account } from './room-sample.ts';
+import { speak, type Said } from './room-speech.ts';
+import { readHello } from './room-stamp.ts';
 
 const usage = `npm run bench -- signal-room [options]
   --viewers N    connections (10000; quick: 300)
   --seconds N    how long is spoken (30; quick: 4)
   --quick        small load, to see that it works; promises are shown but not judged`;
 
-/**
- * A second, of each kind: likes are ambient, what the host says is host, what he takes back is control. Likes are
- * counted by the tick before they are offered, and no more of a device than a hand can do, so that offered is less than
- * taken there.
- */
-const rates = { like: 1000, comment: 900, retract: 100 } as const;
-const sampled = 20;
+/** Clients that check every batch, by the tier that they ask for. */
+const sampled = { full: 12, reduced: 4, minimal: 4 } as const;
+const sampledTiers = Object.keys(sampled) as (keyof typeof sampled)[];
 const p99MsMax = 250;
-/** Connections may say 16 KB a second; the first host takes back what the others said. */
-const speakers = { hosts: 31, guests: 20 };
-/** Signals are said in steps of so many ms, those of a step evenly over the senders. */
-const stepMs = 10;
+/** Connections may say 16 KB a second, and devices some ten likes. */
+const speakers = { hosts: 31, guests: 125, giftConnections: 10 };
 
 export async function main(args: readonly string[]): Promise<number> {
   const flag = { type: 'boolean', default: false } as const;
@@ -49,106 +45,70 @@ export async function main(args: readonly string[]): Promise<number> {
   return broken && !values.quick ? 1 : 0;
 }
 
-interface Found {
+interface Found extends Said {
   readonly report: ViewerReport;
-  readonly accepted: Accounts;
-  readonly refused: number;
-  readonly retracted: readonly string[];
   readonly samples: readonly RoomClient[];
+  /** What the owner of the room counted. */
+  readonly owner: OwnerCounts;
 }
+
+/** By tier and class. */
+type OwnerCounts = (tier: Tier, name: SignalClass) => Account;
 
 async function measure(viewers: number, seconds: number): Promise<Found> {
   const load = await buildLoad();
   await run('taskset', ['-cp', loadCore, String(process.pid)]);
-  const server = await galaRoom().start();
+  const running = await startGalaRoom();
   try {
-    const url = `ws://127.0.0.1:${server.view.port}${server.view.path}`;
-    const ticket = await readHello(server.view.hellos ?? '');
-    const hostTicket = await readHello(server.offer.hellos ?? '');
-    const samples = await openAll(sampled, (index) => ({ url, ticket, json: index % 2 === 0 }));
-    const hosts = await openAll(speakers.hosts, () => ({ url, ticket: hostTicket }));
-    const guests = await openAll(speakers.guests, () => ({ url, ticket }));
+    const { view, server, room } = running;
+    const { samples, hosts, guests, before } = await openClients(running);
+    const operatorToken = await server.operatorToken();
+    const service = { port: server.ports.web, roomId: room.roomId, operatorToken };
     const speaking = Promise.withResolvers<Said>();
-    const joinsPerSecond = Math.max(500, viewers / 10);
+    const talk = { hosts, guests, seconds, service: { ...service, connections: speakers.giftConnections } };
     const report = await viewRoom(load, {
-      target: server.view,
+      target: view,
       viewers,
-      joinsPerSecond,
+      joinsPerSecond: Math.max(500, viewers / 10),
       warmUpSeconds: 3,
       seconds: seconds - 1,
-      onMeasuring: () => void speak({ hosts, guests, seconds }).then(speaking.resolve, speaking.reject),
+      onMeasuring: () => void speak(talk).then(speaking.resolve, speaking.reject),
       onMeasured: () => undefined,
     });
     const said = await speaking.promise;
     await untilQuiet(samples);
+    const after = ownerCounts(await server.metrics());
+    const owner: OwnerCounts = (...of) => difference(after(...of), before(...of));
     for (const client of [...samples, ...hosts, ...guests]) client[Symbol.dispose]();
-    return { report, samples, ...said };
+    return { report, samples, owner, ...said };
   } finally {
-    await server.stop();
+    await running.stop();
   }
 }
 
-function openAll(
-  count: number,
-  opening: (index: number) => Parameters<typeof RoomClient.open>[0],
-): Promise<RoomClient[]> {
-  return Promise.all(Array.from({ length: count }, (_, index) => RoomClient.open(opening(index))));
+/** The samples first: nothing is said before all of them are in their tier. */
+async function openClients({ view, offer, room, server }: RunningGalaRoom) {
+  await room.letGuestsSpeak();
+  const url = `ws://127.0.0.1:${view.port}${view.path}`;
+  const ticket = await readHello(view.hellos ?? '');
+  const samples = await Promise.all(
+    sampledTiers.flatMap((tier) =>
+      Array.from({ length: sampled[tier] }, (_, index) =>
+        RoomClient.open({ url, ticket, tier, json: index % 2 === 0 }),
+      ),
+    ),
+  );
+  const before = ownerCounts(await server.metrics());
+  const hostTicket = await readHello(offer.hellos ?? '');
+  const hosts = await openAll(speakers.hosts, () => RoomClient.open({ url, ticket: hostTicket }));
+  const guests = await openAll(speakers.guests, async (index) =>
+    RoomClient.open({ url, ticket: await room.ticketOf('viewer', `guest-${index}`) }),
+  );
+  return { samples, hosts, guests, before };
 }
 
-interface Speakers {
-  readonly hosts: readonly RoomClient[];
-  readonly guests: readonly RoomClient[];
-  readonly seconds: number;
-}
-
-type Said = Pick<Found, 'accepted' | 'refused' | 'retracted'>;
-
-/** Says everything at its rate, and answers what was taken once everything is answered. */
-async function speak({ hosts, guests, seconds }: Speakers): Promise<Said> {
-  const accepted = noAccounts();
-  const retracted: string[] = [];
-  /** Comments that may be taken back. */
-  const shown: string[] = [];
-  const open = { waiting: 0 };
-  let refused = 0;
-  const [retractor, ...commenters] = hosts;
-  const takenBack: string[] = [];
-  const count = (clients: readonly RoomClient[], taken: (signalId: string) => void): void => {
-    for (const client of clients) {
-      client.onReply = (code, signalId) => {
-        open.waiting--;
-        if (code === '') taken(signalId);
-        else if (refused++ === 0) console.error(`refused: ${code}`);
-      };
-    }
-  };
-  count(guests, () => accepted.ambient.offered++);
-  count(commenters, (signalId) => {
-    accepted.host.offered++;
-    shown.push(signalId);
-  });
-  count([retractor], () => {
-    accepted.control.offered++;
-    retracted.push(takenBack[retracted.length]);
-  });
-  const beganAtMs = performance.now();
-  for (let step = 1, said = 0; step <= (seconds * 1000) / stepMs; step++) {
-    await delay(Math.max(0, beganAtMs + step * stepMs - performance.now()));
-    for (let like = 0; like < (rates.like * stepMs) / 1000; like++, said++) {
-      guests[said % guests.length].say({ type: 'like', count: 1 });
-    }
-    for (let comment = 0; comment < (rates.comment * stepMs) / 1000; comment++, said++) {
-      commenters[said % commenters.length].say({ type: 'comment', text: signalStamp(said) });
-    }
-    open.waiting += ((rates.like + rates.comment) * stepMs) / 1000;
-    const signalId = shown.shift();
-    if (signalId === undefined) continue;
-    takenBack.push(signalId);
-    retractor.say({ type: 'retract', signalId });
-    open.waiting++;
-  }
-  for (let tries = 0; open.waiting > 0 && tries < 100; tries++) await delay(100);
-  return { accepted, refused: refused + open.waiting, retracted };
+function openAll(count: number, open: (index: number) => Promise<RoomClient>): Promise<RoomClient[]> {
+  return Promise.all(Array.from({ length: count }, (_, index) => open(index)));
 }
 
 /** A second without a batch at any of them. */
@@ -160,51 +120,151 @@ async function untilQuiet(samples: readonly RoomClient[]): Promise<void> {
   }
 }
 
+function ownerCounts(metrics: string): OwnerCounts {
+  const lines = metrics
+    .split('\n')
+    .filter((line) => line.startsWith('gala_interaction_tick_signals_total{'))
+    .map((line) => ({
+      labels: Object.fromEntries(
+        [...line.matchAll(/(\w+)="([^"]*)"/g)].map(([, name, text]) => [name, text]),
+      ),
+      value: Number(
+        line
+          .slice(line.lastIndexOf('}') + 1)
+          .trim()
+          .split(' ', 1)[0],
+      ),
+    }));
+  return (tier, name) => {
+    const sum = (outcome: string): number =>
+      lines
+        .filter(({ labels }) => labels.tier === tier && labels.class === name && labels.outcome === outcome)
+        .reduce((total, { value }) => total + value, 0);
+    const [delivered, merged, shed] = [sum('shown'), sum('merged'), sum('shed')];
+    return { offered: delivered + merged + shed, delivered, merged, shed };
+  };
+}
+
 /** Prints what was found; true when a promise is broken. */
-function print({ report, accepted, refused, retracted, samples }: Found): boolean {
-  const [first] = samples;
-  const rows = signalClasses.flatMap((name) => {
+function print(found: Found): boolean {
+  const { report, gifts } = found;
+  const header = ['tier', 'class', 'taken', 'offered', 'delivered', 'merged', 'shed'];
+  console.log(
+    table(
+      header,
+      sampledTiers.flatMap((tier) => rowsOf(tier, found)),
+    ),
+  );
+  console.log(
+    `\n${report.viewers} viewers, ${formatNumber(report.frames / report.seconds, 0)} comments/s received by all, ` +
+      `${gifts.reduce((sum, { again }) => sum + again, 0)} gifts said again after a 503, ` +
+      `client ${report.cpuPercent.toFixed(0)} % of its core`,
+  );
+  const checks = checksOf(found);
+  for (const [what, isKept] of checks) console.log(`${isKept ? 'kept' : 'BROKEN'}: ${what}`);
+  return checks.some(([, isKept]) => !isKept);
+}
+
+function rowsOf(tier: keyof typeof sampled, { accepted, samples }: Found): string[][] {
+  const [first] = samples.filter(({ ledger }) => ledger.tier === tier);
+  return signalClasses.flatMap((name) => {
     const { offered, delivered, merged, shed } = first.ledger.accounts[name];
     if (offered === 0 && accepted[name].offered === 0) return [];
-    return [
-      [
-        name,
-        ...[accepted[name].offered, offered, delivered, merged, shed].map((each) => formatNumber(each, 0)),
-      ],
-    ];
+    const numbers = [accepted[name].offered, offered, delivered, merged, shed];
+    return [[tier, name, ...numbers.map((each) => formatNumber(each, 0))]];
   });
-  console.log(table(['class', 'taken', 'offered', 'delivered', 'merged', 'shed'], rows));
-  const key = JSON.stringify(first.ledger.accounts);
-  const isDurable = (order: readonly string[]): boolean =>
-    JSON.stringify(order) === JSON.stringify(retracted);
-  const checks: [string, boolean][] = [
+}
+
+function checksOf(found: Found): [what: string, isKept: boolean][] {
+  const { report, refused, accepted, samples, owner, retracted } = found;
+  const every = (isTrue: (ledger: RoomClient['ledger']) => boolean): boolean =>
+    samples.every(({ ledger }) => isTrue(ledger));
+  const control = spreadMs(found, (key) => !key.startsWith('gift-'));
+  const money = spreadMs(found, (key) => key.startsWith('gift-'));
+  return [
     ['nothing was refused', refused === 0],
     [
       `all ${report.viewers} viewers joined and stayed`,
       report.joined === report.viewers && report.closed === 0,
     ],
     [
-      'what the host said and took back was offered, each once',
-      (['host', 'control'] as const).every(
-        (name) => first.ledger.accounts[name].offered === accepted[name].offered,
+      'all that was taken was offered, each once, in each tier',
+      every(({ accounts }) =>
+        (['control', 'money', 'host', 'member', 'ambient'] as const).every(
+          (name) => accounts[name].offered === accepted[name].offered,
+        ),
       ),
     ],
-    ['offered = delivered + merged + shed', samples.every(({ ledger }) => ledger.unbalanced().length === 0)],
+    ['offered = delivered + merged + shed', every((ledger) => ledger.unbalanced().length === 0)],
     [
-      `${samples.length} sampled clients agree`,
-      samples.every(({ ledger }) => JSON.stringify(ledger.accounts) === key),
+      `${samples.length} sampled clients of ${sampledTiers.length} tiers have what the owner counted`,
+      every(({ tier, accounts }) => signalClasses.every((name) => isSame(accounts[name], owner(tier, name)))),
     ],
-    ['no gap, no lower tier', samples.every(({ ledger }) => ledger.gaps === 0 && ledger.lowered === 0)],
+    ['no gap, and each in its tier', every(({ gaps, strayed }) => gaps === 0 && strayed === 0)],
     [
-      `${retracted.length} control signals complete and in order`,
-      samples.every(({ ledger }) => isDurable(ledger.retracted)),
+      `${retracted.length} control and ${accepted.money.offered} money signals complete and in order at each`,
+      every(({ durables }) =>
+        isComplete(
+          durables.map(({ key }) => key),
+          found,
+        ),
+      ),
     ],
-    [`p99 ${report.latencyMsP99.toFixed(1)} ms (<= ${p99MsMax})`, report.latencyMsP99 <= p99MsMax],
+    [
+      `from saying to the sampled clients, control: ${control.text}; money: ${money.text} (<= ${p99MsMax})`,
+      Math.max(control.p99Ms, money.p99Ms) <= p99MsMax,
+    ],
+    [
+      `comments: p99 ${report.latencyMsP99.toFixed(1)} ms to all viewers (<= ${p99MsMax})`,
+      report.latencyMsP99 <= p99MsMax,
+    ],
   ];
-  console.log(
-    `\n${report.viewers} viewers, ${formatNumber(report.frames / report.seconds, 0)} comments/s received by all, ` +
-      `client ${report.cpuPercent.toFixed(0)} % of its core`,
+}
+
+function difference(after: Account, before: Account): Account {
+  return {
+    offered: after.offered - before.offered,
+    delivered: after.delivered - before.delivered,
+    merged: after.merged - before.merged,
+    shed: after.shed - before.shed,
+  };
+}
+
+function isSame(one: Account, other: Account): boolean {
+  return (['offered', 'delivered', 'merged', 'shed'] as const).every((each) => one[each] === other[each]);
+}
+
+/** One order for all, in which control and each connection's gifts have the order of their saying, and nothing else. */
+function isComplete(keys: readonly string[], { samples, retracted, gifts }: Found): boolean {
+  const [{ ledger: first }] = samples;
+  const lines = [retracted, ...gifts.map(({ accepted }) => accepted)];
+  return (
+    isEqual(
+      keys,
+      first.durables.map(({ key }) => key),
+    ) &&
+    keys.length === lines.reduce((sum, line) => sum + line.length, 0) &&
+    lines.every((line) => {
+      const wanted = new Set(line);
+      return isEqual(
+        keys.filter((key) => wanted.has(key)),
+        line,
+      );
+    })
   );
-  for (const [what, isKept] of checks) console.log(`${isKept ? 'kept' : 'BROKEN'}: ${what}`);
-  return checks.some(([, isKept]) => !isKept);
+}
+
+function isEqual(one: readonly string[], other: readonly string[]): boolean {
+  return one.length === other.length && one.every((each, index) => each === other[index]);
+}
+
+/** Of control or money, whichever the keys are of. */
+function spreadMs({ samples, saidAtMs }: Found, isOf: (key: string) => boolean) {
+  const sorted = samples
+    .flatMap(({ ledger }) => ledger.durables.filter(({ key }) => isOf(key)))
+    .map(({ key, atMs }) => atMs - (saidAtMs.get(key) ?? Number.NaN))
+    .toSorted((a, b) => a - b);
+  const quantileMs = (share: number): number => sorted[Math.floor(sorted.length * share)] ?? Number.NaN;
+  const p99Ms = quantileMs(0.99);
+  return { p99Ms, text: `p50 ${quantileMs(0.5).toFixed(1)}, p99 ${p99Ms.toFixed(1)} ms` };
 }

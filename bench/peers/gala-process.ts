@@ -28,17 +28,41 @@ interface Answered {
   readonly csrfToken: string;
   readonly room: { readonly roomId: number };
   readonly ticket: string;
+  readonly settings: object;
+  readonly version: number;
 }
 
 interface Signed {
   readonly headers: Readonly<Record<string, string>>;
 }
 
+interface Sending extends Signed {
+  readonly method: 'GET' | 'POST' | 'PUT';
+  readonly path: string;
+  readonly body?: object;
+}
+
+interface Ports {
+  readonly web: number;
+  readonly live: number;
+  readonly rtmp: number;
+  readonly admin: number;
+}
+
+/** A room, and how one comes into it. */
+export interface OpenedRoom {
+  readonly roomId: number;
+  /** Of the host, or of a viewer who has not signed in; who names a device keeps it over all its tickets. */
+  ticketOf(who: 'host' | 'viewer', device?: string): Promise<string>;
+  /** From now on also who has not signed in may say something. */
+  letGuestsSpeak(): Promise<void>;
+}
+
 /** A Gala that runs, with a host `bench`. */
 export class GalaProcess {
   readonly pid: number;
   readonly dataFolder: string;
-  readonly ports: { readonly web: number; readonly live: number; readonly rtmp: number };
+  readonly ports: Ports;
   readonly stop: () => Promise<void>;
   readonly #pem: string | undefined;
 
@@ -55,14 +79,19 @@ export class GalaProcess {
 
   static async start({ tls, core = serverCore, env = {} }: GalaProcessOptions): Promise<GalaProcess> {
     const folder = await temporaryFolder('gala');
-    const ports = { web: await freePort(), live: await freePort(), rtmp: await freePort() };
+    const ports = {
+      web: await freePort(),
+      live: await freePort(),
+      rtmp: await freePort(),
+      admin: await freePort(),
+    };
     const pem = tls ? await certificate() : undefined;
     const dataFolder = join(folder, 'data');
     // Own folder, own settings: an operator's installation cannot leak into the figures.
     const child = startChild(process.execPath, [bootstrap, 'up', '--no-demo'], {
       core,
       cwd: folder,
-      env: { ...foreignEnvironment(), ...(await settings(dataFolder, ports)), ...tlsSettings(pem), ...env },
+      env: { ...foreignEnvironment(), ...settings(dataFolder, ports), ...tlsSettings(pem), ...env },
       log: join(folder, 'server.log'),
     });
     const stop = async (): Promise<void> => {
@@ -78,42 +107,67 @@ export class GalaProcess {
     return new GalaProcess({ pid: child.pid, dataFolder, ports, stop }, pem);
   }
 
+  async operatorToken(): Promise<string> {
+    return (await readFile(join(this.dataFolder, 'admin.token'), 'utf8')).trim();
+  }
+
+  /** The metrics of all its processes, as Prometheus text. */
+  async metrics(): Promise<string> {
+    const request = http.get(`http://127.0.0.1:${this.ports.admin}/metrics`);
+    const [response] = (await once(request, 'response')) as [http.IncomingMessage];
+    return text(response);
+  }
+
   /** Answers the stream key of the new host. */
   async createHost(): Promise<string> {
-    const token = (await readFile(join(this.dataFolder, 'admin.token'), 'utf8')).trim();
-    const operator = { headers: { authorization: `Bearer ${token}` } };
-    const { body } = await this.#post('/v1/hosts', account, operator);
+    const headers = { authorization: `Bearer ${await this.operatorToken()}` };
+    const { body } = await this.#post('/v1/hosts', account, { headers });
     return body.streamKey;
   }
 
   /** The room that the host schedules; its tickets are those of the host, or of viewers who have not signed in. */
-  async openRoom(): Promise<{ ticketOf(who: 'host' | 'viewer'): Promise<string> }> {
+  async openRoom(): Promise<OpenedRoom> {
     const { body: session, cookie } = await this.#post('/v1/sessions', account);
     const host = { headers: { cookie, 'x-gala-csrf': session.csrfToken } };
     const { body } = await this.#post('/v1/rooms', { title: 'bench' }, host);
-    const path = `/v1/rooms/${body.room.roomId}/signals/entry`;
+    const { roomId } = body.room;
+    const path = `/v1/rooms/${roomId}/signals/entry`;
     return {
-      ticketOf: async (who) => {
-        const entry = await this.#post(path, {}, who === 'host' ? host : undefined);
+      roomId,
+      letGuestsSpeak: async () => {
+        const chat = { path: '/v1/hosts/@bench/chat', ...host };
+        const { settings, version } = (await this.#send({ ...chat, method: 'GET' })).body;
+        await this.#send({
+          ...chat,
+          method: 'PUT',
+          body: { settings: { ...settings, guestsMaySpeak: true }, version },
+        });
+      },
+      ticketOf: async (who, device) => {
+        const entry = await this.#post(path, device ? { device } : {}, who === 'host' ? host : undefined);
         return entry.body.ticket;
       },
     };
   }
 
-  async #post(path: string, body: object, { headers }: Signed = { headers: {} }) {
+  #post(path: string, body: object, { headers }: Signed = { headers: {} }) {
+    return this.#send({ method: 'POST', path, body, headers });
+  }
+
+  async #send({ method, path, body, headers }: Sending) {
     const trust = this.#pem === undefined ? {} : { ca: await readFile(this.#pem), servername: 'localhost' };
     const send = this.#pem === undefined ? http.request : https.request;
     const origin = `${this.#pem === undefined ? 'http' : 'https'}://127.0.0.1:${this.ports.web}`;
     const request = send(`${origin}${path}`, {
-      method: 'POST',
-      headers: { ...headers, 'content-type': 'application/json' },
+      method,
+      headers: { ...headers, ...(body && { 'content-type': 'application/json' }) },
       ...trust,
     });
-    request.end(JSON.stringify(body));
+    request.end(body && JSON.stringify(body));
     const [response] = (await once(request, 'response')) as [http.IncomingMessage];
     const answer = await text(response);
     if ((response.statusCode ?? 500) >= 300)
-      throw new Error(`POST ${path}: ${response.statusCode} ${answer}`);
+      throw new Error(`${method} ${path}: ${response.statusCode} ${answer}`);
     const cookie = (response.headers['set-cookie'] ?? []).map((each) => each.split(';', 1)[0]).join('; ');
     return { body: JSON.parse(answer) as Answered, cookie };
   }
@@ -124,15 +178,12 @@ function foreignEnvironment(): NodeJS.ProcessEnv {
   return { ...Object.fromEntries(kept), NODE_ENV: 'production' };
 }
 
-async function settings(
-  dataFolder: string,
-  ports: { readonly web: number; readonly live: number; readonly rtmp: number },
-): Promise<Record<string, string>> {
+function settings(dataFolder: string, ports: Ports): Record<string, string> {
   return {
     GALA_HTTP_PORT: String(ports.web),
     GALA_LIVE_PORT: String(ports.live),
     GALA_RTMP_PORT: String(ports.rtmp),
-    GALA_ADMIN_PORT: String(await freePort()),
+    GALA_ADMIN_PORT: String(ports.admin),
     GALA_DATA: dataFolder,
   };
 }

@@ -3,7 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { binarySubprotocol, type HelloMessage } from '@gala/protocol/signals';
-import { GalaProcess } from './gala-process.ts';
+import { GalaProcess, type OpenedRoom } from './gala-process.ts';
 import type { RoomPeer, RunningRoom } from './room-peer.ts';
 
 export interface GalaRoomOptions {
@@ -19,9 +19,13 @@ const env = {
   GALA_SIGNAL_WINDOW_MS_MAX: String(windowMs),
   GALA_SIGNAL_MESSAGES_PER_SECOND: '10000',
   GALA_SIGNAL_MESSAGES_BURST: '10000',
+  GALA_GATEWAY_LIMITS_CHANGE_PER_ADDRESS_PER_SECOND: '10000',
+  GALA_GATEWAY_LIMITS_CHANGE_PER_ADDRESS_BURST: '10000',
   GALA_SIGNAL_JOINS_PER_ADDRESS_PER_SECOND: '10000',
   GALA_CHAT_COMMENTS_PER_STAFF_PER_SECOND: '10000',
   GALA_CHAT_COMMENTS_PER_STAFF_BURST: '10000',
+  GALA_CHAT_COMMENTS_PER_ADDRESS_PER_SECOND: '10000',
+  GALA_CHAT_COMMENTS_PER_ADDRESS_BURST: '10000',
   GALA_CHAT_LIKES_PER_USER_PER_SECOND: '10000',
   GALA_CHAT_LIKES_PER_USER_BURST: '10000',
   GALA_CHAT_LIKES_PER_ADDRESS_PER_SECOND: '10000',
@@ -36,11 +40,21 @@ export function galaRoom({ tls = false, deflate = false, tickMs = 50 }: GalaRoom
       `Node ${process.versions.node}, default placement (all roles and PostgreSQL in the measured tree), tickets, logs and ` +
       `metrics on, TCP_NODELAY, binary batches, ticks of ${tickMs} ms and windows of at most ${windowMs} ms; a host speaks (limits raised), viewers ` +
       'have not signed in',
-    start: () => start({ tls, deflate, tickMs }),
+    start: () => startGalaRoom({ tls, deflate, tickMs }),
   };
 }
 
-async function start({ tls, deflate, tickMs }: Required<GalaRoomOptions>): Promise<RunningRoom> {
+/** A running room for those who do more in it than speak and hear. */
+export interface RunningGalaRoom extends RunningRoom {
+  readonly server: Pick<GalaProcess, 'ports' | 'metrics' | 'operatorToken'>;
+  readonly room: OpenedRoom;
+}
+
+export async function startGalaRoom({
+  tls = false,
+  deflate = false,
+  tickMs = 50,
+}: GalaRoomOptions = {}): Promise<RunningGalaRoom> {
   const server = await GalaProcess.start({ tls, env: { ...env, GALA_INTERACTION_TICK_MS: String(tickMs) } });
   try {
     await server.createHost();
@@ -60,7 +74,7 @@ async function start({ tls, deflate, tickMs }: Required<GalaRoomOptions>): Promi
       accepted: '"code":""',
       refused: '"type":"reply"',
     };
-    return { pid: server.pid, view, offer, stop: server.stop };
+    return { pid: server.pid, view, offer, stop: server.stop, server, room };
   } catch (error) {
     await server.stop();
     throw error;

@@ -156,8 +156,8 @@ test('a comment that waits is shown to moderators, and said when one agrees', as
     expect(agreed.code).toBeUndefined();
   }
   expect((await mira.session.call('listHeldComments', { params: { roomId } })).body.comments).toEqual([]);
-  const { batches } = await owner.readBatches({ roomId: BigInt(roomId), limit: 10 });
-  expect(batches).not.toEqual([]);
+  const said = async () => (await owner.readBatches({ roomId: BigInt(roomId), limit: 10 })).batches;
+  await expect.poll(said).not.toEqual([]);
 });
 
 test('a host is followed by who has signed in, once', async () => {
