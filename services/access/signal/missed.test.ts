@@ -31,7 +31,7 @@ function openedRoom(): Room {
   return room;
 }
 
-function batch(epoch: number, from: number, to: number, durable = 0): RoomBatch {
+function batch(epoch: number, [from, to]: readonly [number, number], durable = 0): RoomBatch {
   const places = { epoch: BigInt(epoch), from: BigInt(from), to: BigInt(to), durable: BigInt(durable) };
   return {
     ...places,
@@ -50,12 +50,12 @@ function answer(complete: boolean, batches: readonly RoomBatch[], epoch = 2): Re
 test('what is left of a gap is read to its end, control and money first', () => {
   const room = openedRoom();
   const reading = new MissedReading(since);
-  reading.take(room, answer(false, [batch(0, 1, 2, 200), batch(2, 1, 3, 300)]));
+  reading.take(room, answer(false, [batch(0, [1, 2], 200), batch(2, [1, 3], 300)]));
   expect([reading.isDone, reading.upTo(room)]).toEqual([false, undefined]);
   expect(reading.place).toEqual({ epoch: 2, offset: 3, durable: 300 });
-  reading.take(room, answer(true, [batch(2, 4, 10, 400)]));
+  reading.take(room, answer(true, [batch(2, [4, 10], 400)]));
   expect(reading.isDone).toBe(true);
-  room.accept(batch(2, 11, 12));
+  room.accept(batch(2, [11, 12]));
   const missed = reading.upTo(room)!;
   expect(missed.isComplete).toBe(false);
   expect(missed.batches.map(({ epoch, from, to }) => [epoch, from, to])).toEqual([
@@ -69,19 +69,19 @@ test('what is left of a gap is read to its end, control and money first', () => 
 test('without a batch the reader is where the owner is, and gets what came since', () => {
   const room = openedRoom();
   const reading = new MissedReading(since);
-  reading.take(room, answer(false, [batch(0, 1, 1, 400)]));
+  reading.take(room, answer(false, [batch(0, [1, 1], 400)]));
   expect(reading.isDone).toBe(true);
-  room.accept(batch(2, 11, 11));
+  room.accept(batch(2, [11, 11]));
   expect(reading.upTo(room)?.batches.map(({ to }) => to)).toEqual([1, 11]);
 });
 
 test('when the owner drops what was to follow, it begins again, so that nothing comes behind its place', () => {
   const room = openedRoom();
   const reading = new MissedReading(since);
-  reading.take(room, answer(false, [batch(2, 1, 3, 300)]));
-  reading.take(room, answer(false, [batch(0, 1, 2, 350), batch(2, 7, 10, 400)]));
+  reading.take(room, answer(false, [batch(2, [1, 3], 300)]));
+  reading.take(room, answer(false, [batch(0, [1, 2], 350), batch(2, [7, 10], 400)]));
   expect([reading.isDone, reading.place]).toEqual([false, since]);
-  reading.take(room, answer(false, [batch(0, 1, 4, 350), batch(2, 7, 10, 400)]));
+  reading.take(room, answer(false, [batch(0, [1, 4], 350), batch(2, [7, 10], 400)]));
   expect(reading.upTo(room)?.batches.map(({ from, to }) => [from, to])).toEqual([
     [1, 4],
     [7, 10],
