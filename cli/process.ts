@@ -191,7 +191,10 @@ class Listeners implements AsyncDisposable {
   async #listen(name: ListenerName): Promise<HttpListener> {
     const { settings, logger, metrics } = this.#options;
     const { trustedProxies } = settings.get(gatewaySection);
-    const listener = await listen({ name, logger, metrics, trustedProxies, ...bindingOf(name, settings) });
+    const { accepts: all, acceptsPerAddress: perAddress } = settings.get(httpSection);
+    const accepts = name === 'web' ? { all, perAddress } : undefined;
+    const binding = bindingOf(name, settings);
+    const listener = await listen({ name, logger, metrics, trustedProxies, accepts, ...binding });
     this.#opened.set(name, listener);
     return listener;
   }

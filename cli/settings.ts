@@ -18,9 +18,24 @@ import { webFolder } from './paths.ts';
 const port = z.int().min(0).max(65_535);
 const bindHost = z.string().default('127.0.0.1').describe('address to bind; `gala up --public` binds ::');
 
+const acceptLimit = (perSecond: number, burst: number) =>
+  z
+    .object({
+      perSecond: z.number().min(0.001).max(1e6).default(perSecond),
+      burst: z.int().min(1).max(1e6).default(burst),
+    })
+    .prefault({});
+
 export const httpSection = section(
   'http',
-  z.object({ host: bindHost, port: port.default(8080).describe('web pages and API') }),
+  z.object({
+    host: bindHost,
+    port: port.default(8080).describe('web pages and API'),
+    accepts: acceptLimit(4_000, 10_000).describe('connections taken; more are closed before they are read'),
+    acceptsPerAddress: acceptLimit(2_000, 10_000).describe(
+      'the same from one address (IPv6: one /64) that is no trusted proxy',
+    ),
+  }),
 );
 export const liveSection = section(
   'live',

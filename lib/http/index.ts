@@ -1,3 +1,4 @@
+export type { AcceptLimits } from './accept-guard.ts';
 export type { HttpListener, RequestHandler, UpgradeHandler } from './types.ts';
 export {
   addressRanges,

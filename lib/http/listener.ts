@@ -5,6 +5,7 @@ import type { Duplex } from 'node:stream';
 import { CodedError, hasCode } from '../error/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
+import { AcceptGuard, type AcceptLimits } from './accept-guard.ts';
 import { clientAddress, hostPort, normalizeAddress, trustedProxies, type TrustedProxies } from './address.ts';
 import { respondError } from './answer.ts';
 import { answering } from './answering.ts';
@@ -25,6 +26,8 @@ export interface ListenOptions extends BindOptions {
   /** HTTPS from these files, read again when they change. */
   readonly tls?: CertificateFiles;
   readonly limits?: Partial<HttpLimits>;
+  /** How fast connections may come; absent: as fast as they do. */
+  readonly accepts?: AcceptLimits;
   /** Addresses and CIDR ranges whose X-Forwarded-* headers are believed. */
   readonly trustedProxies?: readonly string[];
   /** Connections of trusted proxies begin with a PROXY header (version 1 or 2). */
@@ -34,6 +37,8 @@ export interface ListenOptions extends BindOptions {
 const counterNames = [
   'connections',
   'connectionsRefused',
+  'acceptsLimited',
+  'acceptsLimitedByAddress',
   'requests',
   'clientErrors',
   'tlsErrors',
@@ -76,6 +81,7 @@ class MountedServer implements HttpListener {
   >;
   #server: AnyServer | undefined;
   #certificate: WatchedCertificate | undefined;
+  #guard: AcceptGuard | undefined;
   #closed: Promise<void> | undefined;
 
   constructor(options: ListenOptions, limits: HttpLimits, trusted: TrustedProxies) {
@@ -153,15 +159,27 @@ class MountedServer implements HttpListener {
       this.#counters.connections++;
       this.#accepted.add(socket);
     });
+    if (this.#options.accepts) this.#guard = this.#guardAccepts(server, this.#options.accepts);
     server.on('secureConnection', (socket: Socket) => this.#connections.add(socket));
     server.on('tlsClientError', () => this.#counters.tlsErrors++);
-    server.on('drop', () => this.#counters.connectionsRefused++);
+    server.on(
+      'drop',
+      () => this.#counters[this.#guard?.isClosed ? 'acceptsLimited' : 'connectionsRefused']++,
+    );
     server.on('clientError', (error: NodeJS.ErrnoException, socket: Duplex) => this.#refuse(error, socket));
     server.on('request', (request: IncomingMessage, response: ServerResponse) =>
       this.#serve(request, response),
     );
     server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
       this.#handOver(request, socket as Socket, head);
+    });
+  }
+
+  #guardAccepts(server: AnyServer, limits: AcceptLimits): AcceptGuard {
+    return new AcceptGuard(server, {
+      limits,
+      isTrusted: (peer) => this.#trusted.has(normalizeAddress(peer) ?? ''),
+      onRefused: (by) => this.#counters[by === 'all' ? 'acceptsLimited' : 'acceptsLimitedByAddress']++,
     });
   }
 
@@ -266,6 +284,7 @@ class MountedServer implements HttpListener {
     const server = this.#server;
     if (!server) return;
     this.#certificate?.[Symbol.dispose]();
+    this.#guard?.[Symbol.dispose]();
     // The close of node:http would also destroy connections whose last bytes are still being sent.
     const stopped = new Promise<void>(
       (resolve) => void NetServer.prototype.close.call(server, () => resolve()),

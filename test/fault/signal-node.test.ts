@@ -7,13 +7,17 @@ import { FixturePublisher } from '../harness/fixture-publisher.ts';
 import { waitFor } from '../harness/wait.ts';
 
 /** Clients of each node. */
-const clientsEach = 60;
+const clientsEach = 40;
+/** How soon all but one in a hundred are back at the other node. */
+const backMsMax = 5_000;
 
 /** Who hears comments, at a node of his choice first. */
 class Hearer implements Disposable {
   readonly room: RoomSignals;
   readonly texts: string[] = [];
   readonly gaps: Gap[] = [];
+  /** When its connection was there again, monotonic; 0 while that is not so. */
+  openedAtMs = 0;
 
   constructor(enter: () => Promise<SignalEntry>) {
     this.room = openRoomSignals({
@@ -25,6 +29,9 @@ class Hearer implements Disposable {
       for (const each of signals) if (each.type === 'comment') this.texts.push(each.text);
     });
     this.room.on('gap', (gap) => this.gaps.push(gap));
+    this.room.on('status', ({ status }) => {
+      this.openedAtMs = status === 'open' ? performance.now() : 0;
+    });
     this.room.connect();
   }
 
@@ -88,11 +95,11 @@ test('a node dies: its clients are at the other one soon, with nothing twice and
   const diedAtMs = performance.now();
   await waitFor(() => !hearers.every(isOpen), { what: 'lost connections' });
   while (!hearers.every(isOpen) && performance.now() - diedAtMs < 20_000) await say();
-  const backMs = performance.now() - diedAtMs;
+  const backMs = hearers.map(({ openedAtMs }) => openedAtMs - diedAtMs).toSorted((one, other) => one - other);
   await say();
   const isWhole = ({ texts }: Hearer): boolean => texts.at(-1) === said.at(-1);
   await waitFor(() => hearers.every(isWhole), { timeoutMs: 10_000, what: 'the last comment everywhere' });
-  expect(backMs).toBeLessThan(15_000);
+  expect(backMs[Math.floor(backMs.length * 0.99) - 1]).toBeLessThan(backMsMax);
   for (const hearer of hearers) {
     expect(hearer.gaps).toEqual([]);
     expect(hearer.texts).toEqual(said);

@@ -3,7 +3,7 @@ import { systemClock } from '@gala/lib/clock';
 import { loadSettings } from '@gala/lib/config';
 import type { Coord } from '@gala/lib/coord';
 import { CodedError } from '@gala/lib/error';
-import { listen } from '@gala/lib/http';
+import { listen, type AcceptLimits } from '@gala/lib/http';
 import type { Context } from '@gala/lib/lifecycle';
 import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
@@ -203,6 +203,7 @@ export interface TestNodeOptions {
   readonly nodeId?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly visibility?: Visibility;
+  readonly accepts?: AcceptLimits;
 }
 
 export interface TestNode extends AsyncDisposable {
@@ -220,14 +221,14 @@ const unloaded = { GALA_SIGNAL_BUSY_LOOP_MS: '60000' };
 
 /** The signal role alone, on real sockets and the real rpc; accounts and rooms are the test's. */
 export async function startTestNode(options: TestNodeOptions): Promise<TestNode> {
-  const { coord, nodeId = 'node-1', env = {}, visibility = Visibility.PUBLIC } = options;
+  const { coord, nodeId = 'node-1', env = {}, visibility = Visibility.PUBLIC, accepts } = options;
   await using stack = new AsyncDisposableStack();
   const logLines: string[] = [];
   const destination = { write: (line: string) => void logLines.push(line) };
   const logger = createLogger({ name: 'test', level: 'debug', destination });
   const metrics = createMetrics(nodeId);
   const address = { host: '127.0.0.1', port: 0, portSetting: 'none', logger, metrics };
-  const web = stack.use(await listen({ ...address, name: 'web', trustedProxies: ['127.0.0.1'] }));
+  const web = stack.use(await listen({ ...address, name: 'web', trustedProxies: ['127.0.0.1'], accepts }));
   const rpc = stack.use(testRpc(coord, nodeId));
   const signingKeys = async () => ({ keys: [{ kid: testKey.kid, secret: Uint8Array.from(testKey.secret) }] });
   await rpc.serve(AccountService, whole(AccountService, { signingKeys }));
