@@ -12,5 +12,5 @@ test('an engine may be named by the environment, and is missing when that cannot
 
 test('one line installs all of them by hand', () => {
   expect(installLine(TEST_ENGINES)).toMatch(/^(sudo apt-get|brew) install .*ffmpeg/);
-  expect(installLine(BENCH_ENGINES)).toMatch(/ (gcc libc6-dev libssl-dev|cc)$/);
+  expect(installLine(BENCH_ENGINES)).toMatch(/ (gcc libc6-dev libssl-dev zlib1g-dev|cc)$/);
 });
