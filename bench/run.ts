@@ -47,7 +47,8 @@ const benches: Record<string, Bench> = {
     load: () => import('./rules.ts'),
   },
   'signal-room': {
-    about: 'one room of 10,000: what became of 2,000 signals a second (about 2 minutes; --quick: 30 s)',
+    about:
+      'one room of 10,000: what became of 2,000 signals a second in each tier (about 90 s; --quick: 30 s)',
     load: () => import('./signal-room.ts'),
   },
   self: {
