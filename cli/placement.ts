@@ -30,7 +30,11 @@ const placements = {
     { name: 'back', roles: ['scheduler'], nice: 5 },
   ],
   one: [{ name: 'one', roles: [...roleNames] }],
-  split: roleNames.map((role) => ({ name: role, roles: [role] })),
+  // Two that listen on `web`, which is one port, share a process.
+  split: roleNames.flatMap((role) => {
+    if (role === 'signal') return [];
+    return [{ name: role, roles: role === 'gateway' ? ['gateway', 'signal'] : [role] }];
+  }),
 } as const satisfies Record<string, readonly ProcessPlan[]>;
 
 export type PlacementName = keyof typeof placements;

@@ -59,7 +59,7 @@ test('--split: each role is restarted and the show goes on without it', async ()
   await using gala = await Gala.start({ placement: 'split' });
   await using show = await Show.start(gala, 'splithost');
   const sinceMs = performance.now();
-  for (const name of ['account', 'reader', 'room', 'gateway', 'scheduler']) {
+  for (const name of ['account', 'reader', 'room', 'interaction', 'gateway', 'scheduler']) {
     await killAndAwait(gala, name);
     await awaitViewers(gala, show, 1);
   }

@@ -137,6 +137,7 @@ test('operators see the nodes, and drain one by its name', async () => {
 });
 
 test('every operation of signals was answered with success, in the shape of its schema', () => {
-  const names = Object.keys(signalOperations);
+  // publish.test.ts calls that one, over a real owner.
+  const names = Object.keys(signalOperations).filter((name) => name !== 'publishSignal');
   expect([...TestClient.exercised].filter((name) => names.includes(name)).sort()).toEqual(names.sort());
 });
