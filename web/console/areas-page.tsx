@@ -5,6 +5,7 @@ import { usePoll } from '../shell/poll.ts';
 import { LoadFailed, Stale } from './parts.tsx';
 import { ReasonDialog, type Action } from './reason-dialog.tsx';
 import { useConsoleWords } from './words.tsx';
+import { TableHead } from '../design/table-head.tsx';
 
 const refreshMs = 5_000;
 
@@ -62,19 +63,15 @@ function AreaTable({ areas, client, onAction }: AreaTableProps) {
   return (
     <div className="table-scroll" role="region" aria-labelledby="areas-title" tabIndex={0}>
       <table className="table" data-testid="area-table">
-        <thead>
-          <tr>
-            <th scope="col">{say('areas.id')}</th>
-            <th scope="col">{say('areas.en')}</th>
-            <th scope="col">{say('areas.zh')}</th>
-            <th scope="col" className="number">
-              {say('areas.rooms')}
-            </th>
-            <th scope="col">
-              <span className="visually-hidden">{say('actions')}</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            { name: say('areas.id') },
+            { name: say('areas.en') },
+            { name: say('areas.zh') },
+            { name: say('areas.rooms'), isNumber: true },
+          ]}
+          actions={say('actions')}
+        />
         <tbody>
           {areas.map(({ areaId, names, isRetired, rooms }, index) => (
             <tr key={areaId} data-testid="area-row">

@@ -4,6 +4,7 @@ import { formatDuration } from './format.ts';
 import { When } from './parts.tsx';
 import type { Action } from './reason-dialog.tsx';
 import { useConsoleWords, type Say } from './words.tsx';
+import { TableHead } from '../design/table-head.tsx';
 
 interface PlanTableProps {
   readonly plans: readonly JobPlan[];
@@ -37,23 +38,20 @@ export function PlanTable({ plans, client, onAction }: PlanTableProps) {
 function PlanHead() {
   const say = useConsoleWords();
   return (
-    <thead>
-      <tr>
-        {(['plan', 'schedule', 'state', 'next', 'last'] as const).map((word) => (
-          <th key={word} scope="col">
-            {say(word)}
-          </th>
-        ))}
-        {(['runs', 'skipped', 'missed', 'open'] as const).map((word) => (
-          <th key={word} scope="col" className="number">
-            {say(word)}
-          </th>
-        ))}
-        <th scope="col">
-          <span className="visually-hidden">{say('actions')}</span>
-        </th>
-      </tr>
-    </thead>
+    <TableHead
+      columns={[
+        { name: say('plan') },
+        { name: say('schedule') },
+        { name: say('state') },
+        { name: say('next') },
+        { name: say('last') },
+        { name: say('runs'), isNumber: true },
+        { name: say('skipped'), isNumber: true },
+        { name: say('missed'), isNumber: true },
+        { name: say('open'), isNumber: true },
+      ]}
+      actions={say('actions')}
+    />
   );
 }
 

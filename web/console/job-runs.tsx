@@ -6,6 +6,7 @@ import { formatDuration } from './format.ts';
 import { LoadFailed, When } from './parts.tsx';
 import type { Action } from './reason-dialog.tsx';
 import { useConsoleWords } from './words.tsx';
+import { TableHead } from '../design/table-head.tsx';
 
 const refreshMs = 2_000;
 
@@ -36,18 +37,18 @@ export function RunTable({ runs, client, onAction, explain }: RunTableProps) {
       ) : (
         <div className="table-scroll" role="region" aria-labelledby="runs-title" tabIndex={0}>
           <table className="table" data-testid="run-table">
-            <thead>
-              <tr>
-                {(['run', 'state', 'progress', 'worker', 'began', 'took', 'error'] as const).map((word) => (
-                  <th key={word} scope="col">
-                    {say(word)}
-                  </th>
-                ))}
-                <th scope="col">
-                  <span className="visually-hidden">{say('actions')}</span>
-                </th>
-              </tr>
-            </thead>
+            <TableHead
+              columns={[
+                { name: say('run') },
+                { name: say('state') },
+                { name: say('progress') },
+                { name: say('worker') },
+                { name: say('began') },
+                { name: say('took') },
+                { name: say('error') },
+              ]}
+              actions={say('actions')}
+            />
             <tbody>
               {runs.map((run) => (
                 <RunRow key={run.runId} run={run} client={client} onAction={onAction} onShow={setShownId} />

@@ -7,6 +7,7 @@ import { PauseButton } from './job-plans.tsx';
 import { LoadFailed, When } from './parts.tsx';
 import type { Action } from './reason-dialog.tsx';
 import { useConsoleWords } from './words.tsx';
+import { TableHead } from '../design/table-head.tsx';
 
 const refreshMs = 2_000;
 
@@ -53,23 +54,19 @@ export function ShardedTable({ jobs, client, onAction, explain }: ShardedTablePr
 function ShardedHead() {
   const say = useConsoleWords();
   return (
-    <thead>
-      <tr>
-        {(['job', 'state', 'interval', 'worker'] as const).map((word) => (
-          <th key={word} scope="col">
-            {say(word)}
-          </th>
-        ))}
-        {(['ticks', 'skipped', 'failed', 'late'] as const).map((word) => (
-          <th key={word} scope="col" className="number">
-            {say(word)}
-          </th>
-        ))}
-        <th scope="col">
-          <span className="visually-hidden">{say('actions')}</span>
-        </th>
-      </tr>
-    </thead>
+    <TableHead
+      columns={[
+        { name: say('job') },
+        { name: say('state') },
+        { name: say('interval') },
+        { name: say('worker') },
+        { name: say('ticks'), isNumber: true },
+        { name: say('skipped'), isNumber: true },
+        { name: say('failed'), isNumber: true },
+        { name: say('late'), isNumber: true },
+      ]}
+      actions={say('actions')}
+    />
   );
 }
 
@@ -135,21 +132,20 @@ function Partitions({ jobName, client, explain, onClose }: PartitionsProps) {
       <h3 id="partitions-title">{say('partitions.of', { job: jobName })}</h3>
       <div className="table-scroll" role="region" aria-labelledby="partitions-title" tabIndex={0}>
         <table className="table">
-          <thead>
-            <tr>
-              {(['partition', 'worker', 'tick'] as const).map((word) => (
-                <th key={word} scope="col">
-                  {say(word)}
-                </th>
-              ))}
-              {(['late', 'took', 'ticks', 'skipped', 'failed', 'fence'] as const).map((word) => (
-                <th key={word} scope="col" className="number">
-                  {say(word)}
-                </th>
-              ))}
-              <th scope="col">{say('error')}</th>
-            </tr>
-          </thead>
+          <TableHead
+            columns={[
+              { name: say('partition') },
+              { name: say('worker') },
+              { name: say('tick') },
+              { name: say('late'), isNumber: true },
+              { name: say('took'), isNumber: true },
+              { name: say('ticks'), isNumber: true },
+              { name: say('skipped'), isNumber: true },
+              { name: say('failed'), isNumber: true },
+              { name: say('fence'), isNumber: true },
+              { name: say('error') },
+            ]}
+          />
           <tbody>
             {answer.partitions.map((partition) => (
               <PartitionRow key={partition.partition} of={partition} />

@@ -8,6 +8,7 @@ import { LoadFailed, Stale, When } from './parts.tsx';
 import { ProgrammeForm, type EditedProgramme } from './programme-form.tsx';
 import { ReasonDialog, type Action } from './reason-dialog.tsx';
 import { useConsoleWords } from './words.tsx';
+import { TableHead } from '../design/table-head.tsx';
 
 const refreshMs = 5_000;
 const pageSize = 50;
@@ -94,20 +95,16 @@ function ProgrammeTable({ programmes, client, onAction, onEdit }: ProgrammeTable
   return (
     <div className="table-scroll" role="region" aria-labelledby="programmes-title" tabIndex={0}>
       <table className="table">
-        <thead>
-          <tr>
-            <th scope="col">{say('programmes.name')}</th>
-            <th scope="col">{say('programmes.title')}</th>
-            <th scope="col">{say('state')}</th>
-            <th scope="col">{say('programmes.starts')}</th>
-            <th scope="col" className="number">
-              {say('programmes.reservations')}
-            </th>
-            <th scope="col">
-              <span className="visually-hidden">{say('actions')}</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            { name: say('programmes.name') },
+            { name: say('programmes.title') },
+            { name: say('state') },
+            { name: say('programmes.starts') },
+            { name: say('programmes.reservations'), isNumber: true },
+          ]}
+          actions={say('actions')}
+        />
         <tbody>
           {programmes.map(({ name, titles, phase, startsAtMs, reservations }) => (
             <tr key={name} data-testid="programme-row">

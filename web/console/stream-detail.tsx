@@ -2,6 +2,7 @@ import { useCallback, useState } from 'react';
 import type { Stream } from '@gala/protocol/rest';
 import type { ApiError, RoomClient } from '@gala/sdk/room';
 import { Notice } from '../design/notice.tsx';
+import { TableHead } from '../design/table-head.tsx';
 import { Link } from '../shell/link.tsx';
 import { usePoll } from '../shell/poll.ts';
 import { formatBits, formatBytes, formatMs, formatRate } from './format.ts';
@@ -178,24 +179,16 @@ function Classes({ classes }: Pick<Stream, 'classes'>) {
       <h2 id="classes-title">{say('classes')}</h2>
       <div className="table-scroll" role="region" aria-labelledby="classes-title" tabIndex={0}>
         <table className="table">
-          <thead>
-            <tr>
-              <th scope="col">{say('class')}</th>
-              <th scope="col" className="number">
-                {say('viewers')}
-              </th>
-              <th scope="col">{say('framings')}</th>
-              <th scope="col" className="number">
-                {say('sent')}
-              </th>
-              <th scope="col" className="number">
-                {say('shed')}
-              </th>
-              <th scope="col" className="number">
-                {say('evicted')}
-              </th>
-            </tr>
-          </thead>
+          <TableHead
+            columns={[
+              { name: say('class') },
+              { name: say('viewers'), isNumber: true },
+              { name: say('framings') },
+              { name: say('sent'), isNumber: true },
+              { name: say('shed'), isNumber: true },
+              { name: say('evicted'), isNumber: true },
+            ]}
+          />
           <tbody>
             {classes.map((each) => (
               <tr key={each.latency}>

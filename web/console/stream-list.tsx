@@ -7,6 +7,7 @@ import { formatBits, formatMs, formatRate } from './format.ts';
 import { Figures, LoadFailed, Stale, Unreachable, When } from './parts.tsx';
 import { ReasonDialog, type Action } from './reason-dialog.tsx';
 import { useConsoleWords } from './words.tsx';
+import { TableHead } from '../design/table-head.tsx';
 
 const refreshMs = 2_000;
 const streamsMax = 200;
@@ -104,37 +105,21 @@ function StreamTable({ streams }: { readonly streams: readonly Stream[] }) {
   return (
     <div className="table-scroll" role="region" aria-labelledby="streams-title" tabIndex={0}>
       <table className="table" data-testid="stream-table">
-        <thead>
-          <tr>
-            <th scope="col">{say('host')}</th>
-            <th scope="col">{say('state')}</th>
-            <th scope="col" className="number">
-              {say('viewers')}
-            </th>
-            <th scope="col" className="number">
-              {say('bitsIn')}
-            </th>
-            <th scope="col" className="number">
-              {say('fps')}
-            </th>
-            <th scope="col" className="number">
-              {say('gop')}
-            </th>
-            <th scope="col" className="number">
-              {say('drift')}
-            </th>
-            <th scope="col" className="number">
-              {say('rtt')}
-            </th>
-            <th scope="col" className="number">
-              {say('drops')}
-            </th>
-            <th scope="col" className="number">
-              {say('bitsOut')}
-            </th>
-            <th scope="col">{say('edge')}</th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            { name: say('host') },
+            { name: say('state') },
+            { name: say('viewers'), isNumber: true },
+            { name: say('bitsIn'), isNumber: true },
+            { name: say('fps'), isNumber: true },
+            { name: say('gop'), isNumber: true },
+            { name: say('drift'), isNumber: true },
+            { name: say('rtt'), isNumber: true },
+            { name: say('drops'), isNumber: true },
+            { name: say('bitsOut'), isNumber: true },
+            { name: say('edge') },
+          ]}
+        />
         <tbody>
           {streams.map((stream) => (
             <StreamRow key={stream.roomId} stream={stream} />
@@ -220,28 +205,18 @@ function EdgeTable({ edges, onDrain }: EdgeTableProps) {
   return (
     <div className="table-scroll" role="region" aria-labelledby="edges-title" tabIndex={0}>
       <table className="table" data-testid="edge-table">
-        <thead>
-          <tr>
-            <th scope="col">{say('edge')}</th>
-            <th scope="col">{say('since')}</th>
-            <th scope="col" className="number">
-              {say('streams')}
-            </th>
-            <th scope="col" className="number">
-              {say('viewers')}
-            </th>
-            <th scope="col" className="number">
-              {say('total.in')}
-            </th>
-            <th scope="col" className="number">
-              {say('total.out')}
-            </th>
-            <th scope="col">{say('state')}</th>
-            <th scope="col">
-              <span className="visually-hidden">{say('actions')}</span>
-            </th>
-          </tr>
-        </thead>
+        <TableHead
+          columns={[
+            { name: say('edge') },
+            { name: say('since') },
+            { name: say('streams'), isNumber: true },
+            { name: say('viewers'), isNumber: true },
+            { name: say('total.in'), isNumber: true },
+            { name: say('total.out'), isNumber: true },
+            { name: say('state') },
+          ]}
+          actions={say('actions')}
+        />
         <tbody>
           {edges.map((edge) => (
             <tr key={edge.edgeId}>

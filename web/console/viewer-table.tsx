@@ -2,6 +2,7 @@ import type { StreamViewer } from '@gala/protocol/rest';
 import { formatBytes } from './format.ts';
 import { When } from './parts.tsx';
 import { useConsoleWords } from './words.tsx';
+import { TableHead } from '../design/table-head.tsx';
 
 export const viewersPerPage = 100;
 
@@ -25,22 +26,18 @@ export function ViewerTable({ viewers, total, offset, onOffset, onKick }: Viewer
       ) : (
         <div className="table-scroll" role="region" aria-labelledby="viewers-title" tabIndex={0}>
           <table className="table" data-testid="viewer-table">
-            <thead>
-              <tr>
-                <th scope="col">{say('address')}</th>
-                <th scope="col">{say('framing')}</th>
-                <th scope="col">{say('latency')}</th>
-                <th scope="col" className="number">
-                  {say('backlog')}
-                </th>
-                <th scope="col">{say('state')}</th>
-                <th scope="col">{say('joined')}</th>
-                <th scope="col">{say('edge')}</th>
-                <th scope="col">
-                  <span className="visually-hidden">{say('actions')}</span>
-                </th>
-              </tr>
-            </thead>
+            <TableHead
+              columns={[
+                { name: say('address') },
+                { name: say('framing') },
+                { name: say('latency') },
+                { name: say('backlog'), isNumber: true },
+                { name: say('state') },
+                { name: say('joined') },
+                { name: say('edge') },
+              ]}
+              actions={say('actions')}
+            />
             <tbody>
               {viewers.map((viewer) => (
                 <ViewerRow key={viewer.viewerId} viewer={viewer} onKick={onKick} />
