@@ -1,4 +1,4 @@
-import { routeOfRoom } from '../ids/index.ts';
+import { composeRoomId, routeOfRoom } from '../ids/index.ts';
 
 /** Rooms are owned in so many parts, each by one process of the role `interaction`. */
 export const signalPartitions = 64;
@@ -11,6 +11,11 @@ export const attendanceNamesMax = 1000;
 
 export function partitionOfRoom(roomId: number): number {
   return routeOfRoom(roomId) % signalPartitions;
+}
+
+/** All rooms of a host lie in one. */
+export function partitionOfHost(hostId: number): number {
+  return partitionOfRoom(composeRoomId(hostId, 1));
 }
 
 /** What a partition is called on the ring of those who serve `InteractionService`: its owner is the first there. */

@@ -1,4 +1,4 @@
-import type { ServerMessage } from '@gala/protocol/signals';
+import { openRules, type ServerMessage } from '@gala/protocol/signals';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Connector } from './connector.ts';
 import type { SignalEntry } from './types.ts';
@@ -11,15 +11,7 @@ const welcome: ServerMessage = {
   isComplete: true,
   stateVersion: 0,
   state: [],
-  rules: {
-    slowModeSeconds: 0,
-    followersOnly: false,
-    emoteOnly: false,
-    uniqueChat: false,
-    holdsAll: false,
-    isClosed: false,
-    delivery: 'push',
-  },
+  rules: openRules,
   tier: 'full',
   serverMs: 1000,
   heartBeatMs: 60_000,

@@ -1,3 +1,4 @@
+import { openRules } from '@gala/protocol/signals';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { Link, type LinkEnd } from './link.ts';
 
@@ -9,15 +10,7 @@ const welcome = JSON.stringify({
   isComplete: true,
   stateVersion: 0,
   state: [],
-  rules: {
-    slowModeSeconds: 0,
-    followersOnly: false,
-    emoteOnly: false,
-    uniqueChat: false,
-    holdsAll: false,
-    isClosed: false,
-    delivery: 'push',
-  },
+  rules: openRules,
   tier: 'full',
   serverMs: 1000,
   heartBeatMs: 60_000,

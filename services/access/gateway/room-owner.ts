@@ -3,8 +3,7 @@ import { CodedError, hasCode } from '@gala/lib/error';
 import { ringOrder } from '@gala/lib/ring';
 import type { CallOptions, Client, Rpc } from '@gala/lib/rpc';
 import { protocolErrors } from '@gala/protocol/errors';
-import { composeRoomId } from '@gala/protocol/ids';
-import { partitionOfRoom, ringKeyOfPartition } from '@gala/protocol/signals';
+import { partitionOfHost, ringKeyOfPartition } from '@gala/protocol/signals';
 import type { Spread } from './spread.ts';
 
 /** An owner that died is known to be gone, and another in its place, after about three seconds. */
@@ -24,7 +23,7 @@ export async function askOwner<Asked extends Service, Answer>(
   options: CallOptions,
   ask: (client: Client<Asked>, options: CallOptions) => Promise<Answer>,
 ): Promise<Answer> {
-  const key = ringKeyOfPartition(partitionOfRoom(composeRoomId(hostId, 1)));
+  const key = ringKeyOfPartition(partitionOfHost(hostId));
   const untilMs = performance.now() + waitMsMax;
   let failure: unknown = new CodedError(protocolErrors, 'UNAVAILABLE', { retryAfterSeconds: 1 });
   for (let pause = pauseMs; performance.now() < untilMs; pause *= 2) {

@@ -3,11 +3,12 @@ import { CodedError, hasCode } from '@gala/lib/error';
 import { protocolErrors } from '@gala/protocol/errors';
 import type { Room } from '@gala/protocol/rest';
 import { roomRoles, type RoomRole } from '@gala/protocol/signals';
-import { signTicket, type SignalTicket } from '@gala/protocol/ticket';
+import { signTicket } from '@gala/protocol/ticket';
 import { checkMayWatch, isOperator } from './access.ts';
 import type { Call, Caller, Handlers } from './call.ts';
 import { restRoom } from './conversions.ts';
 import { roomIdOf } from './enter.ts';
+import { signingKey } from './grant.ts';
 import type { Page } from './page.ts';
 import type { Parts } from './parts.ts';
 import { SignalNodes } from './signal-nodes.ts';
@@ -35,7 +36,10 @@ export function signalHandlers(parts: Parts): Pick<Handlers, SignalOperation> {
       const { userId = 0, name = '' } = visitor ?? {};
       const device = call.body.device ?? randomBytes(12).toString('base64url');
       const expiresAtMs = Math.round(clock.nowMs()) + ticketMs;
-      const ticket = await signed(parts, call, { roomId, userId, name, role, device, expiresAtMs });
+      const ticket = signTicket(
+        { roomId, userId, name, role, device, expiresAtMs },
+        await signingKey(parts, call, 'tickets'),
+      );
       const urls = await urlsOf(nodes, roomId, {
         page: call.page,
         basePath: parts.config.basePath,
@@ -84,13 +88,6 @@ async function roleOf(
     if (operator) return 'operator';
     return userId !== 0 && userId === room.hostId ? 'host' : 'viewer';
   }
-}
-
-async function signed({ account }: Parts, { rpc }: Pick<Call, 'rpc'>, ticket: SignalTicket): Promise<string> {
-  const { keys } = await account.signingKeys({}, rpc);
-  const key = keys.at(0);
-  if (!key) throw new CodedError(protocolErrors, 'UNAVAILABLE', { detail: 'no key signs tickets' });
-  return signTicket(ticket, key);
 }
 
 /** @throws CodedError UNAVAILABLE when there is no node */

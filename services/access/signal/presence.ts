@@ -1,4 +1,5 @@
 import type { Clock } from '@gala/lib/clock';
+import { attendanceNamesMax } from '@gala/protocol/signals';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
 import type { Owners } from './owners.ts';
@@ -14,8 +15,6 @@ export interface PresenceParts {
   readonly onNotOwned: (room: Room, reason: string) => void;
 }
 
-/** What one report names of one room; the rest comes with the next ones. */
-const namedMax = 1_000;
 /** Arrivals and departures of all rooms in one call. */
 const callNamesMax = 4_000;
 /** A room whose people stay is told of so often: that it is still here, and how many there are. */
@@ -107,9 +106,9 @@ export class Presence {
 
   #take(changes: Changes, nowMs: number) {
     const { room } = changes;
-    const joined = [...changes.joined.values().take(namedMax)];
+    const joined = [...changes.joined.values().take(attendanceNamesMax)];
     for (const connection of joined) changes.joined.delete(connection);
-    const left = changes.left.splice(0, namedMax);
+    const left = changes.left.splice(0, attendanceNamesMax);
     const whole = changes.isWhole;
     changes.isWhole = false;
     changes.isUnderWay = true;
@@ -162,7 +161,7 @@ export class Presence {
 function boundedBy(namesMax: number, all: readonly Changes[]): Changes[] {
   let names = 0;
   const taken = all.findIndex(({ joined, left }) => {
-    names += Math.min(joined.size, namedMax) + Math.min(left.length, namedMax) + 1;
+    names += Math.min(joined.size, attendanceNamesMax) + Math.min(left.length, attendanceNamesMax) + 1;
     return names > namesMax;
   });
   return taken < 0 ? [...all] : all.slice(0, Math.max(1, taken));

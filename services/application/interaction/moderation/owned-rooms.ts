@@ -1,7 +1,6 @@
 import type { Rpc } from '@gala/lib/rpc';
-import { composeRoomId } from '@gala/protocol/ids';
 import { SignalService } from '@gala/protocol/signal';
-import { partitionOfRoom } from '@gala/protocol/signals';
+import { partitionOfHost } from '@gala/protocol/signals';
 import { notOwner, type Partitions } from '../partitions.ts';
 import type { Rooms } from '../rooms.ts';
 import type { Sayings } from '../sayings.ts';
@@ -24,10 +23,10 @@ export function ownedRooms(owner: Owner, rpc: Rpc, events: ModerationEvents): Ow
   const { partitions, rooms, sayings } = owner;
   return {
     hold: async (hostId) => {
-      await partitions.hold(partitionOf(hostId));
+      await partitions.hold(partitionOfHost(hostId));
     },
     assertHeld: (hostId) => {
-      if (!partitions.find(partitionOf(hostId))) throw notOwner();
+      if (!partitions.find(partitionOfHost(hostId))) throw notOwner();
     },
     say: async (roomId: number, draft: Draft, publishId: string) => {
       await sayings.publish(await rooms.open(roomId), draft, publishId);
@@ -43,9 +42,4 @@ export function ownedRooms(owner: Owner, rpc: Rpc, events: ModerationEvents): Ow
       }
     },
   };
-}
-
-/** All rooms of a host lie in one. */
-function partitionOf(hostId: number): number {
-  return partitionOfRoom(composeRoomId(hostId, 1));
 }
