@@ -1,4 +1,5 @@
 import type { Clock } from '@gala/lib/clock';
+import { Backoff } from '@gala/lib/timing';
 import type {
   OpenRoomResponse,
   ReadBatchesResponse,
@@ -24,6 +25,8 @@ import { SharedBatch, SharedText, statePartOf } from './shared.ts';
 const heldMax = 256;
 /** By how much the clocks of this node and of an owner may differ, for what a new place covers. */
 const seekMs = 1_000;
+/** A room that was open for longer is opened again at once. */
+const reopenMsMax = 2_000;
 
 /** How a room reaches its owner. */
 export interface RoomOwner {
@@ -59,6 +62,10 @@ export class Room {
   /** Process that delivers it. */
   ownerId = '';
   status: 'opening' | 'open' | 'lost' = 'opening';
+  /** Between openings that follow each other closely. */
+  readonly backoff = new Backoff({ initialMs: 50, maxMs: reopenMsMax });
+  /** Its owner does not know yet what control and money there was before its epoch; none later goes out before. */
+  lacksDurable = false;
   /** Monotonic time until which it stays open without clients. */
   wantedUntilMs = Infinity;
   readonly #parts: RoomParts;
@@ -66,6 +73,7 @@ export class Room {
   readonly #book = new StateBook();
   readonly #listeners = new Set<() => void>();
   #held: SharedBatch[] = [];
+  #openedAtMs = -Infinity;
 
   constructor(id: number, parts: RoomParts) {
     this.id = id;
@@ -79,6 +87,11 @@ export class Room {
 
   get position(): Position {
     return { epoch: this.epoch, offset: this.offset, durable: this.durable };
+  }
+
+  /** Or has never been open. */
+  get wasOpenForLong(): boolean {
+    return this.#parts.clock.monotonicMs() - this.#openedAtMs > reopenMsMax;
   }
 
   get state(): StatePart[] {
@@ -102,6 +115,7 @@ export class Room {
     const isFirst = this.epoch === 0;
     this.ownerId = ownerId;
     this.status = 'open';
+    this.#openedAtMs = this.#parts.clock.monotonicMs();
     this.rules = JSON.parse(Buffer.from(response.rules).toString()) as RoomRules;
     this.#takeState(this.#book.whole(response.state.map(statePartOf), Number(response.stateVersion)));
     if (!isFirst) {
@@ -129,8 +143,8 @@ export class Room {
     if (epoch < this.epoch) return void counters.batchesStale++;
     if (epoch === this.epoch && Number(message.from) <= this.offset) return void counters.batchesDuplicate++;
     const batch = new SharedBatch(message);
-    const follows = epoch === this.epoch && batch.from === this.offset + 1 && this.status === 'open';
-    if (follows && this.#held.length === 0) return this.#apply(batch);
+    const isNext = epoch === this.epoch && this.#isNext(batch) && this.status === 'open';
+    if (isNext && this.#held.length === 0) return this.#apply(batch);
     this.#hold(batch);
     if (this.status === 'open') this.#parts.owner.repair(this);
   }
@@ -139,13 +153,25 @@ export class Room {
   repaired(response: ReadBatchesResponse): boolean {
     const batches = response.batches.map((batch) => new SharedBatch(batch));
     if (response.complete && Number(response.epoch) === this.epoch) {
-      for (const batch of batches) if (batch.from === this.offset + 1) this.#apply(batch);
+      for (const batch of batches) if (this.#isNext(batch)) this.#apply(batch);
       this.#parts.events.counters.gapsRepaired++;
     } else {
       this.#jump(batches, response);
     }
     this.#release();
     return this.#held.length === 0 && this.offset >= Number(response.offset);
+  }
+
+  /** What the owner says of control and money before its epoch, asked for with the epoch 0. */
+  recall(response: ReadBatchesResponse): void {
+    if (response.durablePending || Number(response.epoch) !== this.epoch) return;
+    this.lacksDurable = false;
+    for (const message of response.batches) {
+      const batch = new SharedBatch(message);
+      if (batch.epoch === this.epoch) continue;
+      this.durable = Math.max(this.durable, batch.durable);
+      this.audience.say(batch, nowhere);
+    }
   }
 
   /** What follows a place, if it is all here. */
@@ -221,9 +247,13 @@ export class Room {
     this.#held = [];
     for (const batch of held) {
       if (batch.epoch < this.epoch || (batch.epoch === this.epoch && batch.from <= this.offset)) continue;
-      if (batch.epoch === this.epoch && batch.from === this.offset + 1) this.#apply(batch);
+      if (batch.epoch === this.epoch && this.#isNext(batch)) this.#apply(batch);
       else this.#held.push(batch);
     }
+  }
+
+  #isNext({ from, durable }: SharedBatch): boolean {
+    return from === this.offset + 1 && !(this.lacksDurable && durable > this.durable);
   }
 
   /** Something is gone: clients are told, and get what is left of it, control and money first. */
@@ -233,6 +263,7 @@ export class Room {
     const kept = batches.filter((batch) => batch.epoch === epoch);
     const base = kept.length > 0 ? kept[0].from - 1 : Number(response.offset);
     this.#seek({ epoch, offset: base, durable: this.durable });
+    this.lacksDurable = response.durablePending;
     // What may not be lost comes from the log, under the epoch 0: it has no place in this sequence. It comes first, as
     // who has heard of the gap does not ask for it again. Who is left out of these has no place to catch up from.
     for (const batch of batches) if (batch.epoch !== epoch) this.audience.say(batch, nowhere);

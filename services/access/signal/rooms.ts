@@ -1,7 +1,6 @@
 import type { Clock } from '@gala/lib/clock';
 import { codeOf, CodedError, hasCode } from '@gala/lib/error';
-import { Backoff } from '@gala/lib/timing';
-import { signalErrors } from '@gala/protocol/errors';
+import { commonErrors, signalErrors } from '@gala/protocol/errors';
 import { partitionOfRoom, type Position } from '@gala/protocol/signals';
 import type { SignalConfig } from './config.ts';
 import type { Connection } from './connection.ts';
@@ -24,7 +23,6 @@ export interface RoomsParts {
   readonly onOwner: (room: Room) => void;
 }
 
-const retry = { initialMs: 50, maxMs: 2_000 };
 /** Rooms that are opened at once: when an owner has died it may be all of its rooms. */
 const openingMax = 64;
 const readMs = 2_000;
@@ -156,6 +154,7 @@ export class Rooms implements RoomOwner {
     const probed = new Set<number>();
     for (const room of this.#rooms.values()) {
       if (room.status !== 'open') continue;
+      if (room.lacksDurable) this.repair(room);
       const partition = partitionOfRoom(room.id);
       const known = this.#ownerOfPartition.get(partition);
       if (!present.has(room.ownerId)) this.reopen(room, 'gone');
@@ -248,8 +247,11 @@ export class Rooms implements RoomOwner {
   /** Until it is open; rejects with what its owner decides. */
   async #open(room: Room): Promise<void> {
     const { owners, events } = this.#parts;
-    const backoff = new Backoff(retry);
     const { signal } = this.#closing;
+    const { backoff } = room;
+    // An owner that opens a room and cannot be asked for the rest of it is not asked without a pause.
+    if (room.wasOpenForLong) backoff.reset();
+    else await backoff.wait(signal);
     while (this.#rooms.get(room.id) === room) {
       try {
         const { response, ownerId } = await owners.open(room.id);
@@ -284,6 +286,7 @@ export class Rooms implements RoomOwner {
 
   async #repair(room: Room): Promise<void> {
     for (let round = 0; round < repairRounds && room.status === 'open'; round++) {
+      if (room.lacksDurable) room.recall(await this.#read(room, { ...room.position, epoch: 0, offset: 0 }, 1));
       const response = await this.#read(room, room.position, readBatches);
       if (room.repaired(response)) return;
     }
@@ -292,7 +295,11 @@ export class Rooms implements RoomOwner {
   /** Reads on until it has reached what is here. */
   async #readMissed(room: Room, since: Position): Promise<MissedReading> {
     const reading = new MissedReading(since);
-    while (!reading.isDone) reading.take(room, await this.#read(room, reading.place, readBatches));
+    while (!reading.isDone) {
+      const response = await this.#read(room, reading.place, readBatches);
+      if (response.durablePending) throw new CodedError(commonErrors, 'UNAVAILABLE');
+      reading.take(room, response);
+    }
     return reading;
   }
 

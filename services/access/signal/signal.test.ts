@@ -208,14 +208,55 @@ test('while the owner is away clients stay and sends are refused; a new owner go
   const replies = () => client.messages.filter((each) => each.type === 'reply');
   await expect.poll(() => replies().at(-1)).toMatchObject({ code: 'UNAVAILABLE' });
   expect(client.closeCode).toBeUndefined();
-  owner.epoch++;
-  owner.batches.length = 0;
-  owner.offset = 0;
-  owner.forgotten = 0;
+  changeOwner();
   owner.refuses = undefined;
   const opens = owner.opens;
   await expect.poll(() => owner.opens, { timeout: 5_000 }).toBeGreaterThan(opens);
   await owner.say(['the new owner speaks']);
   await expect.poll(() => client.texts).toContain('the new owner speaks');
   expect(client.messages.find(({ type }) => type === 'repaired')).toMatchObject({ epoch: owner.epoch });
+});
+
+/** Another owner, for which nothing was said yet. */
+function changeOwner(): void {
+  owner.epoch++;
+  owner.batches.length = 0;
+  owner.offset = 0;
+  owner.forgotten = 0;
+}
+
+test('an owner that opens a room and tells nothing of it is not asked without a pause', async () => {
+  using client = await TestClient.open(node.url);
+  await expect.poll(() => client.welcome).toBeDefined();
+  owner.refusesReads = true;
+  changeOwner();
+  const { opens } = owner;
+  await owner.say(['not heard yet']);
+  await expect.poll(() => owner.opens - opens, { timeout: 5_000 }).toBeGreaterThan(3);
+  const beganMs = performance.now();
+  const before = owner.opens;
+  await expect.poll(() => performance.now() - beganMs, { timeout: 2_000 }).toBeGreaterThan(1_000);
+  // By 50, 100, 200 ms and so on, at most.
+  expect(owner.opens - before).toBeLessThan(6);
+  owner.refusesReads = false;
+  await expect.poll(() => client.texts, { timeout: 5_000 }).toContain('not heard yet');
+});
+
+test('while the log is away a new owner goes on; what was promised comes before all that is promised later', async () => {
+  owner.durable = 10;
+  using client = await TestClient.open(node.url);
+  await expect.poll(() => client.welcome).toBeDefined();
+  await owner.say(['before']);
+  owner.isDurablePending = true;
+  changeOwner();
+  await owner.say(['goes on']);
+  await expect.poll(() => client.texts).toEqual(['before', 'goes on']);
+  owner.isDurablePending = false;
+  owner.promised.push({ text: 'known', durable: 9 }, { text: 'promised', durable: 11 });
+  owner.durable = 12;
+  await owner.say(['later']);
+  await expect.poll(() => client.texts).toEqual(['before', 'goes on', 'promised', 'later']);
+  await owner.say(['at last']);
+  await expect.poll(() => client.texts.at(-1)).toBe('at last');
+  owner.promised.length = 0;
 });

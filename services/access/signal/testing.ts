@@ -46,6 +46,13 @@ export class TestOwner implements AsyncDisposable {
   offset = 0;
   /** Calls are refused with this code. */
   refuses: 'NOT_OWNER' | 'UNAVAILABLE' | 'ROOM_SILENT' | undefined;
+  /** It opens rooms, and does not answer what was said in them. */
+  refusesReads = false;
+  /** Of control and money before its epoch it knows nothing yet. */
+  isDurablePending = false;
+  /** Control and money of before its epoch, by number. */
+  readonly promised: { text: string; durable: number }[] = [];
+  durable = 0;
   /** Batches are kept, but not brought to the nodes. */
   isMute = false;
   /** Offset up to which batches are forgotten. */
@@ -75,26 +82,8 @@ export class TestOwner implements AsyncDisposable {
   /** Says comments as one batch; with `filter` only to clients of a kind. */
   async say(texts: readonly string[], { tiers = 0b1111, capability = '' } = {}): Promise<void> {
     const from = this.offset + 1;
-    const atMs = Date.now();
-    const signals = texts.map((text, index) => comment(text, from + index, atMs));
     this.offset += texts.length;
-    const { offset, epoch } = this;
-    const payload = encodeSignals(signals, { from, atMs });
-    const memberClass = signalClasses.indexOf('member');
-    const filter = capability === '' ? {} : { filter: { platforms: [], versionMin: 0, capability } };
-    const section = {
-      class: memberClass,
-      tiers,
-      items: signals.length,
-      payload: Uint8Array.from(payload),
-      ...filter,
-    };
-    const counts = [0, 1, 2, 3].map((tier) => {
-      const shed = (tiers & (1 << tier)) === 0 ? signals.length : 0;
-      return { class: memberClass, tier, offered: signals.length, merged: 0, shed };
-    });
-    const places = { from: BigInt(from), to: BigInt(offset), atMs: BigInt(atMs), epoch: BigInt(epoch) };
-    const batch = { roomId: BigInt(testRoomId), ...places, stateVersion: 1n, sections: [section], counts };
+    const batch = batchOf(texts, { from, epoch: this.epoch, durable: this.durable, tiers, capability });
     this.batches.push(batch);
     if (!this.isMute) await this.deliver([batch]);
   }
@@ -119,6 +108,13 @@ export class TestOwner implements AsyncDisposable {
     await this.rpc[Symbol.asyncDispose]();
   }
 
+  #recalled(after: number): NonNullable<WireBatch>[] {
+    const missed = this.promised.filter(({ durable }) => durable > after);
+    if (missed.length === 0) return [];
+    const texts = missed.map(({ text }) => text);
+    return [batchOf(texts, { from: 1, epoch: 0, durable: this.durable, tiers: 0b1111, capability: '' })];
+  }
+
   #check(): void {
     if (this.refuses === 'UNAVAILABLE') throw new CodedError(commonErrors, 'UNAVAILABLE');
     if (this.refuses) throw new CodedError(interactionErrors, this.refuses);
@@ -131,8 +127,8 @@ export class TestOwner implements AsyncDisposable {
         this.opens++;
         this.nodes.add(node);
         const state = [{ name: 'likes', version: 1n, stateVersion: 1n, value: Buffer.from('{"total":7}') }];
-        const place = { epoch: BigInt(this.epoch), offset: BigInt(this.offset), stateVersion: 1n };
-        return { ...place, state, rules: Buffer.from(JSON.stringify(openRules)) };
+        const place = { epoch: BigInt(this.epoch), offset: BigInt(this.offset), durable: BigInt(this.durable) };
+        return { ...place, stateVersion: 1n, state, rules: Buffer.from(JSON.stringify(openRules)) };
       },
       closeRoom: async ({ node }) => {
         this.nodes.delete(node);
@@ -158,17 +154,60 @@ export class TestOwner implements AsyncDisposable {
         }
         return { notOwned: [] };
       },
-      readBatches: async ({ epoch, after, limit }) => {
+      readBatches: async ({ epoch, after, limit, afterDurable }) => {
         this.#check();
         this.reads++;
+        if (this.refusesReads) throw new CodedError(commonErrors, 'UNAVAILABLE');
         const isKnown = Number(epoch) === this.epoch && Number(after) >= this.forgotten;
         const base = isKnown ? Number(after) : this.forgotten;
         const batches = this.batches.filter(({ to }) => Number(to) > base).slice(0, limit);
-        return { epoch: BigInt(this.epoch), offset: BigInt(this.offset), complete: isKnown, batches };
+        const recalled = isKnown || this.isDurablePending ? [] : this.#recalled(Number(afterDurable));
+        return {
+          epoch: BigInt(this.epoch),
+          offset: BigInt(this.offset),
+          durable: BigInt(this.durable),
+          complete: isKnown,
+          durablePending: !isKnown && this.isDurablePending,
+          batches: [...recalled, ...batches],
+        };
       },
     };
     return whole(InteractionService, handlers);
   }
+}
+
+interface BatchPlace {
+  readonly from: number;
+  readonly epoch: number;
+  readonly durable: number;
+  readonly tiers: number;
+  readonly capability: string;
+}
+
+function batchOf(
+  texts: readonly string[],
+  { from, epoch, durable, tiers, capability }: BatchPlace,
+): NonNullable<WireBatch> {
+  const atMs = Date.now();
+  const signals = texts.map((text, index) => comment(text, from + index, atMs));
+  const payload = Uint8Array.from(encodeSignals(signals, { from, atMs }));
+  const memberClass = signalClasses.indexOf('member');
+  const filter = capability === '' ? {} : { filter: { platforms: [], versionMin: 0, capability } };
+  const counts = [0, 1, 2, 3].map((tier) => {
+    const shed = (tiers & (1 << tier)) === 0 ? signals.length : 0;
+    return { class: memberClass, tier, offered: signals.length, merged: 0, shed };
+  });
+  return {
+    roomId: BigInt(testRoomId),
+    epoch: BigInt(epoch),
+    from: BigInt(from),
+    to: BigInt(from + texts.length - 1),
+    atMs: BigInt(atMs),
+    durable: BigInt(durable),
+    stateVersion: 1n,
+    sections: [{ class: memberClass, tiers, items: signals.length, payload, ...filter }],
+    counts,
+  };
 }
 
 function comment(text: string, offset: number, atMs: number): CommentSignal {

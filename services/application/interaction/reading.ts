@@ -1,5 +1,3 @@
-import { CodedError } from '@gala/lib/error';
-import { commonErrors } from '@gala/protocol/errors';
 import type { Clock } from '@gala/lib/clock';
 import type { DurableTail } from './durable/tail.ts';
 import type { RoomBatch } from './encoding.ts';
@@ -18,6 +16,8 @@ export interface ReadPosition {
 export interface ReadAnswer {
   readonly isComplete: boolean;
   readonly isDurableComplete: boolean;
+  /** What was promised before the epoch is not known yet, and not in the batches. */
+  readonly isDurablePending: boolean;
   readonly batches: readonly RoomBatch[];
 }
 
@@ -27,12 +27,13 @@ export interface ReadingOptions {
   readonly events: InteractionEvents;
 }
 
+const whole = { isComplete: true, isDurableComplete: true, isDurablePending: false };
 /** One answer is well below the largest message. */
 const answerBytesMax = 2 ** 20;
 
 /**
  * What a reader of a room lacks: from the ring as far as it reaches, and what may not be lost from the log's tail where
- * it does not. Errors: UNAVAILABLE while it is not known what was promised.
+ * it does not.
  */
 export function readBatches(
   room: Room,
@@ -43,16 +44,19 @@ export function readBatches(
   events.counters.repairs++;
   const isSameEpoch = epoch === room.epoch && after <= room.told.offset;
   if (isSameEpoch && after >= room.ring.reachesBackTo) {
-    return { isComplete: true, isDurableComplete: true, batches: cut(room.ring.after(after, limit)) };
+    return { ...whole, batches: cut(room.ring.after(after, limit)) };
   }
   events.counters.repairsIncomplete++;
-  if (!room.holding.isCaughtUp) throw new CodedError(commonErrors, 'UNAVAILABLE', { retryAfterSeconds: 1 });
+  if (!room.holding.isCaughtUp) {
+    const batches = cut(room.ring.after(isSameEpoch ? after : 0, limit));
+    return { isComplete: false, isDurableComplete: false, isDurablePending: true, batches };
+  }
   const missed = tail.after(room.roomId, afterDurable);
   const records = missed.records.filter(({ number }) => !room.has(number));
   const recalled = records.length > 0 || missed.isComplete ? [room.recalled(records, clock.nowMs())] : [];
   const ring = room.ring.after(isSameEpoch ? after : 0, Math.max(1, limit - recalled.length));
   const batches = [...recalled, ...cut(ring)];
-  return { isComplete: false, isDurableComplete: missed.isComplete, batches };
+  return { isComplete: false, isDurableComplete: missed.isComplete, isDurablePending: false, batches };
 }
 
 /** As many as one message takes, one at least: the reader asks for what follows. */

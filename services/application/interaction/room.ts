@@ -165,7 +165,7 @@ export class Room implements Disposable {
     const state = this.parts.state.takeChanged(nowMs);
     if (ticks.length === 0 && state.length === 0 && this.#offset === this.#told.offset) return undefined;
     // Who has this batch has all control and money up to now, and says so when he comes back.
-    if (this.lane.isIdle) this.#durable = Math.max(this.#durable, numberAt(nowMs));
+    if (this.lane.isIdle && this.holding.isCaughtUp) this.#durable = Math.max(this.#durable, numberAt(nowMs));
     const batch = encodeTick(this.#header(nowMs), ticks, state);
     this.#told = { offset: this.#offset, durable: this.#durable };
     // One that brings state alone has no place in the sequence; who missed it sees it by the versions.

@@ -169,7 +169,8 @@ export class Rooms {
       parts,
       budget: this.#budget,
       openLane,
-      durable: Math.max(tail.lastOf(roomId), numberAt(clock.nowMs())),
+      // What was promised and is not known yet has a number above the last that is.
+      durable: holding.isCaughtUp ? Math.max(tail.lastOf(roomId), numberAt(clock.nowMs())) : tail.lastOf(roomId),
       onDirty: ticks.mark,
     });
     this.#open.set(roomId, room);

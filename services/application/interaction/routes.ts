@@ -79,11 +79,12 @@ function readHandlers({ rooms, ...reading }: RoutedParts): HandlersOf<'readBatch
         afterDurable: Number(afterDurable),
         limit: Math.min(batchesMax, Math.max(1, limit)),
       };
-      const { isComplete, isDurableComplete, batches } = readBatches(room, position, reading);
+      const { isComplete, isDurableComplete, isDurablePending, batches } = readBatches(room, position, reading);
       return {
         ...whereIs(room),
         complete: isComplete,
         durableComplete: isDurableComplete,
+        durablePending: isDurablePending,
         batches: batches.map(({ wire: batch }) => batch),
       };
     },

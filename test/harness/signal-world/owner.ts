@@ -125,12 +125,12 @@ export class SimOwner {
     };
     const clock = { nowMs: () => nowMs, monotonicMs: () => nowMs };
     const position = { epoch, after: offset, afterDurable: durable, limit: readBatchesMax };
-    const { isComplete, isDurableComplete, batches } = readBatches(this.room, position, {
+    const { isComplete, isDurableComplete, isDurablePending, batches } = readBatches(this.room, position, {
       tail,
       clock,
       events,
     });
-    const complete = { complete: isComplete, durableComplete: isDurableComplete };
+    const complete = { complete: isComplete, durableComplete: isDurableComplete, durablePending: isDurablePending };
     const wired = batches.map(({ wire }) => wire);
     return { ...this.#where(), ...complete, batches: wired } as unknown as ReadBatchesResponse;
   }

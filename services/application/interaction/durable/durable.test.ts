@@ -141,6 +141,32 @@ test('who comes from another epoch is told what may not be lost, and that the re
   expect(durableComplete).toBe(false);
 });
 
+test(
+  'an owner that cannot read the log yet opens rooms, and passes no number that it does not know',
+  { timeout: 30_000 },
+  async () => {
+    const { roomId, durable } = await node.open(newRoom());
+    await publish(roomId, 'promised');
+    await owner[Symbol.asyncDispose]();
+    const startLog = await stopLog();
+    await start();
+    const room = await node.open(roomId);
+    expect(await comment(roomId, 'goes on')).toBe('');
+    await expect.poll(() => room.said()).toEqual(['goes on']);
+    expect(room.durable).toBeLessThanOrEqual(durable);
+    const elsewhere = { roomId: BigInt(roomId), epoch: 0n, after: 0n, afterDurable: BigInt(durable), limit: 100 };
+    const pending = await owner.interaction.readBatches(elsewhere);
+    expect(pending).toMatchObject({ complete: false, durableComplete: false, durablePending: true });
+    expect(saidIn(roomId, pending.batches)).toEqual(['goes on']);
+    await startLog();
+    const read = () => owner.interaction.readBatches(elsewhere);
+    await expect.poll(async () => (await read()).durablePending, { timeout: 10_000 }).toBe(false);
+    expect(saidIn(roomId, (await read()).batches)).toEqual(['promised', 'goes on']);
+    await comment(roomId, 'numbered');
+    await expect.poll(() => room.durable).toBeGreaterThan(durable);
+  },
+);
+
 test('a room that ended is told so, from the feed of the room service', async () => {
   const room = await node.open(newRoom());
   const change = {

@@ -687,6 +687,14 @@ export declare type ReadBatchesResponse = Message<"gala.interaction.v1.ReadBatch
    * @generated from field: bool durable_complete = 6;
    */
   durableComplete: boolean;
+
+  /**
+   * It is not known yet what was promised before the epoch, since the log is away: nothing of it is in the batches, and
+   * no number that is told passes it. Ask again, with the epoch 0, when something has a higher number.
+   *
+   * @generated from field: bool durable_pending = 7;
+   */
+  durablePending: boolean;
 };
 
 /**
