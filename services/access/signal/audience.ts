@@ -1,8 +1,9 @@
-import { tiers, type Position } from '@gala/protocol/signals';
+import { tiers } from '@gala/protocol/signals';
+import { Backlog, type Place } from './backlog.ts';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
 import type { Fanout, FanoutJob } from './fanout.ts';
-import { Group, joined } from './group.ts';
+import { Group } from './group.ts';
 import type { Kind } from './kinds.ts';
 import type { Pressure } from './pressure.ts';
 import { encodings, type Encoding, type Shared } from './shared.ts';
@@ -13,12 +14,6 @@ export interface AudienceParts {
   readonly events: SignalEvents;
   readonly windowMsMax: number;
 }
-
-/** In what a room says. */
-export type Place = Pick<Position, 'epoch' | 'offset'>;
-
-/** Nothing follows it. */
-export const nowhere: Place = { epoch: 0, offset: 0 };
 
 /** What an audience asks of its room. */
 export interface AudienceHost {
@@ -31,36 +26,33 @@ export interface AudienceHost {
 const windowMsPerConnection = 0.01;
 /** Smaller rooms wait for nothing. */
 const windowedConnections = 2_000;
+/** So many clients get what was said until it is their turn; a large room has many slices, and its last none late. */
+const sliceConnections = 1_024;
 /** More than these are looked through for such as nobody is in any more. */
 const groupsMax = 32;
 /** Making the bytes of one format costs as much as so many writes. */
 const writesPerFormat = 8;
 
 /**
- * The clients of one room. What is said goes to all of them in one write each: those of the same format share the
- * bytes. What comes while a fan-out is under way goes with the next.
+ * The clients of one room. What is said goes to all of them in passes, in one write each: those of the same format share
+ * the bytes. What comes while a pass is under way goes with it to the slices that are still to come, and to the others
+ * with the next pass: so nobody waits for longer than a pass takes, and not for the pass before as well.
  */
 export class Audience implements FanoutJob {
   readonly #parts: AudienceParts;
   readonly #host: AudienceHost;
   readonly #groups = new Map<number, Group>();
+  readonly #backlog = new Backlog();
   #members: Connection[] = [];
   #size = 0;
-  /** Said and not on its way yet. Bounded by what owners say while one fan-out lasts. */
-  #pending: Shared[] = [];
-  /** What is on its way; things said before are `#from`. */
-  #job: readonly Shared[] = [];
-  #jobNumber = 0;
-  #jobFrom = 0;
-  #jobTo = 0;
-  #jobPlace = nowhere;
+  /** A pass is under way: the next member, the end of its slice, and up to which number that slice gets. */
+  #isPassing = false;
   #next = 0;
-  /** Things said so far. */
-  #count = 0;
-  /** Where the room was when something was handed to a fan-out last, and when something was said last. */
-  #handedPlace = nowhere;
-  #saidPlace = nowhere;
-  #lastFlushMs = 0;
+  #sliceEnd = 0;
+  #sliceTo = 0;
+  /** When the last pass began, and up to which number its first slice got. */
+  #beganMs = 0;
+  #firstTo = 0;
   #timer: NodeJS.Timeout | undefined;
 
   constructor(parts: AudienceParts, host: AudienceHost) {
@@ -86,7 +78,7 @@ export class Audience implements FanoutJob {
 
   /** It has all that was said. */
   isUpToDate(connection: Connection): void {
-    connection.after = this.#count;
+    connection.after = this.#backlog.count;
     connection.missedAfter = undefined;
   }
 
@@ -99,40 +91,37 @@ export class Audience implements FanoutJob {
 
   /** @param place of the room when it was said */
   say(item: Shared, place: Place): void {
-    this.#count++;
-    this.#saidPlace = place;
-    if (this.#size === 0) {
-      this.#handedPlace = place;
-      return;
-    }
-    this.#pending.push(item);
-    if (this.isDone) this.#flushSoon();
+    this.#backlog.add(item, place);
+    if (this.#size === 0) this.#backlog.drop(this.#backlog.count);
+    else if (this.isDone) this.#passSoon();
   }
 
   get isDone(): boolean {
-    return this.#job.length === 0;
+    return !this.#isPassing;
   }
 
   advance(budget: number, nowMs: number): number {
     let cost = 0;
     const { length } = this.#members;
     while (cost < budget && this.#next < length) {
+      if (this.#next >= this.#sliceEnd) this.#beginSlice();
       const connection = this.#members[this.#next++];
-      if (!connection.closed && connection.after < this.#jobTo) cost += this.#deliver(connection, nowMs);
+      if (!connection.closed && connection.after < this.#sliceTo) cost += this.#deliver(connection, nowMs);
     }
-    if (this.#next >= this.#members.length) this.#job = [];
+    if (this.#next >= this.#members.length) this.#isPassing = false;
     return cost;
   }
 
   finish(): void {
+    this.#backlog.drop(this.#firstTo);
     if (this.#members.length - this.#size > 64) this.#compact();
-    if (this.#pending.length > 0) this.#flushSoon();
+    if (!this.#backlog.isEmpty) this.#passSoon();
     else for (const group of this.#groups.values()) group.forget();
   }
 
   [Symbol.dispose](): void {
     clearTimeout(this.#timer);
-    this.#pending = [];
+    this.#backlog.drop(this.#backlog.count);
   }
 
   /** Answers what it cost, in writes. */
@@ -144,23 +133,22 @@ export class Audience implements FanoutJob {
       return 1;
     }
     const group = this.#regroup(connection);
+    const { after } = connection;
+    const to = this.#sliceTo;
     if (verdict === 'leave-out') {
-      connection.missedAfter ??= this.#jobPlace;
-      connection.after = this.#jobTo;
-      events.counters.batchesDropped += this.#job.length;
+      connection.missedAfter ??= this.#backlog.placeOf(after);
+      connection.after = to;
+      events.counters.batchesDropped += to - after;
       return 1;
     }
     if (connection.missedAfter) {
       this.#host.catchUp(connection);
       return writesPerFormat;
     }
-    const isFirst = group.lacks(this.#jobNumber);
+    const isFirst = group.lacks(after, to);
     if (isFirst) events.counters.framesMade++;
-    const bytes =
-      connection.after <= this.#jobFrom
-        ? group.bytesOf(this.#jobNumber, this.#job)
-        : joined(this.#job.slice(connection.after - this.#jobFrom), group.format);
-    connection.after = this.#jobTo;
+    const bytes = group.bytesOf(this.#backlog, after, to);
+    connection.after = to;
     events.counters.writes++;
     events.counters.bytesOut += bytes.length;
     connection.socket.write(bytes);
@@ -184,31 +172,30 @@ export class Audience implements FanoutJob {
     return group;
   }
 
-  #flushSoon(): void {
+  #passSoon(): void {
     if (this.#timer) return;
-    const windowMs =
-      this.#size < windowedConnections
-        ? 0
-        : Math.min(this.#parts.windowMsMax, this.#size * windowMsPerConnection);
-    const leftMs = windowMs === 0 ? 0 : this.#lastFlushMs + windowMs - performance.now();
-    if (leftMs < 1) this.#flush();
-    else this.#timer = setTimeout(this.#flush, leftMs);
+    const isWindowed = this.#size >= windowedConnections;
+    const windowMs = Math.min(this.#parts.windowMsMax, this.#size * windowMsPerConnection);
+    const leftMs = isWindowed ? this.#beganMs + windowMs - performance.now() : 0;
+    if (leftMs < 1) this.#pass();
+    else this.#timer = setTimeout(this.#pass, leftMs);
   }
 
-  readonly #flush = (): void => {
+  readonly #pass = (): void => {
     this.#timer = undefined;
-    if (this.#pending.length === 0) return;
-    this.#job = this.#pending;
-    this.#pending = [];
-    this.#jobNumber++;
-    this.#jobTo = this.#count;
-    this.#jobFrom = this.#count - this.#job.length;
-    this.#jobPlace = this.#handedPlace;
-    this.#handedPlace = this.#saidPlace;
+    if (this.#backlog.isEmpty) return;
+    this.#isPassing = true;
     this.#next = 0;
-    this.#lastFlushMs = performance.now();
+    this.#beginSlice();
+    this.#firstTo = this.#sliceTo;
+    this.#beganMs = performance.now();
     this.#parts.fanout.submit(this);
   };
+
+  #beginSlice(): void {
+    this.#sliceEnd = this.#next + sliceConnections;
+    this.#sliceTo = this.#backlog.count;
+  }
 
   #compact(): void {
     this.#members = this.#members.filter(({ closed }) => !closed);

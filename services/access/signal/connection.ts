@@ -1,7 +1,7 @@
 import type { WebSocketConnection, WebSocketHandler } from '@gala/lib/websocket';
 import type { ByeMessage, ServerMessage } from '@gala/protocol/signals';
 import type { SignalTicket } from '@gala/protocol/ticket';
-import type { Place } from './audience.ts';
+import type { Place } from './backlog.ts';
 import type { Group } from './group.ts';
 import type { Room } from './room.ts';
 import { textFrame, type Encoding } from './shared.ts';

@@ -13,6 +13,8 @@ export interface FanoutJob {
 const writesPerTurn = 256;
 /** Writes for one room before others get theirs. */
 const writesPerSlice = 64;
+/** Jobs that have had their turn and are still in the list. */
+const servedMax = 1024;
 
 /**
  * Writes to the clients of all rooms in turns, so that no room, however large, holds the event loop, and rooms take
@@ -21,7 +23,9 @@ const writesPerSlice = 64;
  */
 export class Fanout {
   readonly #clock: Clock;
+  /** Those before `#next` have had their turn. */
   #jobs: FanoutJob[] = [];
+  #next = 0;
   #scheduled = false;
 
   constructor(clock: Clock) {
@@ -29,7 +33,7 @@ export class Fanout {
   }
 
   get size(): number {
-    return this.#jobs.length;
+    return this.#jobs.length - this.#next;
   }
 
   submit(job: FanoutJob): void {
@@ -40,21 +44,22 @@ export class Fanout {
   readonly #turn = (): void => {
     this.#scheduled = false;
     const nowMs = this.#clock.monotonicMs();
-    const jobs = this.#jobs;
-    this.#jobs = [];
-    let budget = writesPerTurn;
-    let next = 0;
-    const unfinished: FanoutJob[] = [];
-    for (; next < jobs.length && budget > 0; next++) {
-      const job = jobs[next];
+    for (let budget = writesPerTurn; budget > 0 && this.size > 0;) {
+      const job = this.#jobs[this.#next++];
       budget -= Math.max(1, job.advance(Math.min(budget, writesPerSlice), nowMs));
       if (job.isDone) job.finish();
-      else unfinished.push(job);
+      else this.#jobs.push(job);
     }
-    // Those that have waited for longest come first; what was submitted meanwhile comes last.
-    this.#jobs = [...jobs.slice(next), ...unfinished, ...this.#jobs];
-    if (this.#jobs.length > 0) this.#schedule();
+    this.#forgetServed();
+    if (this.size > 0) this.#schedule();
   };
+
+  /** Not at each turn: with many rooms it is a long list. */
+  #forgetServed(): void {
+    if (this.size > 0 && this.#next < servedMax) return;
+    this.#jobs = this.#jobs.slice(this.#next);
+    this.#next = 0;
+  }
 
   #schedule(): void {
     if (this.#scheduled) return;

@@ -1,31 +1,33 @@
-import type { Format, Shared } from './shared.ts';
+import type { Backlog } from './backlog.ts';
+import type { Shared, Format } from './shared.ts';
 
 /** The clients of one room that share every byte, and what is on its way to them. */
 export class Group {
   readonly format: Format;
-  #job = 0;
+  #after = 0;
+  #to = 0;
   #bytes: Buffer | undefined;
 
   constructor(format: Format) {
     this.format = format;
   }
 
-  /** What the job with this number brings, made by the first who asks. */
-  bytesOf(job: number, items: readonly Shared[]): Buffer {
-    if (this.#job === job && this.#bytes) return this.#bytes;
-    this.#job = job;
-    this.#bytes = joined(items, this.format);
+  /** What was said between two numbers, made by the first who asks. */
+  bytesOf(backlog: Backlog, after: number, to: number): Buffer {
+    if (!this.lacks(after, to)) return this.#bytes!;
+    this.#after = after;
+    this.#to = to;
+    this.#bytes = joined(backlog.between(after, to), this.format);
     return this.#bytes;
   }
 
   /** True when the next call of `bytesOf` makes something. */
-  lacks(job: number): boolean {
-    return this.#job !== job;
+  lacks(after: number, to: number): boolean {
+    return this.#after !== after || this.#to !== to || this.#bytes === undefined;
   }
 
   forget(): void {
     this.#bytes = undefined;
-    this.#job = 0;
   }
 }
 

@@ -13,7 +13,8 @@ import {
   type StatePart,
   type StatePartsMessage,
 } from '@gala/protocol/signals';
-import { Audience, nowhere, type AudienceParts } from './audience.ts';
+import { Audience, type AudienceParts } from './audience.ts';
+import { nowhere } from './backlog.ts';
 import type { Connection } from './connection.ts';
 import type { SignalEvents } from './events.ts';
 import { joined } from './group.ts';

@@ -286,7 +286,8 @@ export class Rooms implements RoomOwner {
 
   async #repair(room: Room): Promise<void> {
     for (let round = 0; round < repairRounds && room.status === 'open'; round++) {
-      if (room.lacksDurable) room.recall(await this.#read(room, { ...room.position, epoch: 0, offset: 0 }, 1));
+      if (room.lacksDurable)
+        room.recall(await this.#read(room, { ...room.position, epoch: 0, offset: 0 }, 1));
       const response = await this.#read(room, room.position, readBatches);
       if (room.repaired(response)) return;
     }

@@ -127,7 +127,11 @@ export class TestOwner implements AsyncDisposable {
         this.opens++;
         this.nodes.add(node);
         const state = [{ name: 'likes', version: 1n, stateVersion: 1n, value: Buffer.from('{"total":7}') }];
-        const place = { epoch: BigInt(this.epoch), offset: BigInt(this.offset), durable: BigInt(this.durable) };
+        const place = {
+          epoch: BigInt(this.epoch),
+          offset: BigInt(this.offset),
+          durable: BigInt(this.durable),
+        };
         return { ...place, stateVersion: 1n, state, rules: Buffer.from(JSON.stringify(openRules)) };
       },
       closeRoom: async ({ node }) => {

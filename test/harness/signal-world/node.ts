@@ -2,7 +2,7 @@ import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
 import type { RoomBatch } from '@gala/protocol/interaction';
 import type { Position, ServerMessage } from '@gala/protocol/signals';
-import { nowhere, type Place } from '../../../services/access/signal/audience.ts';
+import { nowhere, type Place } from '../../../services/access/signal/backlog.ts';
 import type { Connection } from '../../../services/access/signal/connection.ts';
 import { SignalEvents } from '../../../services/access/signal/events.ts';
 import type { Fanout } from '../../../services/access/signal/fanout.ts';

@@ -130,7 +130,11 @@ export class SimOwner {
       clock,
       events,
     });
-    const complete = { complete: isComplete, durableComplete: isDurableComplete, durablePending: isDurablePending };
+    const complete = {
+      complete: isComplete,
+      durableComplete: isDurableComplete,
+      durablePending: isDurablePending,
+    };
     const wired = batches.map(({ wire }) => wire);
     return { ...this.#where(), ...complete, batches: wired } as unknown as ReadBatchesResponse;
   }
