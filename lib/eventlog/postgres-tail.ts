@@ -16,6 +16,7 @@ export interface PostgresTailOptions {
 
 /** Between two readings while records flow: what comes meanwhile is read at once. */
 const spacingMs = 4;
+const busySpacingMsMax = 100;
 /** So long after the database was away readers at the end are told, too, when it came back as an older one. */
 const doubtMs = 10_000;
 /** Readings of those who are far behind, at once in one process; the pool is there for others, too. */
@@ -34,6 +35,8 @@ export class PostgresTail implements Disposable {
   #turning = false;
   #hinted = false;
   #lastTurnMs = 0;
+  /** What the last turn took. */
+  #tookMs = 0;
   #dueMs = Infinity;
   #doubtedUntilMs = 0;
   #timer: NodeJS.Timeout | undefined;
@@ -96,7 +99,8 @@ export class PostgresTail implements Disposable {
 
   /** The next turn, `waitMs` after the last one at the latest. */
   #schedule(waitMs: number): void {
-    const dueMs = this.#lastTurnMs + waitMs;
+    // Half of the time at most: a database that is busy is asked less often, for more.
+    const dueMs = this.#lastTurnMs + Math.max(waitMs, Math.min(2 * this.#tookMs, busySpacingMsMax));
     if (this.#turning || this.#closed || dueMs >= this.#dueMs) return;
     clearTimeout(this.#timer);
     this.#dueMs = dueMs;
@@ -111,6 +115,7 @@ export class PostgresTail implements Disposable {
     let waitMs = this.#options.idleMs();
     try {
       if (await this.#look()) waitMs = spacingMs;
+      this.#tookMs = performance.now() - this.#lastTurnMs;
     } catch (error) {
       this.doubt();
       for (const waiter of this.#waiters) waiter.fail(error);
