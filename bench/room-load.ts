@@ -11,6 +11,8 @@ export interface RoomViewOptions {
   readonly joinsPerSecond: number;
   readonly warmUpSeconds: number;
   readonly seconds: number;
+  /** All viewers have been begun: the warm-up follows. */
+  readonly onJoined?: () => void;
   readonly onMeasuring: () => void;
   readonly onMeasured: () => void;
 }
@@ -37,6 +39,8 @@ export async function viewRoom(load: Load, options: RoomViewOptions): Promise<Vi
   const child = startChild(join(load.folder, 'ws-view'), args, { core: loadCore });
   const windowMs = (viewers / joinsPerSecond + warmUpSeconds + seconds + 30) * 1000;
   try {
+    await child.line(/^joined$/, windowMs);
+    options.onJoined?.();
     await child.line(/^measuring$/, windowMs);
     options.onMeasuring();
     await child.line(/^measured$/, windowMs);

@@ -65,7 +65,7 @@ struct crowd {
 
 /* Memory that the processes share: how many have begun and ended to measure, and what each has found. */
 struct board {
-  int processes, measuring, measured;
+  int processes, joined, measuring, measured;
   struct crowd crowds[CROWDS_MAX];
 };
 
@@ -249,15 +249,18 @@ static inline void crowd_join(struct crowd *crowd, uint64_t start_ns) {
   while (crowd->started < crowd->count && crowd->started < due) viewer_start(crowd, &crowd->viewers[crowd->started++]);
 }
 
-/* The last process to come says it: the window is the time in which all of them measure, but for a moment. */
+/* The last process to come says it. */
+static inline void board_mark(struct board *board, int *count, const char *line) {
+  if (__atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST) == board->processes) fputs(line, stderr);
+}
+
+/* The window is the time in which all processes measure, but for a moment. */
 static inline void crowd_mark(struct crowd *crowd, struct board *board, bool measuring) {
-  int *count = measuring ? &board->measuring : &board->measured;
   crowd->report.measuring = measuring;
   crowd->cpu_ns = own_cpu_ns() - crowd->cpu_ns;
   crowd->window_ns = monotonic_ns() - crowd->window_ns;
-  if (__atomic_add_fetch(count, 1, __ATOMIC_SEQ_CST) == board->processes) {
-    fputs(measuring ? "measuring\n" : "measured\n", stderr);
-  }
+  if (measuring) board_mark(board, &board->measuring, "measuring\n");
+  else board_mark(board, &board->measured, "measured\n");
 }
 
 static inline void crowd_run(struct crowd *crowd, struct board *board) {
@@ -266,6 +269,7 @@ static inline void crowd_run(struct crowd *crowd, struct board *board) {
     crowd_join(crowd, start_ns);
     crowd_poll(crowd);
   }
+  board_mark(board, &board->joined, "joined\n");
   uint64_t measure_ns = monotonic_ns() + (uint64_t)(crowd->warm_up_seconds * 1e9);
   while (monotonic_ns() < measure_ns) crowd_poll(crowd);
   crowd_mark(crowd, board, true);

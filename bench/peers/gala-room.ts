@@ -3,6 +3,7 @@ import { writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 
 import { binarySubprotocol, type HelloMessage } from '@gala/protocol/signals';
+import type { CoreList } from '../process.ts';
 import { GalaProcess, type OpenedRoom } from './gala-process.ts';
 import type { RoomPeer, RunningRoom } from './room-peer.ts';
 
@@ -11,6 +12,7 @@ export interface GalaRoomOptions {
   readonly deflate?: boolean;
   /** What is said in this time goes out together, also in small rooms; without it Gala's default of 50 ms. */
   readonly tickMs?: number;
+  readonly core?: CoreList;
 }
 
 const windowMs = 100;
@@ -54,8 +56,13 @@ export async function startGalaRoom({
   tls = false,
   deflate = false,
   tickMs = 50,
+  core,
 }: GalaRoomOptions = {}): Promise<RunningGalaRoom> {
-  const server = await GalaProcess.start({ tls, env: { ...env, GALA_INTERACTION_TICK_MS: String(tickMs) } });
+  const server = await GalaProcess.start({
+    tls,
+    core,
+    env: { ...env, GALA_INTERACTION_TICK_MS: String(tickMs) },
+  });
   try {
     await server.createHost();
     const room = await server.openRoom();

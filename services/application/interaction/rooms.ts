@@ -170,7 +170,9 @@ export class Rooms {
       budget: this.#budget,
       openLane,
       // What was promised and is not known yet has a number above the last that is.
-      durable: holding.isCaughtUp ? Math.max(tail.lastOf(roomId), numberAt(clock.nowMs())) : tail.lastOf(roomId),
+      durable: holding.isCaughtUp
+        ? Math.max(tail.lastOf(roomId), numberAt(clock.nowMs()))
+        : tail.lastOf(roomId),
       onDirty: ticks.mark,
     });
     this.#open.set(roomId, room);

@@ -79,7 +79,11 @@ function readHandlers({ rooms, ...reading }: RoutedParts): HandlersOf<'readBatch
         afterDurable: Number(afterDurable),
         limit: Math.min(batchesMax, Math.max(1, limit)),
       };
-      const { isComplete, isDurableComplete, isDurablePending, batches } = readBatches(room, position, reading);
+      const { isComplete, isDurableComplete, isDurablePending, batches } = readBatches(
+        room,
+        position,
+        reading,
+      );
       return {
         ...whereIs(room),
         complete: isComplete,

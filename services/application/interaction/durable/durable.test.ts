@@ -154,7 +154,13 @@ test(
     expect(await comment(roomId, 'goes on')).toBe('');
     await expect.poll(() => room.said()).toEqual(['goes on']);
     expect(room.durable).toBeLessThanOrEqual(durable);
-    const elsewhere = { roomId: BigInt(roomId), epoch: 0n, after: 0n, afterDurable: BigInt(durable), limit: 100 };
+    const elsewhere = {
+      roomId: BigInt(roomId),
+      epoch: 0n,
+      after: 0n,
+      afterDurable: BigInt(durable),
+      limit: 100,
+    };
     const pending = await owner.interaction.readBatches(elsewhere);
     expect(pending).toMatchObject({ complete: false, durableComplete: false, durablePending: true });
     expect(saidIn(roomId, pending.batches)).toEqual(['goes on']);
