@@ -11,7 +11,15 @@ import type { Child } from './process.ts';
 const sourceFolder = join(import.meta.dirname, 'load');
 /** What a viewer program opens beside its viewers, generously. */
 const descriptorsOfProgram = 50;
-const programs = ['rtmp-publish', 'rtmp-view', 'flv-view', 'send-loop', 'ws-view', 'ws-offer'] as const;
+const programs = [
+  'rtmp-publish',
+  'rtmp-view',
+  'flv-view',
+  'send-loop',
+  'ws-view',
+  'ws-offer',
+  'ws-storm',
+] as const;
 
 /** What a viewer program prints (`bench/load/viewers.h`). Times in milliseconds, CPU in percent of its core. */
 export interface ViewerReport {

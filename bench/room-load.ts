@@ -96,7 +96,15 @@ export async function startOffering(
   };
 }
 
-function socketArgs({ port, path, tls, subprotocol = '', deflate, hellos = '' }: SocketTarget): string[] {
+/** How the load programs are told where to. */
+export function socketArgs({
+  port,
+  path,
+  tls,
+  subprotocol = '',
+  deflate,
+  hellos = '',
+}: SocketTarget): string[] {
   const pairs = { port, path, protocol: subprotocol, hellos };
   const args = Object.entries(pairs).flatMap(([name, value]) => [`--${name}`, String(value)]);
   return [...args, ...(tls ? ['--tls'] : []), ...(deflate ? ['--deflate'] : [])];

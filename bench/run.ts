@@ -51,6 +51,10 @@ const benches: Record<string, Bench> = {
       'one room of 10,000: what became of 2,000 signals a second in each tier (about 90 s; --quick: 30 s)',
     load: () => import('./signal-room.ts'),
   },
+  'signal-joins': {
+    about: '20,000 joins a second while 1,000 viewers listen (about 1 minute; --quick: 40 s)',
+    load: () => import('./signal-joins.ts'),
+  },
   self: {
     about: 'the load programs themselves: known harm has to be reported, and nothing else',
     load: () => import('./self.ts'),

@@ -17,7 +17,6 @@ export interface StormOptions {
 export interface StormResult {
   readonly seconds: number;
   readonly offered: number;
-  readonly cpuShare: number;
   /** By the status of the answer: `101`, `503`; `closed` without any, `unanswered` in the end, `failed` to connect. */
   readonly outcomes: Readonly<Record<string, number>>;
 }
@@ -33,7 +32,6 @@ async function offerJoins(options: StormOptions): Promise<StormResult> {
   const outcomes: Record<string, number> = {};
   const count = (name: string): void => void (outcomes[name] = (outcomes[name] ?? 0) + 1);
   const startMs = performance.now();
-  const cpu = process.cpuUsage();
   let offered = 0;
   const waitingSince = new Map<Socket, number>();
   const offer = (): void => {
@@ -72,11 +70,9 @@ async function offerJoins(options: StormOptions): Promise<StormResult> {
     await sleep(turnMs);
   }
   const seconds = (performance.now() - startMs) / 1000;
-  const { user, system } = process.cpuUsage(cpu);
-  const cpuShare = (user + system) / 1e6 / seconds;
   await sleep(500);
   leave(Infinity);
-  return { seconds, offered, cpuShare, outcomes };
+  return { seconds, offered, outcomes };
 }
 
 const result = await offerJoins(JSON.parse(process.argv[2]) as StormOptions);
