@@ -316,8 +316,11 @@ export class TestClient implements Disposable {
   readonly frames: Buffer[] = [];
   closeCode: number | undefined;
 
-  constructor(url: string, { subprotocol = binarySubprotocol, deflate = false, headers = {} } = {}) {
-    this.socket = new WebSocket(url, [subprotocol], { perMessageDeflate: deflate, headers });
+  constructor(
+    url: string,
+    { subprotocol = binarySubprotocol, deflate = false, headers = {}, localAddress = '127.0.0.1' } = {},
+  ) {
+    this.socket = new WebSocket(url, [subprotocol], { perMessageDeflate: deflate, headers, localAddress });
     this.socket.on('error', () => undefined);
     this.socket.on('close', (code) => (this.closeCode = code));
     this.socket.on('message', (data: Buffer, isBinary) => {
