@@ -17,6 +17,7 @@ import { binarySubprotocol, clientMessageBytesMax, jsonSubprotocol } from '@gala
 import type { SignalConfig } from './config.ts';
 import { Connection, type ConnectionHost } from './connection.ts';
 import type { SignalEvents } from './events.ts';
+import type { Fanout } from './fanout.ts';
 import type { Sessions } from './sessions.ts';
 import { encodingOf } from './shared.ts';
 import { Wheel } from './wheel.ts';
@@ -26,6 +27,7 @@ export interface DoorParts {
   readonly config: SignalConfig;
   readonly listener: Pick<HttpListener, 'clientAddress'>;
   readonly sessions: Sessions;
+  readonly fanout: Fanout;
   readonly events: SignalEvents;
 }
 
@@ -76,6 +78,7 @@ export class Door implements ConnectionHost {
   }
 
   readonly upgrade = (request: IncomingMessage, socket: Duplex, head: Buffer): void => {
+    this.#parts.fanout.clientCame();
     try {
       this.#admit(request, socket, head);
     } catch (error) {

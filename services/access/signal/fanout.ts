@@ -9,11 +9,12 @@ export interface FanoutJob {
   finish(): void;
 }
 
-/**
- * Writes between two turns of the event loop, about half a millisecond of work: libuv (1.52) accepts one connection a turn,
- * so turns of 3 ms let 300 clients a second in.
- */
-const writesPerTurn = 64;
+/** Writes between two turns of the event loop: about 3 ms of work (overview.md, "Threads and processes"). */
+const writesPerTurn = 256;
+/** While clients wait to be accepted: libuv (1.52) accepts one a turn, and turns of 3 ms let 300 a second in. */
+const writesPerShortTurn = 64;
+/** When each of so many turns has brought a client, more of them wait. */
+const turnsOfComing = 4;
 /** Writes for one room before others get theirs. */
 const writesPerSlice = 32;
 /** Jobs that have had their turn and are still in the list. */
@@ -30,6 +31,9 @@ export class Fanout {
   #jobs: FanoutJob[] = [];
   #next = 0;
   #scheduled = false;
+  #hasClientCome = false;
+  /** The last turns of which each brought one. */
+  #turnsOfComing = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
@@ -44,10 +48,15 @@ export class Fanout {
     this.#schedule();
   }
 
+  /** A client has come to the door. */
+  clientCame(): void {
+    this.#hasClientCome = true;
+  }
+
   readonly #turn = (): void => {
     this.#scheduled = false;
     const nowMs = this.#clock.monotonicMs();
-    for (let budget = writesPerTurn; budget > 0 && this.size > 0;) {
+    for (let budget = this.#budget(); budget > 0 && this.size > 0;) {
       const job = this.#jobs[this.#next++];
       budget -= Math.max(1, job.advance(Math.min(budget, writesPerSlice), nowMs));
       if (job.isDone) job.finish();
@@ -56,6 +65,12 @@ export class Fanout {
     this.#forgetServed();
     if (this.size > 0) this.#schedule();
   };
+
+  #budget(): number {
+    this.#turnsOfComing = this.#hasClientCome ? this.#turnsOfComing + 1 : 0;
+    this.#hasClientCome = false;
+    return this.#turnsOfComing < turnsOfComing ? writesPerTurn : writesPerShortTurn;
+  }
 
   /** Not at each turn: with many rooms it is a long list. */
   #forgetServed(): void {

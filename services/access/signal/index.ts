@@ -59,7 +59,7 @@ async function start(context: Context): Promise<AsyncDisposable> {
   const presence = new Presence({ nodeId, clock, owners, events, rooms, onNotOwned });
   const sessions = new Sessions({ clock, config, keys, rooms, submissions, presence, pressure, events });
   const listener = await context.listener('web');
-  const door = new Door({ clock, config, listener, sessions, events });
+  const door = new Door({ clock, config, listener, sessions, fanout, events });
   const load = stack.use(new Load(config, pressure, events));
   const nodes = stack.use(await Nodes.join(coord, { id: nodeId, publicUrl: config.publicUrl }));
   const drain = new Drain({ nodes, rooms, door, events, moveMs: config.moveMs });

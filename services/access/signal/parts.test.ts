@@ -125,9 +125,31 @@ test('a large room does not keep a small one waiting, and has the rest of a turn
   fanout.submit(large);
   fanout.submit(job('small', 10));
   await new Promise(setImmediate);
-  // 64 writes in all.
-  expect(log).toEqual(['large 32', 'small 10', 'small done', 'large 22']);
+  // 256 writes in all.
+  expect(log.slice(0, 4)).toEqual(['large 32', 'small 10', 'small done', 'large 32']);
+  expect([log.length, log.at(-1)]).toEqual([10, 'large 22']);
   await expect.poll(() => large.left).toBe(0);
   expect(Math.max(...log.map((line) => Number(line.split(' ')[1]) || 0))).toBe(32);
   expect(fanout.size).toBe(0);
+});
+
+test('turns are short while each of them brings a client', async () => {
+  const fanout = new Fanout(new ManualClock());
+  let writes = 0;
+  const endless = {
+    advance: (budget: number) => ((writes += budget), budget),
+    isDone: false,
+    finish: () => 0,
+  };
+  fanout.submit(endless);
+  const turn = async (hasCome: boolean): Promise<number> => {
+    writes = 0;
+    if (hasCome) fanout.clientCame();
+    await new Promise((resolve) => setImmediate(resolve));
+    return writes;
+  };
+  const turns: number[] = [];
+  for (const hasCome of [true, true, true, true, true, false, true]) turns.push(await turn(hasCome));
+  endless.isDone = true;
+  expect(turns).toEqual([256, 256, 256, 64, 64, 256, 256]);
 });
