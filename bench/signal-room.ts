@@ -22,7 +22,7 @@ const usage = `npm run bench -- signal-room [options]
   --quick        small load, to see that it works; promises are shown but not judged`;
 
 /** Clients that check every batch, by the tier that they ask for. */
-const sampled = { full: 12, reduced: 4, minimal: 4 } as const;
+const sampled = { full: 8, reduced: 2, minimal: 2 } as const;
 const sampledTiers = Object.keys(sampled) as (keyof typeof sampled)[];
 const p99MsMax = 250;
 /** Spoken before latencies count, and after the viewers' window: until they have it all nobody goes. */
