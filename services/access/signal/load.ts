@@ -9,11 +9,13 @@ const floors = [0, 1, 3] as const;
 /** A load is believed after so many looks in a row, and that it has gone after more. */
 const busyLooks = 2;
 const calmLooks = 5;
+/** A timer that is looked at for being late. */
+const resolutionMs = 20;
 
 /** How busy this process is: it sets the most that clients get, down soon and up slowly. */
 export class Load implements Disposable {
   loopDelayMs = 0;
-  readonly #delay = monitorEventLoopDelay({ resolution: 10 });
+  readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs });
   readonly #busyLoopMs: number;
   readonly #pressure: Pressure;
   readonly #events: SignalEvents;
@@ -29,7 +31,7 @@ export class Load implements Disposable {
 
   /** Call about once a second. */
   look(): void {
-    this.loopDelayMs = this.#delay.percentile(99) / 1e6 || 0;
+    this.loopDelayMs = Math.max(0, this.#delay.percentile(99) / 1e6 - resolutionMs);
     this.#delay.reset();
     const wanted = floors.findLastIndex((times) => this.loopDelayMs >= times * this.#busyLoopMs);
     this.#calm = wanted < this.#pressure.floor ? this.#calm + 1 : 0;
