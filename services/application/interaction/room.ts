@@ -96,7 +96,7 @@ export class Room implements Disposable {
     return this.#told;
   }
 
-  /** Greater than the numbers of all control and money signals that have a place, gone out or not. */
+  /** Greater than the numbers of all control and money signals that have a place, gone out or not; 0 while unknown. */
   get durable(): number {
     return this.#durable;
   }
@@ -104,6 +104,11 @@ export class Room implements Disposable {
   /** Where the answer to this id is remembered: a crowd that says much does not push out what services published. */
   answersOf(id: string): Answers {
     return id.startsWith(publishedPrefix) ? this.#published : this.#submitted;
+  }
+
+  /** All that was promised before is known, and has no greater number. */
+  knowsDurable(number: number): void {
+    this.#durable = Math.max(this.#durable, number);
   }
 
   /** Gives a signal its place; it goes out with the next tick. */

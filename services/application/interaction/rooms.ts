@@ -98,7 +98,10 @@ export class Rooms {
   }
 
   caughtUp(holding: Holding): void {
-    for (const room of this.#of(holding)) this.remember(room);
+    for (const room of this.#of(holding)) {
+      this.remember(room);
+      room.knowsDurable(this.#durableNow(room.roomId));
+    }
   }
 
   /** Everything that its rooms were told goes out; then they are closed. */
@@ -133,6 +136,12 @@ export class Rooms {
     this.#options.events.roomClosed(room.roomId, reason);
   }
 
+  /** No control and money of the room so far has a greater number. */
+  #durableNow(roomId: number): number {
+    const { tail, clock } = this.#options;
+    return Math.max(tail.lastOf(roomId), numberAt(clock.nowMs()));
+  }
+
   #of(holding: Holding): Room[] {
     return [...this.#open.values()].filter((room) => room.holding === holding);
   }
@@ -146,7 +155,7 @@ export class Rooms {
   }
 
   async #openNew(roomId: number): Promise<Room> {
-    const { clock, events, hold, source, ticks, tail, openLane, openParts } = this.#options;
+    const { events, hold, source, ticks, openLane, openParts } = this.#options;
     const holding = await hold(partitionOfRoom(roomId));
     const facts = await source.read(roomId);
     const epoch = holding.nextEpoch();
@@ -169,10 +178,7 @@ export class Rooms {
       parts,
       budget: this.#budget,
       openLane,
-      // What was promised and is not known yet has a number above the last that is.
-      durable: holding.isCaughtUp
-        ? Math.max(tail.lastOf(roomId), numberAt(clock.nowMs()))
-        : tail.lastOf(roomId),
+      durable: holding.isCaughtUp ? this.#durableNow(roomId) : 0,
       onDirty: ticks.mark,
     });
     this.#open.set(roomId, room);
