@@ -690,7 +690,7 @@ export declare type ReadBatchesResponse = Message<"gala.interaction.v1.ReadBatch
 
   /**
    * It is not known yet what was promised before the epoch, since the log is away: nothing of it is in the batches, and
-   * no number that is told passes it. Ask again, with the epoch 0, when something has a higher number.
+   * their number is 0. Ask again, with the epoch 0.
    *
    * @generated from field: bool durable_pending = 7;
    */
