@@ -65,9 +65,12 @@ describeWithEngines('enhanced RTMP', ['ffmpeg', 'chromium'], ({ ffmpeg }) => {
 
   async function probed(url: string): Promise<number[]> {
     const probe = spawn(process.execPath, [child, 'probe', url], { stdio: ['ignore', 'pipe', 'inherit'] });
-    const [line] = (await once(probe.stdout, 'data')) as [Buffer];
+    // One that could not open it, such as a playlist that has just begun, ends without a word.
+    const ended = once(probe, 'close').then((): [Buffer | undefined] => [undefined]);
+    const [line] = await Promise.race([once(probe.stdout, 'data') as Promise<[Buffer]>, ended]);
     // A playlist may offer the sound alone as well.
-    return [...new Set(JSON.parse(line.toString()) as number[])].toSorted((a, b) => a - b);
+    const found = line ? (JSON.parse(line.toString()) as number[]) : [];
+    return [...new Set(found)].toSorted((a, b) => a - b);
   }
 
   test.each(cases)('$video with $audio', { timeout: 120_000 }, async (each) => {
