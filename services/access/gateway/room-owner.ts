@@ -1,7 +1,7 @@
 import { setTimeout as delay } from 'node:timers/promises';
 import { CodedError, hasCode } from '@gala/lib/error';
 import { ringOrder } from '@gala/lib/ring';
-import type { CallOptions, Client, Rpc } from '@gala/lib/rpc';
+import { askInTurn, type CallOptions, type Client, type Rpc } from '@gala/lib/rpc';
 import { protocolErrors } from '@gala/protocol/errors';
 import { partitionOfHost, ringKeyOfPartition } from '@gala/protocol/signals';
 import type { Spread } from './spread.ts';
@@ -25,19 +25,26 @@ export async function askOwner<Asked extends Service, Answer>(
 ): Promise<Answer> {
   const key = ringKeyOfPartition(partitionOfHost(hostId));
   const untilMs = performance.now() + waitMsMax;
-  let failure: unknown = new CodedError(protocolErrors, 'UNAVAILABLE', { retryAfterSeconds: 1 });
+  let failure: unknown;
   for (let pause = pauseMs; performance.now() < untilMs; pause *= 2) {
-    for (const member of ringOrder(await owners.members(), key).slice(0, askedMax)) {
-      try {
-        return await ask(owners.client, { ...options, member });
-      } catch (error) {
-        if (!hasCode(error, 'NOT_OWNER', 'UNAVAILABLE')) throw error;
-        failure = error;
-      }
+    const order = ringOrder(await owners.members(), key).slice(0, askedMax);
+    try {
+      return await askInTurn(order, {
+        ask: (member) => ask(owners.client, { ...options, member }),
+        isPassing,
+      });
+    } catch (error) {
+      if (!isPassing(error)) throw error;
+      failure = error;
     }
     await delay(pause, undefined, options.signal && { signal: options.signal });
   }
   throw hasCode(failure, 'NOT_OWNER')
     ? new CodedError(protocolErrors, 'UNAVAILABLE', { cause: failure, retryAfterSeconds: 1 })
     : failure;
+}
+
+/** The room is not here, or nobody is. */
+function isPassing(error: unknown): boolean {
+  return hasCode(error, 'NOT_OWNER', 'UNAVAILABLE');
 }

@@ -1,7 +1,6 @@
-import { CodedError, hasCode } from '@gala/lib/error';
+import { hasCode } from '@gala/lib/error';
 import { ringFirst, ringOrder } from '@gala/lib/ring';
-import type { Client, Rpc } from '@gala/lib/rpc';
-import { commonErrors } from '@gala/protocol/errors';
+import { askInTurn, type Client, type Rpc } from '@gala/lib/rpc';
 import { InteractionService, type OpenRoomResponse } from '@gala/protocol/interaction';
 import { partitionOfRoom, ringKeyOfPartition } from '@gala/protocol/signals';
 
@@ -46,20 +45,12 @@ export class Owners {
    */
   async open(roomId: number): Promise<{ response: OpenRoomResponse; ownerId: string }> {
     const order = ringOrder(await this.members(), ringKeyOfPartition(partitionOfRoom(roomId)));
-    let failure: unknown = new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'nobody owns rooms now' });
-    for (const ownerId of order.slice(0, askedMax)) {
-      try {
-        const request = { roomId: BigInt(roomId), node: this.#nodeId };
-        return {
-          response: await this.client.openRoom(request, { member: ownerId, timeoutMs: openMs }),
-          ownerId,
-        };
-      } catch (error) {
-        if (!isPassing(error)) throw error;
-        failure = error;
-      }
-    }
-    throw failure;
+    const request = { roomId: BigInt(roomId), node: this.#nodeId };
+    const ask = async (ownerId: string) => ({
+      response: await this.client.openRoom(request, { member: ownerId, timeoutMs: openMs }),
+      ownerId,
+    });
+    return askInTurn(order.slice(0, askedMax), { ask, isPassing });
   }
 
   /** The room has nobody here any more; that it is not told is found out by the owner from the next delivery. */
