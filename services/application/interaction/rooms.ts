@@ -3,6 +3,7 @@ import { CodedError } from '@gala/lib/error';
 import { commonErrors } from '@gala/protocol/errors';
 import { partitionOfRoom } from '@gala/protocol/signals';
 import type { InteractionConfig } from './config.ts';
+import type { HowClosed } from './crowd/kept-rooms.ts';
 import type { Deliveries } from './delivery.ts';
 import type { DurableLane } from './durable/lane.ts';
 import { numberAt, type DurableRecord } from './durable/record.ts';
@@ -189,7 +190,7 @@ export class Rooms {
   }
 }
 
-function howClosed({ isEnded, holding }: Room): 'ended' | 'idle' | 'lost' {
+function howClosed({ isEnded, holding }: Room): HowClosed {
   if (holding.lease.signal.aborted) return 'lost';
   return isEnded ? 'ended' : 'idle';
 }

@@ -5,6 +5,7 @@ import type { RoomState } from '@gala/protocol/signals';
 import type { Draft, Speaker } from '../types.ts';
 import { FanKeeper, fanCounterNames } from './fan-keeper.ts';
 import type { Fans } from './fans.ts';
+import type { HowClosed } from './kept-rooms.ts';
 import { likeCounterNames, Likes, type LikeCounters } from './likes.ts';
 import { MergeTally } from './merge-tally.ts';
 import { defaultPresenceLimits, PresenceBudget } from './presence-limits.ts';
@@ -100,7 +101,7 @@ interface RoomCrowdParts {
   readonly likes: Likes;
   readonly fans: Fans;
   readonly onChange: () => void;
-  readonly onClose: (how: 'ended' | 'idle' | 'lost') => Promise<void>;
+  readonly onClose: (how: HowClosed) => Promise<void>;
 }
 
 /** What was not told with the tick in which it changed is told with the next one after this time. */
@@ -151,7 +152,7 @@ export class RoomCrowd {
   }
 
   /** Resolves when what is known is written, as far as it can be. */
-  async close(how: 'ended' | 'idle' | 'lost'): Promise<void> {
+  async close(how: HowClosed): Promise<void> {
     clearTimeout(this.#later);
     this.presence[Symbol.dispose]();
     await this.#parts.onClose(how);

@@ -1,6 +1,7 @@
 import type { Collections } from '@gala/lib/collections';
 import type { RoomState } from '@gala/protocol/signals';
 import { Fans, fansMax, type FanChange } from './fans.ts';
+import { KeptRooms, type HowClosed } from './kept-rooms.ts';
 
 export const fanCounterNames = ['writes', 'writesFailed', 'loadsFailed', 'dropped'] as const;
 export type FanCounters = Record<(typeof fanCounterNames)[number], number>;
@@ -29,67 +30,49 @@ interface Kept {
 /** Keeps the fans of all rooms of a process in the collections, in batches, so that the next owner has them. */
 export class FanKeeper implements AsyncDisposable {
   readonly #options: FanKeeperOptions;
-  readonly #rooms = new Map<number, Kept>();
-  readonly #closing = new Map<number, Promise<void>>();
-  #timer: NodeJS.Timeout | undefined;
-  #flushing: Promise<void> | undefined;
-  #isClosed = false;
+  readonly #rooms: KeptRooms<Kept>;
 
   constructor(options: FanKeeperOptions) {
     this.#options = options;
+    const { writeEveryMs = 3000 } = options;
+    this.#rooms = new KeptRooms({
+      dueMs: () => (this.#rooms.size > 0 ? writeEveryMs : undefined),
+      write: () => this.#writeAll(),
+      close: (kept, how) => this.#close(kept, how),
+    });
   }
 
   /** @param told the part `rank` as it was told last: it has the names. What was written comes when it can be read. */
   async open(roomId: number, told: RoomState['rank'] | undefined): Promise<Fans> {
-    await this.#closing.get(roomId);
+    await this.#rooms.closed(roomId);
     const kept: Kept = { roomId, fans: new Fans(), isLoaded: false, told };
-    this.#rooms.set(roomId, kept);
+    this.#rooms.add(kept);
     void this.#load(kept);
-    this.#arm();
     return kept.fans;
   }
 
   /** The room is owned here no longer. */
-  close(roomId: number, how: 'ended' | 'idle' | 'lost'): Promise<void> {
-    const kept = this.#rooms.get(roomId);
-    if (!kept) return this.#closing.get(roomId) ?? Promise.resolve();
-    this.#rooms.delete(roomId);
-    const closing = this.#close(kept, how).finally(() => this.#closing.delete(roomId));
-    this.#closing.set(roomId, closing);
-    return closing;
+  close(roomId: number, how: HowClosed): Promise<void> {
+    return this.#rooms.close(roomId, how);
   }
 
   flush(): Promise<void> {
-    this.#flushing ??= this.#flush().finally(() => {
-      this.#flushing = undefined;
-      this.#arm();
-    });
-    return this.#flushing;
+    return this.#rooms.flush();
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
-    await Promise.all([this.flush(), ...this.#closing.values()]);
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.#rooms[Symbol.asyncDispose]();
   }
 
-  async #close(kept: Kept, how: 'ended' | 'idle' | 'lost'): Promise<void> {
+  async #close(kept: Kept, how: HowClosed): Promise<void> {
     if (how === 'lost') return;
     while (!kept.fans.isWritten && (await this.#save(kept)));
     if (how !== 'ended') return;
     await this.#options.collections.expire(fansKeyOf(kept.roomId), endedTtlMs).catch(() => undefined);
   }
 
-  #arm(): void {
-    if (this.#isClosed || this.#timer || this.#flushing || this.#rooms.size === 0) return;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      void this.flush();
-    }, this.#options.writeEveryMs ?? 3000).unref();
-  }
-
-  async #flush(): Promise<void> {
-    for (const kept of this.#rooms.values()) {
+  async #writeAll(): Promise<void> {
+    for (const kept of this.#rooms) {
       if (kept.fans.isWritten && kept.isLoaded) continue;
       if (!(await this.#save(kept))) return;
     }

@@ -3,6 +3,7 @@ import type { Clock } from '@gala/lib/clock';
 import type { Collections } from '@gala/lib/collections';
 import { Backoff } from '@gala/lib/timing';
 import { partitionOfRoom } from '@gala/protocol/signals';
+import { KeptRooms, type HowClosed } from './kept-rooms.ts';
 import { StateParts, type StatePartsOptions } from './state-parts.ts';
 import { readStored, stateKeyOf, writesOf } from './stored-state.ts';
 
@@ -51,19 +52,20 @@ export interface OpenState {
  */
 export class StateKeeper implements AsyncDisposable {
   readonly #options: StateKeeperOptions;
-  readonly #rooms = new Map<number, Kept>();
+  readonly #rooms: KeptRooms<Kept>;
   readonly #dirty = new Set<Kept>();
-  readonly #closing = new Map<number, Promise<void>>();
   /** By partition: the highest version of its rooms that were closed here. */
   readonly #reached = new Map<number, number>();
   readonly #backoff = new Backoff({ initialMs: 500, maxMs: 10_000 });
   readonly #touching: NodeJS.Timeout;
-  #timer: NodeJS.Timeout | undefined;
-  #flushing: Promise<void> | undefined;
-  #isClosed = false;
 
   constructor(options: StateKeeperOptions) {
     this.#options = options;
+    this.#rooms = new KeptRooms({
+      dueMs: () => this.#dueMs(),
+      write: () => this.#writeAll(),
+      close: (kept, how) => this.#close(kept, how),
+    });
     this.#touching = setInterval(() => this.#touchAll(), touchEveryMs).unref();
   }
 
@@ -74,7 +76,7 @@ export class StateKeeper implements AsyncDisposable {
 
   /** The state as it was written last, unless the collections are away: then it comes when they are back. */
   async open({ roomId, fence, onChange, sources }: OpenState): Promise<StateParts> {
-    await this.#closing.get(roomId);
+    await this.#rooms.closed(roomId);
     const state = new StateParts({
       fence,
       after: this.#reached.get(partitionOfRoom(roomId)),
@@ -85,7 +87,7 @@ export class StateKeeper implements AsyncDisposable {
       },
     });
     const kept: Kept = { roomId, state, isLoaded: false, obsolete: [], touchedAtMs: -Infinity };
-    this.#rooms.set(roomId, kept);
+    this.#rooms.add(kept);
     const given = new AbortController();
     const late = delay(this.#options.loadMsMax ?? 500, undefined, { signal: given.signal, ref: false });
     await Promise.race([this.#load(kept), late.catch(() => undefined)]);
@@ -95,35 +97,24 @@ export class StateKeeper implements AsyncDisposable {
   }
 
   /** The room is owned here no longer. What is not written is written, unless another owns it already. */
-  close(roomId: number, how: 'ended' | 'idle' | 'lost'): Promise<void> {
-    const kept = this.#rooms.get(roomId);
-    if (!kept) return this.#closing.get(roomId) ?? Promise.resolve();
-    this.#rooms.delete(roomId);
-    this.#dirty.delete(kept);
-    const closing = this.#close(kept, how).finally(() => this.#closing.delete(roomId));
-    this.#closing.set(roomId, closing);
-    return closing;
+  close(roomId: number, how: HowClosed): Promise<void> {
+    return this.#rooms.close(roomId, how);
   }
 
   /** Writes what waits now. */
   flush(): Promise<void> {
-    this.#flushing ??= this.#flush().finally(() => {
-      this.#flushing = undefined;
-      this.#arm();
-    });
-    return this.#flushing;
+    return this.#rooms.flush();
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#isClosed = true;
-    clearTimeout(this.#timer);
     clearInterval(this.#touching);
-    await Promise.all([this.flush(), ...this.#closing.values()]);
+    await this.#rooms[Symbol.asyncDispose]();
   }
 
-  async #close(kept: Kept, how: 'ended' | 'idle' | 'lost'): Promise<void> {
+  async #close(kept: Kept, how: HowClosed): Promise<void> {
     const { roomId, state } = kept;
     const { clock, collections } = this.#options;
+    this.#dirty.delete(kept);
     if (how !== 'lost') state.takeChanged(clock.nowMs());
     const partition = partitionOfRoom(roomId);
     this.#reached.set(partition, Math.max(state.version, this.#reached.get(partition) ?? 0));
@@ -132,23 +123,18 @@ export class StateKeeper implements AsyncDisposable {
   }
 
   #mark(kept: Kept): void {
-    if (this.#rooms.get(kept.roomId) !== kept) return;
+    if (!this.#rooms.has(kept)) return;
     this.#dirty.add(kept);
-    this.#arm();
+    this.#rooms.arm();
   }
 
-  #arm(): void {
-    if (this.#isClosed || this.#timer || this.#flushing || this.#dirty.size === 0) return;
-    const { writeEveryMs = 2000 } = this.#options;
-    const waitMs = this.#backoff.attempts > 0 ? this.#backoff.nextMs() : writeEveryMs;
-    this.#timer = setTimeout(() => {
-      this.#timer = undefined;
-      void this.flush();
-    }, waitMs);
+  #dueMs(): number | undefined {
+    if (this.#dirty.size === 0) return undefined;
+    return this.#backoff.attempts > 0 ? this.#backoff.nextMs() : (this.#options.writeEveryMs ?? 2000);
   }
 
   /** One that fails ends the round: the others would fail too. */
-  async #flush(): Promise<void> {
+  async #writeAll(): Promise<void> {
     const due = [...this.#dirty];
     for (let at = 0; at < due.length; at += atOnceMax) {
       const done = await Promise.all(due.slice(at, at + atOnceMax).map((kept) => this.#save(kept)));
@@ -163,7 +149,7 @@ export class StateKeeper implements AsyncDisposable {
     this.#dirty.delete(kept);
     const isDone = (kept.isLoaded || (await this.#load(kept))) && (await this.#write(kept));
     if (!isDone || !kept.state.isSettled) {
-      if (this.#rooms.get(kept.roomId) === kept) this.#dirty.add(kept);
+      if (this.#rooms.has(kept)) this.#dirty.add(kept);
     }
     return isDone;
   }
@@ -220,6 +206,6 @@ export class StateKeeper implements AsyncDisposable {
   }
 
   #touchAll(): void {
-    for (const kept of this.#rooms.values()) this.#mark(kept);
+    for (const kept of this.#rooms) this.#mark(kept);
   }
 }
