@@ -1,12 +1,7 @@
 /** Debian's nginx with libnginx-mod-rtmp, played over RTMP (the module has no HTTP-FLV output). */
-import { rm, writeFile } from 'node:fs/promises';
-import { join } from 'node:path';
-
-import { temporaryFolder } from '../cache.ts';
-import { freePort, serverCore, startChild, untilListening } from '../process.ts';
+import { freePort } from '../process.ts';
+import { startNginx } from './nginx.ts';
 import type { Peer, RunningPeer } from './peer.ts';
-
-const modulePath = '/usr/lib/nginx/modules/ngx_rtmp_module.so';
 
 /** nginx 1.22 with its RTMP module, one worker; callbacks for publish and play, statistics and access log on. */
 export function nginxRtmp(): Peer {
@@ -21,45 +16,30 @@ export function nginxRtmp(): Peer {
 }
 
 async function start(): Promise<RunningPeer> {
-  const folder = await temporaryFolder('nginx');
   const [port, httpPort] = [await freePort(), await freePort()];
-  await writeFile(join(folder, 'nginx.conf'), configuration(port, httpPort));
-  const child = startChild('nginx', ['-p', folder, '-c', join(folder, 'nginx.conf')], { core: serverCore });
-  const stop = async (): Promise<void> => {
-    await child.stop();
-    await rm(folder, { recursive: true, force: true });
-  };
-  try {
-    await untilListening(port, 10_000);
-  } catch (error) {
-    await stop();
-    throw error;
-  }
+  const running = await startNginx({
+    module: 'rtmp',
+    port,
+    errorLevel: 'info',
+    connections: 16_384,
+    http: callbacks(httpPort),
+    beside: broadcasts(port, `http://127.0.0.1:${httpPort}/accept`),
+  });
   const play = { protocol: 'rtmp', port, app: 'live', stream: 'bench' } as const;
-  return { pid: child.pid, publish: { port, app: 'live', key: 'bench' }, play, stop };
+  return { ...running, publish: { port, app: 'live', key: 'bench' }, play };
 }
 
-function configuration(port: number, httpPort: number): string {
-  const callback = `http://127.0.0.1:${httpPort}/accept`;
-  const scratch = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'];
+function callbacks(port: number): string {
   return `
-load_module ${modulePath};
-daemon off;
-${process.getuid?.() === 0 ? 'user root;' : ''}
-worker_processes 1;
-worker_rlimit_nofile 20000;
-pid nginx.pid;
-error_log error.log info;
-events { worker_connections 16384; use epoll; }
-http {
-  ${scratch.map((name) => `${name}_temp_path ${name};`).join('\n  ')}
-  access_log http.log;
   server {
-    listen 127.0.0.1:${httpPort};
+    listen 127.0.0.1:${port};
     location /accept { return 200; }
     location /stat { rtmp_stat all; }
-  }
+  }`;
 }
+
+function broadcasts(port: number, callback: string): string {
+  return `
 rtmp {
   access_log rtmp.log;
   server {
@@ -72,6 +52,5 @@ rtmp {
       on_play ${callback};
     }
   }
-}
-`;
+}`;
 }
