@@ -1,4 +1,5 @@
 import { useCallback } from 'react';
+import { TableHead } from '../design/table-head.tsx';
 import { client } from '../shell/client.ts';
 import { usePoll } from '../shell/poll.ts';
 import { useWords } from '../shell/words.tsx';
@@ -24,15 +25,15 @@ export function SanctionList({ hostRef }: { readonly hostRef: string }) {
       {sanctions.length > 0 && (
         <div className="table-scroll">
           <table className="table">
-            <thead>
-              <tr>
-                <th scope="col">{say('sanctions.who')}</th>
-                <th scope="col">{say('sanctions.what')}</th>
-                <th scope="col">{say('sanctions.until')}</th>
-                <th scope="col">{say('sanctions.why')}</th>
-                <th />
-              </tr>
-            </thead>
+            <TableHead
+              columns={[
+                { name: say('sanctions.who') },
+                { name: say('sanctions.what') },
+                { name: say('sanctions.until') },
+                { name: say('sanctions.why') },
+              ]}
+              actions={say('sanctions.lift')}
+            />
             <tbody>
               {sanctions.map(({ userId, name, kind, untilMs, reason }) => (
                 <tr key={`${userId} ${kind}`} data-testid="sanction">
