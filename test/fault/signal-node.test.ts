@@ -99,7 +99,10 @@ test('a node dies: its clients are at the other one soon, with nothing twice and
   await say();
   const isWhole = ({ texts }: Hearer): boolean => texts.at(-1) === said.at(-1);
   await waitFor(() => hearers.every(isWhole), { timeoutMs: 10_000, what: 'the last comment everywhere' });
-  expect(Math.min(...backMs)).toBeGreaterThan(0);
+  const sorted = backMs.toSorted((one, other) => one - other).map(Math.round);
+  const at = (share: number): number => sorted[Math.floor((sorted.length - 1) * share)];
+  console.log(`${backMs.length} clients back after ${at(0.5)} ms (p50), ${at(0.99)} ms (p99), ${at(1)} ms`);
+  expect(at(0)).toBeGreaterThan(0);
   expect(Math.max(...backMs)).toBeLessThan(backMsMax);
   for (const hearer of hearers) {
     expect(hearer.gaps).toEqual([]);
