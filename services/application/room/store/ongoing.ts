@@ -28,7 +28,7 @@ const selects = Array.from(
 );
 
 /**
- * Visits every room on air in a database, in one snapshot; the row is one object, filled anew for each visit. Answers
+ * Visits every room on air in a database, in one snapshot; the row is one object, another one at each visit. Answers
  * the shards that the database owns there: a room of theirs that was not visited was not on air, and a room of others
  * is none of its business.
  */
@@ -41,39 +41,65 @@ export async function scanOnAir(database: Database, visit: (row: OngoingRow) => 
 }
 
 async function visitRows(
-  { rows, columns: of }: CopiedTable<typeof columns>,
+  table: CopiedTable<typeof columns>,
   isOwned: Uint8Array,
   visit: (row: OngoingRow) => void,
 ): Promise<void> {
-  const row: OngoingRow = {
-    roomId: 0,
-    version: 0,
-    epoch: 0,
-    startedAtMs: 0,
-    isHeld: false,
-    isPublic: false,
-    edgeId: '',
-    areaId: '',
-    title: Buffer.alloc(0),
-  };
-  for (let index = 0; index < rows; index++) {
-    if (index % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
-    row.roomId = of.roomId[index];
-    if (isOwned[shardOfRoom(row.roomId)] === 0) continue;
-    row.version = of.version[index];
-    row.epoch = of.epoch[index];
-    row.startedAtMs = of.startedAtMs[index];
-    row.isHeld = of.isHeld[index] === 1;
-    row.isPublic = of.isPublic[index] === 1;
-    row.edgeId = textAt(of.edgeId, index);
-    row.areaId = textAt(of.areaId, index);
-    row.title = of.title.bytes.subarray(of.title.offsets[index], of.title.offsets[index + 1]);
-    visit(row);
+  const row = new ScannedRow(table.columns);
+  for (; row.index < table.rows; row.index++) {
+    if (row.index % rowsPerTurn === rowsPerTurn - 1) await nextTurn();
+    if (isOwned[shardOfRoom(row.roomId)] === 1) visit(row);
   }
 }
 
-function textAt({ bytes, offsets }: BytesColumn, index: number): string {
-  return bytes.toString('utf8', offsets[index], offsets[index + 1]);
+/** The row at `index`. Texts are read when they are asked for: of most rows only the version is. */
+class ScannedRow implements OngoingRow {
+  index = 0;
+  readonly #of: CopiedTable<typeof columns>['columns'];
+
+  constructor(of: CopiedTable<typeof columns>['columns']) {
+    this.#of = of;
+  }
+
+  get roomId(): number {
+    return this.#of.roomId[this.index];
+  }
+
+  get version(): number {
+    return this.#of.version[this.index];
+  }
+
+  get epoch(): number {
+    return this.#of.epoch[this.index];
+  }
+
+  get startedAtMs(): number {
+    return this.#of.startedAtMs[this.index];
+  }
+
+  get isHeld(): boolean {
+    return this.#of.isHeld[this.index] === 1;
+  }
+
+  get isPublic(): boolean {
+    return this.#of.isPublic[this.index] === 1;
+  }
+
+  get edgeId(): string {
+    return bytesAt(this.#of.edgeId, this.index).toString();
+  }
+
+  get areaId(): string {
+    return bytesAt(this.#of.areaId, this.index).toString();
+  }
+
+  get title(): Uint8Array {
+    return bytesAt(this.#of.title, this.index);
+  }
+}
+
+function bytesAt({ bytes, offsets }: BytesColumn, index: number): Buffer {
+  return bytes.subarray(offsets[index], offsets[index + 1]);
 }
 
 const countBytes = 12;
