@@ -16,6 +16,7 @@ export interface PostgresTailOptions {
 
 /** Between two readings while records flow: what comes meanwhile is read at once. */
 const spacingMs = 4;
+/** The same while the database is slow. */
 const busySpacingMsMax = 100;
 /** So long after the database was away readers at the end are told, too, when it came back as an older one. */
 const doubtMs = 10_000;

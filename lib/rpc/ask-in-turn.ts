@@ -1,17 +1,17 @@
-import { rpcError } from './errors.ts';
-
 export interface InTurnOptions<Answer> {
   readonly ask: (member: string) => Promise<Answer>;
   /** The failure says "not here, not now": the next one is asked. */
   readonly isPassing: (error: unknown) => boolean;
+  /** What it fails with when there is no member. */
+  readonly nobody: unknown;
 }
 
-/** Asks one member after the other until one answers, or refuses for good. Errors: the last failure; UNAVAILABLE for no member. */
+/** Asks one member after the other until one answers, or refuses for good. Errors: the last failure. */
 export async function askInTurn<Answer>(
   members: Iterable<string>,
-  { ask, isPassing }: InTurnOptions<Answer>,
+  { ask, isPassing, nobody }: InTurnOptions<Answer>,
 ): Promise<Answer> {
-  let failure: unknown = rpcError('UNAVAILABLE');
+  let failure = nobody;
   for (const member of members) {
     try {
       return await ask(member);

@@ -25,13 +25,14 @@ export async function askOwner<Asked extends Service, Answer>(
 ): Promise<Answer> {
   const key = ringKeyOfPartition(partitionOfHost(hostId));
   const untilMs = performance.now() + waitMsMax;
-  let failure: unknown;
+  let failure: unknown = new CodedError(protocolErrors, 'UNAVAILABLE', { retryAfterSeconds: 1 });
   for (let pause = pauseMs; performance.now() < untilMs; pause *= 2) {
     const order = ringOrder(await owners.members(), key).slice(0, askedMax);
     try {
       return await askInTurn(order, {
         ask: (member) => ask(owners.client, { ...options, member }),
         isPassing,
+        nobody: failure,
       });
     } catch (error) {
       if (!isPassing(error)) throw error;

@@ -1,6 +1,7 @@
-import { hasCode } from '@gala/lib/error';
+import { CodedError, hasCode } from '@gala/lib/error';
 import { ringFirst, ringOrder } from '@gala/lib/ring';
 import { askInTurn, type Client, type Rpc } from '@gala/lib/rpc';
+import { commonErrors } from '@gala/protocol/errors';
 import { InteractionService, type OpenRoomResponse } from '@gala/protocol/interaction';
 import { partitionOfRoom, ringKeyOfPartition } from '@gala/protocol/signals';
 
@@ -50,7 +51,8 @@ export class Owners {
       response: await this.client.openRoom(request, { member: ownerId, timeoutMs: openMs }),
       ownerId,
     });
-    return askInTurn(order.slice(0, askedMax), { ask, isPassing });
+    const nobody = new CodedError(commonErrors, 'UNAVAILABLE', { detail: 'nobody owns rooms now' });
+    return askInTurn(order.slice(0, askedMax), { ask, isPassing, nobody });
   }
 
   /** The room has nobody here any more; that it is not told is found out by the owner from the next delivery. */
