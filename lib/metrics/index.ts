@@ -1,4 +1,3 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
 import {
   AggregatorRegistry,
   Counter as PromCounter,
@@ -7,6 +6,7 @@ import {
   collectDefaultMetrics,
   type Metric,
 } from 'prom-client';
+import { LoopDelay } from '../timing/index.ts';
 import { Histogram, latencyBoundsSeconds } from './histogram.ts';
 
 export { Histogram, latencyBoundsSeconds };
@@ -149,18 +149,11 @@ class ScrapedHistogram {
   }
 }
 
-/** A timer that is looked at for being late; each time wakes a process that does nothing else. */
-const loopResolutionMs = 20;
-
 /** Event-loop delay is a promise of the placement table (overview.md), so every process shows its own. */
 function measureLoopDelay(metrics: Metrics): void {
-  const delay = monitorEventLoopDelay({ resolution: loopResolutionMs });
-  delay.enable();
-  metrics.gauge('gala_loop_delay_p99_seconds', 'event-loop delay since the last scrape, p99', () => {
-    const lateMs = delay.percentile(99) / 1e6 - loopResolutionMs;
-    delay.reset();
-    return Math.max(0, lateMs) / 1000;
-  });
+  const delay = new LoopDelay();
+  const help = 'event-loop delay since the last scrape, p99';
+  metrics.gauge('gala_loop_delay_p99_seconds', help, () => delay.takeP99Ms() / 1000);
 }
 
 function snakeCase(name: string): string {

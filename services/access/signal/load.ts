@@ -1,4 +1,4 @@
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { LoopDelay } from '@gala/lib/timing';
 import { tiers } from '@gala/protocol/signals';
 import type { SignalConfig } from './config.ts';
 import type { SignalEvents } from './events.ts';
@@ -9,13 +9,11 @@ const floors = [0, 1, 3] as const;
 /** A load is believed after so many looks in a row, and that it has gone after more. */
 const busyLooks = 2;
 const calmLooks = 5;
-/** A timer that is looked at for being late. */
-const resolutionMs = 20;
 
 /** How busy this process is: it sets the most that clients get, down soon and up slowly. */
 export class Load implements Disposable {
   loopDelayMs = 0;
-  readonly #delay = monitorEventLoopDelay({ resolution: resolutionMs });
+  readonly #delay = new LoopDelay();
   readonly #busyLoopMs: number;
   readonly #pressure: Pressure;
   readonly #events: SignalEvents;
@@ -26,13 +24,11 @@ export class Load implements Disposable {
     this.#busyLoopMs = busyLoopMs;
     this.#pressure = pressure;
     this.#events = events;
-    this.#delay.enable();
   }
 
   /** Call about once a second. */
   look(): void {
-    this.loopDelayMs = Math.max(0, this.#delay.percentile(99) / 1e6 - resolutionMs);
-    this.#delay.reset();
+    this.loopDelayMs = this.#delay.takeP99Ms();
     const wanted = floors.findLastIndex((times) => this.loopDelayMs >= times * this.#busyLoopMs);
     this.#calm = wanted < this.#pressure.floor ? this.#calm + 1 : 0;
     this.#busy = wanted > this.#pressure.floor ? this.#busy + 1 : 0;
@@ -41,7 +37,7 @@ export class Load implements Disposable {
   }
 
   [Symbol.dispose](): void {
-    this.#delay.disable();
+    this.#delay[Symbol.dispose]();
   }
 
   #set(floor: number): void {
