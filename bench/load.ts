@@ -160,6 +160,11 @@ function crowdArgs(options: ViewOptions): string[] {
     'segment-bytes': options.segmentBytes,
     'hash-sample': Math.min(options.hashSample, options.viewers),
   };
-  const pairs = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
+  const pairs = optionArgs(numbers);
   return [...pairs, '--source', options.source];
+}
+
+/** Options of a load program, as `--name value`. */
+export function optionArgs(options: Readonly<Record<string, string | number>>): string[] {
+  return Object.entries(options).flatMap(([name, value]) => [`--${name}`, String(value)]);
 }

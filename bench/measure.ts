@@ -121,3 +121,12 @@ export function table(header: readonly string[], rows: readonly (readonly string
   const rule = `|${widths.map((width) => '-'.repeat(width + 2)).join('|')}|`;
   return [line(header), rule, ...rows.map(line)].join('\n');
 }
+
+/** What was promised, and whether it is kept. */
+export type Check = readonly [what: string, isKept: boolean];
+
+/** Prints each; true when one is broken. */
+export function printChecks(checks: readonly Check[]): boolean {
+  for (const [what, isKept] of checks) console.log(`${isKept ? 'kept' : 'BROKEN'}: ${what}`);
+  return checks.some(([, isKept]) => !isKept);
+}

@@ -1,7 +1,7 @@
 /** The load of a room: viewers and those who say something (`bench/load/ws-view.c`, `ws-offer.c`). */
 import { join } from 'node:path';
 
-import { clientProcesses, type Load, type ViewerReport } from './load.ts';
+import { clientProcesses, optionArgs, type Load, type ViewerReport } from './load.ts';
 import type { OfferTarget, SocketTarget, ViewTarget } from './peers/room-peer.ts';
 import { loadCore, startChild, type Child } from './process.ts';
 
@@ -31,11 +31,7 @@ export async function viewRoom(load: Load, options: RoomViewOptions): Promise<Vi
     seconds,
     addresses: 32,
   };
-  const args = [
-    ...socketArgs(target),
-    ...Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]),
-    ...(target.socketIo ? ['--socket-io'] : []),
-  ];
+  const args = [...socketArgs(target), ...optionArgs(numbers), ...(target.socketIo ? ['--socket-io'] : [])];
   const child = startChild(join(load.folder, 'ws-view'), args, { core: loadCore });
   const windowMs = (viewers / joinsPerSecond + warmUpSeconds + seconds + 30) * 1000;
   try {
@@ -83,10 +79,8 @@ export async function startOffering(
     accepted,
     refused,
   };
-  const args = Object.entries(pairs).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const child: Child = startChild(join(load.folder, 'ws-offer'), [...socketArgs(target), ...args], {
-    core: loadCore,
-  });
+  const args = [...socketArgs(target), ...optionArgs(pairs)];
+  const child: Child = startChild(join(load.folder, 'ws-offer'), args, { core: loadCore });
   await child.line(/^offering$/, 15_000);
   return {
     stop: async () => {
@@ -106,6 +100,5 @@ export function socketArgs({
   hellos = '',
 }: SocketTarget): string[] {
   const pairs = { port, path, protocol: subprotocol, hellos };
-  const args = Object.entries(pairs).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  return [...args, ...(tls ? ['--tls'] : []), ...(deflate ? ['--deflate'] : [])];
+  return [...optionArgs(pairs), ...(tls ? ['--tls'] : []), ...(deflate ? ['--deflate'] : [])];
 }

@@ -5,8 +5,8 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 
-import { buildLoad, type Load, type ViewerReport } from './load.ts';
-import { formatNumber, table } from './measure.ts';
+import { buildLoad, optionArgs, type Load, type ViewerReport } from './load.ts';
+import { formatNumber, printChecks, table } from './measure.ts';
 import { startGalaRoom, type RunningGalaRoom } from './peers/gala-room.ts';
 import { loadCore, startChild } from './process.ts';
 import { socketArgs, startOffering, viewRoom } from './room-load.ts';
@@ -94,10 +94,8 @@ async function offerJoins(
   { joinsPerSecond, seconds }: { readonly joinsPerSecond: number; readonly seconds: number },
 ): Promise<StormReport> {
   const numbers = { 'joins-per-second': joinsPerSecond, seconds, addresses: 250 };
-  const pairs = Object.entries(numbers).flatMap(([name, value]) => [`--${name}`, String(value)]);
-  const storm = startChild(join(load.folder, 'ws-storm'), [...socketArgs(view), ...pairs], {
-    core: loadCore,
-  });
+  const args = [...socketArgs(view), ...optionArgs(numbers)];
+  const storm = startChild(join(load.folder, 'ws-storm'), args, { core: loadCore });
   await storm.exited;
   return JSON.parse(storm.output()) as StormReport;
 }
@@ -121,7 +119,7 @@ function print({ quiet, beside, storm, joinsPerSecond, seconds }: Found): boolea
   const ratio = beside.latencyMsP99 / quiet.latencyMsP99;
   const most = admittedPerSecond * seconds + burst;
   const latencies = `${quiet.latencyMsP99.toFixed(1)} → ${beside.latencyMsP99.toFixed(1)} ms`;
-  const checks: [what: string, isKept: boolean][] = [
+  return printChecks([
     [
       `${perSecond(storm.offered)} of ${joinsPerSecond}/s were offered`,
       storm.offered >= shareMin * joinsPerSecond * seconds,
@@ -135,7 +133,5 @@ function print({ quiet, beside, storm, joinsPerSecond, seconds }: Found): boolea
       beside.joined === viewers && beside.closed === 0 && beside.lost === 0 && beside.frames > 0,
     ],
     [`p99 of the viewers ${latencies}: ${ratio.toFixed(2)}x (<= ${ratioMax}x)`, ratio <= ratioMax],
-  ];
-  for (const [what, isKept] of checks) console.log(`${isKept ? 'kept' : 'BROKEN'}: ${what}`);
-  return checks.some(([, isKept]) => !isKept);
+  ]);
 }

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 
 import { signalClasses, type SignalClass, type Tier } from '@gala/protocol/signals';
 import { buildLoad, type ViewerReport } from './load.ts';
-import { formatNumber, table } from './measure.ts';
+import { formatNumber, printChecks, table, type Check } from './measure.ts';
 import { startGalaRoom, type RunningGalaRoom } from './peers/gala-room.ts';
 import { loadCore, run } from './process.ts';
 import { viewRoom } from './room-load.ts';
@@ -169,9 +169,7 @@ function print(found: Found): boolean {
       `${gifts.reduce((sum, { again }) => sum + again, 0)} gifts said again after a 503, ` +
       `client ${report.cpuPercent.toFixed(0)} % of its core`,
   );
-  const checks = checksOf(found);
-  for (const [what, isKept] of checks) console.log(`${isKept ? 'kept' : 'BROKEN'}: ${what}`);
-  return checks.some(([, isKept]) => !isKept);
+  return printChecks(checksOf(found));
 }
 
 function rowsOf(tier: keyof typeof sampled, { accepted, samples }: Found): string[][] {
@@ -184,7 +182,7 @@ function rowsOf(tier: keyof typeof sampled, { accepted, samples }: Found): strin
   });
 }
 
-function checksOf(found: Found): [what: string, isKept: boolean][] {
+function checksOf(found: Found): Check[] {
   const { report, refused, accepted, samples, owner, retracted } = found;
   const every = (isTrue: (ledger: RoomClient['ledger']) => boolean): boolean =>
     samples.every(({ ledger }) => isTrue(ledger));
