@@ -229,6 +229,7 @@ function outageTests({ open, closing, fixture }: Tools): void {
     await holder.join('outage', { id: 'a', data: {} });
     await other.cas('outage', 0, 'kept');
     await vi.waitFor(() => expect(ids(view.list())).toEqual(['a']), soon);
+    await vi.waitFor(() => expect(watched.current()?.value).toBe('kept'), soon);
     const lease = await holder.lease('outage', 0);
 
     await fixture().stopEngine();

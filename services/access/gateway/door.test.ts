@@ -253,7 +253,10 @@ const anyPath = fc.array(anySegment, { maxLength: 5 }).map((segments) => `/v1/${
 
 /** One in four is random; the others are an operation of the table with odd values in the right places. */
 const anyTarget = fc.oneof(
-  { weight: 1, arbitrary: fc.record({ method: anyMethod, path: anyPath, body: anyBody }) },
+  {
+    weight: 1,
+    arbitrary: fc.record({ method: anyMethod, path: anyPath, body: anyBody, access: fc.constant(undefined) }),
+  },
   {
     weight: 3,
     arbitrary: fc.constantFrom(...all).chain(([, operation]) =>
@@ -264,6 +267,7 @@ const anyTarget = fc.oneof(
         ),
         path: parameter.map((value) => operation.path.replaceAll(/\{\w+\}/g, () => value)),
         body: fc.oneof({ weight: 5, arbitrary: shapedBody(operation) }, { weight: 1, arbitrary: anyBody }),
+        access: fc.constant(operation.access),
       }),
     ),
   },
@@ -272,18 +276,28 @@ const anyTarget = fc.oneof(
 test('no path, query, header or body is a fault of ours', async () => {
   const { session } = await createTestHost(operator, 'fuzzed');
   const made = await session.call('createApiToken', { body: { name: 'fuzz', scopes: [] } });
-  const tokens = [undefined, house.operatorToken, made.body.token];
+  const host = await session.call('createApiToken', {
+    body: { name: 'fuzz', scopes: ['rooms:write', 'hosts:write'] },
+  });
+  const fitting: Record<Operation['access'], string | undefined> = {
+    anyone: undefined,
+    user: host.body.token,
+    host: host.body.token,
+    operator: house.operatorToken,
+  };
   const request = fc.record({
     target: anyTarget,
     query: fc.option(fc.webQueryParameters(), { nil: '' }),
     traceparent: fc.option(fc.string({ minLength: 1 }), {
       nil: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01',
     }),
-    token: fc.constantFrom(...tokens),
+    isFitting: fc.boolean(),
+    token: fc.constantFrom(undefined, house.operatorToken, made.body.token, host.body.token),
   });
   const statuses = new Set<number>();
-  const property = fc.asyncProperty(request, async ({ target, query, traceparent, token }) => {
-    const { method, path, body } = target;
+  const property = fc.asyncProperty(request, async ({ target, query, traceparent, ...caller }) => {
+    const { method, path, body, access } = target;
+    const token = caller.isFitting && access ? fitting[access] : caller.token;
     const client = new TestClient(port, token ? { token } : {});
     const headers = {
       'Content-Type': 'application/json',
@@ -297,7 +311,9 @@ test('no path, query, header or body is a fault of ours', async () => {
       ...(sent && { body: sent }),
     });
     statuses.add(answer.status);
-    expect(answer.status, answer.text).toBeLessThan(500);
+    // No signal node runs in this house.
+    const isWithoutNode = answer.status === 503 && answer.text.includes('"detail":"no signal node"');
+    if (!isWithoutNode) expect(answer.status, answer.text).toBeLessThan(500);
   });
   await fc.assert(property, { numRuns: 1000 });
   expect([...statuses], 'the inputs reach the handlers').toEqual(
