@@ -3,46 +3,14 @@ import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
 import { expect, test } from 'vitest';
 import { Audience } from './audience.ts';
-import { Connection, type ClientSocket } from './connection.ts';
 import { SignalEvents } from './events.ts';
 import { Fanout } from './fanout.ts';
 import { anyKind } from './kinds.ts';
 import { Pressure } from './pressure.ts';
 import type { Shared } from './shared.ts';
+import { TestConnection } from './testing-connection.ts';
 
 const logger = createLogger({ name: 'test', level: 'error', destination: { write: () => undefined } });
-
-class TestMember {
-  readonly writes: string[] = [];
-  owed = 0;
-  readonly connection: Connection;
-
-  constructor() {
-    const { writes } = this;
-    const owed = (): number => this.owed;
-    const socket: ClientSocket = {
-      get writableLength() {
-        return owed();
-      },
-      heardAtMs: 0,
-      write: (bytes) => void writes.push(bytes.toString()),
-      ping: () => undefined,
-      close: () => undefined,
-      destroy: () => undefined,
-    };
-    const host = { receive: () => undefined, malformed: () => undefined, over: () => undefined };
-    this.connection = new Connection({
-      connect: () => socket,
-      host,
-      address: '192.0.2.1',
-      encoding: 'binary',
-    });
-  }
-
-  get heard(): string {
-    return this.writes.join('');
-  }
-}
 
 function audienceOf(count: number) {
   const events = new SignalEvents(logger, createMetrics('test'));
@@ -59,7 +27,7 @@ function audienceOf(count: number) {
       evict: () => undefined,
     },
   );
-  const members = Array.from({ length: count }, () => new TestMember());
+  const members = Array.from({ length: count }, () => new TestConnection());
   for (const { connection } of members) audience.add(connection, anyKind);
   const settled = () => expect.poll(() => fanout.size).toBe(0);
   return { audience, members, events, caughtUp, settled };
@@ -87,7 +55,7 @@ test('who joins hears what is said from then on, and bytes are made once for tho
   const { audience, members, events, settled } = audienceOf(2_000);
   audience.say(said('a'), { epoch: 1, offset: 1 });
   await settled();
-  const late = new TestMember();
+  const late = new TestConnection();
   audience.add(late.connection, anyKind);
   audience.say(said('b'), { epoch: 1, offset: 2 });
   await settled();

@@ -2,41 +2,22 @@ import { ManualClock } from '@gala/lib/clock';
 import { createLogger } from '@gala/lib/logger';
 import { createMetrics } from '@gala/lib/metrics';
 import { expect, test } from 'vitest';
-import { Connection, type ClientSocket } from './connection.ts';
 import { SignalEvents } from './events.ts';
 import { Fanout, type FanoutJob } from './fanout.ts';
 import { isFor, Kinds } from './kinds.ts';
 import { Pressure } from './pressure.ts';
+import { TestConnection } from './testing-connection.ts';
 import { Wheel } from './wheel.ts';
 
 const logger = createLogger({ name: 'test', level: 'error', destination: { write: () => undefined } });
 const events = () => new SignalEvents(logger, createMetrics('test'));
 
-const host = { receive: () => undefined, malformed: () => undefined, over: () => undefined };
-
-function connectionOwing() {
-  const socket = { owed: 0, closedWith: 0 };
-  const fake = {
-    get writableLength() {
-      return socket.owed;
-    },
-    heardAtMs: 0,
-    write: () => undefined,
-    ping: () => undefined,
-    close: (code: number) => void (socket.closedWith = code),
-    destroy: () => undefined,
-  } as ClientSocket;
-  return {
-    socket,
-    connection: new Connection({ connect: () => fake, host, address: '192.0.2.1', encoding: 'binary' }),
-  };
-}
-
 test('a full queue lowers the tier at once, and it is raised one by one after a while', () => {
   const pressure = new Pressure({ slowBytes: 100, stopBytes: 1_000, slowEvictMs: 10_000 }, events());
-  const { socket, connection } = connectionOwing();
+  const client = new TestConnection();
+  const { connection } = client;
   const at = (nowMs: number, owed: number) => {
-    socket.owed = owed;
+    client.owed = owed;
     return [pressure.judge(connection, nowMs), pressure.tierOf(connection)];
   };
   expect(at(1, 0)).toEqual(['write', 0]);
@@ -57,13 +38,13 @@ test('a full queue lowers the tier at once, and it is raised one by one after a 
 
 test('who stays at the bound is evicted, and so is who owes a little for very long', () => {
   const pressure = new Pressure({ slowBytes: 100, stopBytes: 1_000, slowEvictMs: 10_000 }, events());
-  const full = connectionOwing();
-  full.socket.owed = 2_000;
+  const full = new TestConnection();
+  full.owed = 2_000;
   expect(pressure.judge(full.connection, 1)).toBe('leave-out');
   expect(pressure.judge(full.connection, 10_001)).toBe('leave-out');
   expect(pressure.judge(full.connection, 10_002)).toBe('evict');
-  const stuck = connectionOwing();
-  stuck.socket.owed = 5;
+  const stuck = new TestConnection();
+  stuck.owed = 5;
   expect(pressure.judge(stuck.connection, 1)).toBe('write');
   expect(pressure.judge(stuck.connection, 30_001)).toBe('write');
   expect(pressure.judge(stuck.connection, 30_002)).toBe('evict');
