@@ -24,6 +24,7 @@
 #include <openssl/ssl.h>
 #endif
 
+#include "loopback.h"
 #include "receiver.h"
 
 #define VIEWER_READ_BYTES (256 * 1024)
@@ -115,26 +116,14 @@ static inline void viewer_watch(struct crowd *crowd, struct viewer *viewer, uint
 
 /* --- life of a viewer --- */
 
-/*
- * An address of loopback in turn: ports of one address run out by thousands of connections that came and went, and a
- * server that counts by address sees a crowd rather than one visitor.
- */
-static inline void viewer_bind(struct crowd *crowd, struct viewer *viewer) {
-  int on = 1;
-  if (crowd->addresses < 2) return;
-  struct sockaddr_in address = {.sin_family = AF_INET};
-  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)((viewer - crowd->viewers) % crowd->addresses));
-  setsockopt(viewer->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  if (bind(viewer->fd, (struct sockaddr *)&address, sizeof address) != 0) fail("bind: %s", strerror(errno));
-}
-
 static inline void viewer_start(struct crowd *crowd, struct viewer *viewer) {
   viewer->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
   if (viewer->fd < 0) fail("socket: %s", strerror(errno));
   if (crowd->segment_bytes > 0) {
     setsockopt(viewer->fd, IPPROTO_TCP, TCP_MAXSEG, &crowd->segment_bytes, sizeof crowd->segment_bytes);
   }
-  viewer_bind(crowd, viewer);
+  uint32_t nth = (uint32_t)(viewer - crowd->viewers);
+  if (crowd->addresses > 1) loopback_bind(viewer->fd, nth % (uint32_t)crowd->addresses);
   viewer->receiver.report = &crowd->report;
   viewer->receiver.sampled = viewer - crowd->viewers < crowd->sampled;
   viewer->receiver.connect_ns = monotonic_ns();

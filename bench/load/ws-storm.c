@@ -4,6 +4,7 @@
  * --port, --path, --protocol, --hellos FILE, --joins-per-second, --seconds, --addresses N (of loopback, in turn),
  * --patience-ms. Prints what came of them.
  */
+#include "loopback.h"
 #include "options.h"
 #include "stamp.h"
 #include "ws.h"
@@ -15,7 +16,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define JOINERS_MAX 16384
+#define OPEN_MAX 16384
+/* More than begin within the patience. */
+#define JOINERS_MAX 65536
 #define EVENTS 256
 
 enum state { FREE, CONNECTING, ASKING, ENTERING };
@@ -26,15 +29,11 @@ struct joiner {
   uint64_t began_ns;
 };
 
+/* A ring, in the order in which they began. */
 static struct joiner joiners[JOINERS_MAX];
-/* Those that are free, and those that were begun, in their order: a ring of places. */
-static int free_places[JOINERS_MAX], free_count;
-static struct {
-  int place;
-  uint64_t began_ns;
-} begun[JOINERS_MAX * 2];
-static uint64_t begun_first, begun_next;
+static uint64_t oldest, next_joiner;
 
+static int open_count;
 static int epoll, addresses;
 static char request[2048];
 static size_t request_size;
@@ -48,34 +47,27 @@ static void leave(struct joiner *joiner, uint64_t *outcome) {
   setsockopt(joiner->fd, SOL_SOCKET, SO_LINGER, &linger, sizeof linger);
   close(joiner->fd);
   joiner->state = FREE;
-  free_places[free_count++] = (int)(joiner - joiners);
+  open_count--;
   ++*outcome;
 }
 
 static void begin(uint64_t now_ns) {
-  struct sockaddr_in own = {.sin_family = AF_INET};
-  int on = 1;
-  if (free_count == 0 || begun_next - begun_first >= JOINERS_MAX * 2) {
+  if (open_count >= OPEN_MAX || next_joiner - oldest >= JOINERS_MAX) {
     withheld++;
     return;
   }
-  struct joiner *joiner = &joiners[free_places[--free_count]];
-  joiner->fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+  struct joiner *joiner = &joiners[next_joiner++ % JOINERS_MAX];
+  *joiner = (struct joiner){socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0), CONNECTING, now_ns};
   if (joiner->fd < 0) fail("socket: %s", strerror(errno));
-  own.sin_addr.s_addr = htonl(INADDR_LOOPBACK + 1 + (uint32_t)(offered % (uint64_t)addresses));
-  setsockopt(joiner->fd, IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, &on, sizeof on);
-  if (bind(joiner->fd, (struct sockaddr *)&own, sizeof own) != 0) fail("bind: %s", strerror(errno));
+  loopback_bind(joiner->fd, (uint32_t)(offered % (uint64_t)addresses));
   offered++;
-  joiner->state = CONNECTING;
-  joiner->began_ns = now_ns;
+  open_count++;
   if (connect(joiner->fd, (struct sockaddr *)&server, sizeof server) != 0 && errno != EINPROGRESS) {
     leave(joiner, &closed);
     return;
   }
   struct epoll_event event = {.events = EPOLLOUT, .data.ptr = joiner};
   if (epoll_ctl(epoll, EPOLL_CTL_ADD, joiner->fd, &event) != 0) fail("epoll_ctl: %s", strerror(errno));
-  begun[begun_next++ % (JOINERS_MAX * 2)].place = (int)(joiner - joiners);
-  begun[(begun_next - 1) % (JOINERS_MAX * 2)].began_ns = now_ns;
 }
 
 static void ask(struct joiner *joiner) {
@@ -111,11 +103,10 @@ static void happened(struct joiner *joiner, uint32_t events) {
 }
 
 static void give_up(uint64_t before_ns) {
-  for (; begun_first < begun_next; begun_first++) {
-    int place = begun[begun_first % (JOINERS_MAX * 2)].place;
-    uint64_t began_ns = begun[begun_first % (JOINERS_MAX * 2)].began_ns;
-    if (began_ns > before_ns) return;
-    if (joiners[place].state != FREE && joiners[place].began_ns == began_ns) leave(&joiners[place], &unanswered);
+  for (; oldest < next_joiner; oldest++) {
+    struct joiner *joiner = &joiners[oldest % JOINERS_MAX];
+    if (joiner->began_ns > before_ns) return;
+    if (joiner->state != FREE) leave(joiner, &unanswered);
   }
 }
 
@@ -131,7 +122,6 @@ int main(int count, char **values) {
   double per_second = option_number(options, "joins-per-second", "20000");
   uint64_t patience_ns = (uint64_t)(option_number(options, "patience-ms", "1000") * 1e6);
   epoll = epoll_create1(0);
-  for (int place = 0; place < JOINERS_MAX; place++) free_places[free_count++] = place;
   uint64_t start_ns = monotonic_ns(), cpu_ns = own_cpu_ns();
   uint64_t end_ns = start_ns + (uint64_t)(option_number(options, "seconds", "10") * 1e9);
   uint64_t now_ns = start_ns;
