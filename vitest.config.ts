@@ -9,6 +9,8 @@ const MEASURES = [
 ];
 /** A minute of watching each: the two leave four fifths of two cores idle, so they run side by side, and alone. */
 const MINUTES = ['test/fault/stalled-viewers.test.ts', 'test/scenario/hls.test.ts'];
+/** What is measured is measured once more before it fails: others slow a machine down for a while. */
+const measured = { retry: 1 } as const;
 /** Contracts and faults of the engines of a fleet, each started by its test: they wait more than they work. */
 const ENGINES = ['**/*.engine.test.ts'];
 const SOAKS = ['**/*.{soak,fuzz}.test.ts'];
@@ -62,6 +64,7 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'measure',
+      ...measured,
       globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: MEASURES,
       exclude: OUTSIDE,
@@ -75,6 +78,7 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'minutes',
+      ...measured,
       globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: MINUTES,
       exclude: OUTSIDE,

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { BUDGET_MS, summarize, type FileOutcome, type TestOutcome } from './reporter.ts';
 
-const passing: TestOutcome = { name: 'holds', durationMs: 5, state: 'passed' };
+const passing: TestOutcome = { name: 'holds', durationMs: 5, state: 'passed', retries: 0 };
 const file = (part: Partial<FileOutcome>): FileOutcome => ({
   path: 'lib/error/error.test.ts',
   project: 'unit',
@@ -41,8 +41,14 @@ test('the slowest ten tests are named, slowest first', () => {
     name: `test ${index}`,
     durationMs: index * 1000,
     state: 'passed' as const,
+    retries: 0,
   }));
   const { slowest } = summarize([file({ tests })], 0);
   expect(slowest).toHaveLength(10);
   expect(slowest[0]).toContain('11.00 s  lib/error/error.test.ts > test 11');
+});
+
+test('what passed only when it was tried again is named', () => {
+  const { passed, retried } = summarize([file({ tests: [passing, { ...passing, retries: 1 }] })], 0);
+  expect([passed, retried]).toEqual([2, ['lib/error/error.test.ts > holds: passed at try 2']]);
 });

@@ -23,6 +23,8 @@ export interface TestOutcome {
   readonly name: string;
   readonly durationMs: number;
   readonly state: 'passed' | 'failed' | 'skipped';
+  /** How often it was tried again. */
+  readonly retries: number;
 }
 
 export interface Summary {
@@ -32,6 +34,8 @@ export interface Summary {
   /** Sentences on failures that no test stands for: broken files and hooks, budgets, an empty run. */
   readonly complaints: readonly string[];
   readonly slowest: readonly string[];
+  /** Tests that failed and were tried again, whatever came of it. */
+  readonly retried: readonly string[];
 }
 
 /** Counts a run. Whatever makes the run fail counts as failed, so that the closing line never says 0 beside it. */
@@ -48,6 +52,9 @@ export function summarize(files: readonly FileOutcome[], unhandledErrorCount: nu
     failed: count('failed') + complaints.length,
     skipped: count('skipped'),
     complaints,
+    retried: tests
+      .filter(({ retries }) => retries > 0)
+      .map(({ path, name, retries, state }) => `${path} > ${name}: ${state} at try ${retries + 1}`),
     slowest: slowest.map((test) => `${seconds(test.durationMs).padStart(8)}  ${test.path} > ${test.name}`),
   };
 }
@@ -80,14 +87,15 @@ function outcomeOf(module: TestModule, root: string): FileOutcome {
         durationMs: test.diagnostic()?.duration ?? 0,
         // A test that is still pending when the run is over was cut off: it did not pass.
         state: state === 'pending' ? 'failed' : state,
+        retries: test.diagnostic()?.retryCount ?? 0,
       };
     }),
   };
 }
 
 /**
- * Stands beside the default reporter: holds every file to its time budget, prints the slowest tests and,
- * as the very last line of the process, `N passed, N failed, N skipped`.
+ * Stands beside the default reporter: holds every file to its time budget, prints the slowest tests, those that were
+ * tried again and, as the very last line of the process, `N passed, N failed, N skipped`.
  */
 export default class ClosingReporter implements Reporter {
   // Until a run has ended, whatever ends the process is a failure.
@@ -110,6 +118,7 @@ export default class ClosingReporter implements Reporter {
     );
     this.#summary = summary;
     console.log(`Slowest tests:\n${summary.slowest.join('\n')}`);
+    for (const retried of summary.retried) console.log(`TRIED AGAIN: ${retried}`);
     for (const complaint of summary.complaints) console.log(`FAILED: ${complaint}`);
   }
 }

@@ -14,8 +14,6 @@ export interface HlsPageState {
   readonly playingAtMs: number;
   readonly fatal: string[];
   readonly stalls: number;
-  /** The longest that the page's own timers were late since this was last read: what a starved machine does. */
-  readonly lateMsMax: number;
   readonly width: number;
   /** Where the window of the playlist begins, and where it plays, on the clock of the video. */
   readonly windowStart: number;
@@ -29,25 +27,13 @@ const html = `<!doctype html><title>hls.js</title><video class="front" muted aut
   const hls = new Hls({ lowLatencyMode: true, maxLiveSyncPlaybackRate: 1.5, backBufferLength: 90 });
   const fatal = [];
   let stalls = 0;
-  let lateMsMax = 0;
-  let tickAtMs = performance.now();
-  setInterval(() => {
-    lateMsMax = Math.max(lateMsMax, performance.now() - tickAtMs - 100);
-    tickAtMs = performance.now();
-  }, 100);
   hls.on(Hls.Events.ERROR, (_, { fatal: isFatal, type, details }) => {
     if (isFatal) fatal.push(type + ' ' + details);
     if (details === 'bufferStalledError') stalls++;
   });
   hls.loadSource(new URLSearchParams(location.search).get('url'));
   hls.attachMedia(video);
-  const takeLate = () => {
-    const late = lateMsMax;
-    lateMsMax = 0;
-    return late;
-  };
   window.readHls = () => ({
-    lateMsMax: takeLate(),
     latency: hls.latency,
     playingAtMs: hls.playingDate ? hls.playingDate.getTime() : 0,
     fatal,

@@ -62,28 +62,23 @@ describeWithEngines('the player', ['ffmpeg', 'chromium'], () => {
     expect(await gala.viewersOf(host)).toMatchObject([{ framing: 'flv' }]);
   });
 
-  // Measured again once, for a machine that others slow down for a while.
-  test(
-    'with FLV blocked altogether it plays LL-HLS at most three seconds behind, without a stall',
-    { retry: 1 },
-    async () => {
-      const page = await openPage(`${gala.webUrl}/@mira`, async (fresh) => {
-        await blockSockets(fresh);
-        await fresh.route(/\.flv\?/, (route) => route.abort());
-      });
-      const named = page.getByTestId('failed-ways');
-      await named.waitFor();
-      expect(await named.innerText()).toMatch(/WebSocket-FLV: could not be reached/);
-      await playing(page, 'll-hls');
-      const before = await readWatch(page);
-      await waitFor(async () => (await readWatch(page)).currentTime > before.currentTime + 10, {
-        what: 'ten seconds of LL-HLS',
-        timeoutMs: 30_000,
-      });
-      expect((await readWatch(page)).waiting - before.waiting).toBe(0);
-      expect(await latencySeconds(page)).toBeLessThan(latencySecondsMax);
-    },
-  );
+  test('with FLV blocked altogether it plays LL-HLS at most three seconds behind, without a stall', async () => {
+    const page = await openPage(`${gala.webUrl}/@mira`, async (fresh) => {
+      await blockSockets(fresh);
+      await fresh.route(/\.flv\?/, (route) => route.abort());
+    });
+    const named = page.getByTestId('failed-ways');
+    await named.waitFor();
+    expect(await named.innerText()).toMatch(/WebSocket-FLV: could not be reached/);
+    await playing(page, 'll-hls');
+    const before = await readWatch(page);
+    await waitFor(async () => (await readWatch(page)).currentTime > before.currentTime + 10, {
+      what: 'ten seconds of LL-HLS',
+      timeoutMs: 30_000,
+    });
+    expect((await readWatch(page)).waiting - before.waiting).toBe(0);
+    expect(await latencySeconds(page)).toBeLessThan(latencySecondsMax);
+  });
 
   test('another latency and another way take over without a stall', async () => {
     const page = await open();
