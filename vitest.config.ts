@@ -9,6 +9,8 @@ const MEASURES = [
 ];
 /** A minute of watching each: the two leave four fifths of two cores idle, so they run side by side, and alone. */
 const MINUTES = ['test/fault/stalled-viewers.test.ts', 'test/scenario/hls.test.ts'];
+/** What is waited for comes when a busy machine comes to it: by default that is no more than a second. */
+const patient = { expect: { poll: { timeout: 10_000 } } } as const;
 /** What is measured is measured once more before it fails: others slow a machine down for a while. */
 const measured = { retry: 1 } as const;
 /** Contracts and faults of the engines of a fleet, each started by its test: they wait more than they work. */
@@ -29,15 +31,15 @@ const everyday: TestProjectInlineConfiguration[] = [
       isolate: false,
       // One for each core but one, unless told; many files wait for a PostgreSQL of theirs.
       maxWorkers: 4,
-      testTimeout: 30_000,
-      // What is waited for comes when a busy machine comes to it: by default that is no more than a second.
-      expect: { poll: { timeout: 10_000 } },
+      testTimeout: 60_000,
+      ...patient,
       hookTimeout: 60_000,
     },
   },
   {
     test: {
       name: 'scenario',
+      ...patient,
       globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: SCENARIOS,
       exclude: [...OUTSIDE, ...MEASURES, ...MINUTES, ...ENGINES, '**/*.soak.test.ts'],
@@ -51,6 +53,7 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'engines',
+      ...patient,
       globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: ENGINES,
       exclude: OUTSIDE,
@@ -64,6 +67,7 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'measure',
+      ...patient,
       ...measured,
       globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: MEASURES,
@@ -78,6 +82,7 @@ const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'minutes',
+      ...patient,
       ...measured,
       globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: MINUTES,
@@ -96,6 +101,7 @@ const long: TestProjectInlineConfiguration[] = [
   {
     test: {
       name: 'soak',
+      ...patient,
       globalSetup: ['./test/harness/build.ts', './test/harness/once.ts'],
       include: SOAKS,
       exclude: OUTSIDE,

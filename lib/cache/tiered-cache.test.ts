@@ -67,7 +67,7 @@ async function fleet(size: number, bounds: Partial<CacheBounds> = {}): Promise<F
     opened.push(process);
     return process.open<string>({ name: 'row', load: rows.load, bounds });
   });
-  await vi.waitFor(() => expect(caches.every((cache) => cache.isHeard)).toBe(true));
+  await expect.poll(() => caches.every((cache) => cache.isHeard)).toBe(true);
   return { rows, clock, caches, collections, store };
 }
 
@@ -129,7 +129,7 @@ async function fleetLate(
   rows.write('late', 'old');
   rows.gate = gate;
   const late = cache.get('late');
-  await vi.waitFor(() => expect(rows.reads).toContain('late'));
+  await expect.poll(() => rows.reads).toContain('late');
   rows.gate = undefined;
   await cache.invalidate('late', rows.write('late', 'new'));
   return { late };
@@ -141,7 +141,7 @@ test('a value that another process made newer is never replaced by an older one'
   const gate = Promise.withResolvers<void>();
   rows.gate = gate.promise;
   const early = caches[0].get('a');
-  await vi.waitFor(() => expect(rows.reads).toEqual(['a']));
+  await expect.poll(() => rows.reads).toEqual(['a']);
   rows.gate = undefined;
   await caches[1].invalidate('a', rows.write('a', 'two'));
   expect(await caches[1].get('a')).toBe('two');
@@ -219,13 +219,13 @@ test('a key hot in one process is hot in all: pinned, in copies, and limited', a
   clock.advance(100);
   await vi.waitFor(() => {
     for (const cache of caches) expect(cache.hotKeys().map(({ key }) => key)).toEqual(['star']);
-  });
+  }, 10_000);
   for (const cache of caches.slice(1)) await cache.get('star');
   for (let index = 0; index < 50; index++) await caches[1].get(`other-${index}`);
   expect(caches[1].peek('star')).toBe('one');
 
   await caches[0].invalidate('star', rows.write('star', 'two'));
-  await vi.waitFor(async () => expect(await caches[2].get('star')).toBe('two'));
+  await expect.poll(() => caches[2].get('star')).toBe('two');
   const set = vi.spyOn(store, 'set');
   for (let copy = 0; copy < 4; copy++) await store.invalidate(`row:${copy}:star`, 2);
   const copies = await store.get([0, 1, 2, 3].map((copy) => `row:${copy}:star`));
@@ -240,7 +240,7 @@ test('reads of a hot key beyond its rate get what is there, or are refused', asy
   rows.write('star', 'one');
   for (let read = 0; read < 100; read++) await cache.get('star');
   clock.advance(100);
-  await vi.waitFor(() => expect(cache.hotKeys()).toHaveLength(1));
+  await expect.poll(() => cache.hotKeys()).toHaveLength(1);
   const before = rows.reads.length;
   for (let read = 0; read < 10; read++) {
     clock.advance(10);

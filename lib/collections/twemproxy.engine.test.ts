@@ -1,4 +1,4 @@
-import { expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { describeWithEngines } from '../../test/engines.ts';
 import { RedisServer } from '../../test/harness/engines/redis.ts';
 import { Twemproxy } from '../../test/harness/engines/twemproxy.ts';
@@ -47,7 +47,7 @@ describeWithEngines('two Redis behind three Twemproxy', ['redis-server', 'nutcra
       clock: systemClock,
     });
     const engine = new ProxyEngine([connection], telemetry);
-    await vi.waitFor(() => expect(engine.isUp).toBe(true));
+    await expect.poll(() => engine.isUp).toBe(true);
     const others = Array.from({ length: 50 }, (_, index) => engine.run('SET', [`k${index}`, 'x']));
     for (const command of unknown) {
       await expect(engine.run(command as CommandName, ['key'])).rejects.toThrow('is a listed command');
@@ -56,7 +56,7 @@ describeWithEngines('two Redis behind three Twemproxy', ['redis-server', 'nutcra
     expect(telemetry.counters).toMatchObject({ reconnects: 0, ejections: 0, retries: 0 });
     // The proof that it matters: sent past the list, one such command ends the connection for all.
     await expect(connection.send('KEYS', ['*'])).rejects.toThrow();
-    await vi.waitFor(() => expect(telemetry.counters.ejections).toBe(1));
+    await expect.poll(() => telemetry.counters.ejections).toBe(1);
   });
 
   test('a connection takes no more than its bound at once', async () => {
@@ -70,7 +70,7 @@ describeWithEngines('two Redis behind three Twemproxy', ['redis-server', 'nutcra
       telemetry,
       clock: systemClock,
     });
-    await vi.waitFor(() => expect(connection.isUp).toBe(true));
+    await expect.poll(() => connection.isUp).toBe(true);
     const sent = await Promise.allSettled(
       Array.from({ length: 25 }, (_, index) => connection.send('SET', [`k${index}`, 'x'])),
     );

@@ -15,9 +15,9 @@ const folder = mkdtempSync(join(tmpdir(), 'gala-http-'));
 const files = { cert: join(folder, 'cert.pem'), key: join(folder, 'key.pem') };
 const logger = createLogger({ name: 'test', level: 'silent' });
 const limits = {
-  requestTimeoutMs: 50,
-  headersTimeoutMs: 50,
-  keepAliveTimeoutMs: 50,
+  requestTimeoutMs: 250,
+  headersTimeoutMs: 250,
+  keepAliveTimeoutMs: 250,
   checkIntervalMs: 10,
   drainMs: 50,
 };
@@ -74,7 +74,7 @@ for (const secure of [false, true]) {
       /^HTTP\/1.1 200 OK\r\nDate: .* GMT\r\nConnection: close\r\nContent-Type: video\/x-flv\r\n\r\n$/,
     );
     // What is waited for is that nothing happens for several times the limits.
-    await sleep(250);
+    await sleep(800);
     client.write('GET /2.flv HTTP/1.1\r\nHost: a\r\n\r\nrubbish');
     taken[0].write('first ');
     await readUntil(client, 'first ');

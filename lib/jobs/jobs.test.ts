@@ -42,7 +42,7 @@ afterEach(async () => {
   await postgres.sql.core().pool.query('truncate job, job_log, effect');
 });
 
-const soon = { timeout: 4000, interval: 10 };
+const soon = { timeout: 20_000, interval: 10 };
 const until = (job: Job): Promise<never> =>
   new Promise((_resolve, reject) =>
     job.signal.addEventListener('abort', () => reject(job.signal.reason as Error)),

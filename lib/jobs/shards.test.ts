@@ -43,7 +43,7 @@ async function open(): Promise<JobRunner> {
   return runner;
 }
 
-const soon = { timeout: 8000, interval: 10 };
+const soon = { timeout: 20_000, interval: 10 };
 const job = (over: Partial<ShardOptions> = {}): ShardOptions => ({
   job: `job-${serial}`,
   partitions: 8,

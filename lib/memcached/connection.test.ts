@@ -79,11 +79,11 @@ test('what comes late belongs to nobody, and the answers behind it to their ques
     heard += text;
   }, 500);
   const late = ask(connection, 'late');
-  await vi.waitFor(() => expect(heard).toContain('late'));
+  await expect.poll(() => heard).toContain('late');
   sockets[0].write('VA 4\r\nl');
   await expect(late).rejects.toMatchObject({ code: 'PEER_TIMEOUT' });
   const next = ask(connection, 'next');
-  await vi.waitFor(() => expect(heard).toContain('next'));
+  await expect.poll(() => heard).toContain('next');
   sockets[0].write('ate\r\nVA 4\r\nnext\r\n');
   expect(await next).toBe('next');
   expect(sockets).toHaveLength(1);
@@ -108,7 +108,7 @@ test.each([
   if (wire.startsWith('EN')) expect(outcome).toBeUndefined();
   else expect(outcome).toMatchObject({ code: 'PEER_PROTOCOL' });
   await ask(connection, 'b').catch(() => undefined);
-  await vi.waitFor(() => expect(sockets.length).toBeGreaterThan(1));
+  await expect.poll(() => sockets.length).toBeGreaterThan(1);
 });
 
 test('nobody listening is PEER_UNREACHABLE, and a close ends what waits', async () => {

@@ -282,7 +282,7 @@ export function contract(name: string, join: Join): void {
           for (; made < request.number; made++) yield { payload };
           stopped.resolve();
         };
-        const messages = joined.client.count({ number: 200n })[Symbol.asyncIterator]();
+        const messages = joined.client.count({ number: 100n })[Symbol.asyncIterator]();
         await messages.next();
         let before = -1;
         // Until it has stopped making messages for a while.
@@ -293,7 +293,7 @@ export function contract(name: string, join: Join): void {
         expect(made).toBeLessThan(64);
         let rest = 1;
         while (!(await messages.next()).done) rest++;
-        expect(rest).toBe(200);
+        expect(rest).toBe(100);
         await stopped.promise;
       });
     }

@@ -75,7 +75,7 @@ test('silence before and within the answer is a time-out, and noise is malformed
     if (request.url?.includes('noise')) response.end('<html>this is no FLV stream at all</html>');
     else if (request.url?.includes('begun')) response.write(file);
   });
-  const quick = { onTag, silentMsMax: 100 };
+  const quick = { onTag, silentMsMax: 500 };
   await expect(connectFlv(server.url, quick)).rejects.toMatchObject({ code: 'FLV_TIMEOUT' });
   using begun = await connectFlv(`${server.url}?begun`, quick);
   expect(await begun.closed).toMatchObject({ code: 'FLV_TIMEOUT' });

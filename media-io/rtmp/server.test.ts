@@ -101,13 +101,13 @@ describe('limits', () => {
   });
 
   test('a publisher without a byte is closed, one that sends is not', async () => {
-    await using peer = await recordRtmp({ limits: { publisherIdleMs: 200 } });
+    await using peer = await recordRtmp({ limits: { publisherIdleMs: 600 } });
     const client = await connectRtmp(peer.url, key('17.secret'));
     await client.publish();
     const publisher = await peer.connected(0);
     for (let index = 0; index < 6; index++) {
       client.sendAudio(index, Buffer.from([0xaf, 1]));
-      await delay(50);
+      await delay(150);
     }
     expect(peer.server.counters.open).toBe(1);
     expect(await publisher.end).toBe('PUBLISHER_IDLE');

@@ -19,9 +19,7 @@ test.concurrent('reports that could not be delivered follow in order, once each,
   await expect.poll(() => warnings(edge, 'a report to the room service failed')).toBe(1);
   await expect.poll(() => warnings(edge, 'heart-beats to the room service fail')).toBe(1);
   edge.rooms.isReachable = true;
-  await expect
-    .poll(() => edge.rooms.events, { timeout: 5000 })
-    .toEqual(expect.arrayContaining(['TAKEN_OVER']));
+  await expect.poll(() => edge.rooms.events).toEqual(expect.arrayContaining(['TAKEN_OVER']));
   expect(edge.rooms.events.slice(0, 4)).toEqual(['STARTED', 'HELD', 'STARTED', 'TAKEN_OVER']);
   const sequences = edge.rooms.reports.map(({ sequence }) => sequence);
   expect(sequences).toEqual(sequences.toSorted((a, b) => a - b));
@@ -61,12 +59,12 @@ test.concurrent('a stop by heart-beat stands for the epoch that it was told of',
   edge.rooms.beatGate = gate.promise;
   edge.rooms.stopRoomIds = [edge.rooms.roomId];
   const { beats } = edge.rooms;
-  await expect.poll(() => edge.rooms.beats, { timeout: 3000 }).toBe(beats + 1);
+  await expect.poll(() => edge.rooms.beats).toBe(beats + 1);
   await using second = await publish(edge);
   await first.ended;
   edge.rooms.stopRoomIds = [];
   gate.resolve();
-  await expect.poll(() => edge.rooms.beats, { timeout: 3000 }).toBe(beats + 2);
+  await expect.poll(() => edge.rooms.beats).toBe(beats + 2);
   expect(await edge.metric('gala_edge_streams')).toBe(1);
   edge.rooms.stopRoomIds = [edge.rooms.roomId];
   await second.ended;

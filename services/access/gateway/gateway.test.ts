@@ -234,9 +234,7 @@ describe('rooms', () => {
     const hidden = await newHost();
     await hidden.session.call('updateMyHost', { body: { visibility: 'private' } });
     const hiddenRoom = await goLive(hidden.streamKey);
-    await expect
-      .poll(async () => (await listed()).filter((roomId) => on.includes(roomId)).length, { timeout: 5000 })
-      .toBe(2);
+    await expect.poll(async () => (await listed()).filter((roomId) => on.includes(roomId)).length).toBe(2);
     expect(await listed()).not.toContain(hiddenRoom);
     const answer = await stranger().call('listLiveRooms', { query: { limit: 1 } });
     expect(answer.body.rooms).toHaveLength(1);
@@ -497,4 +495,4 @@ test('with the database down changes are refused with a code, and work again aft
   const retry = async () =>
     (await operator.call('createHost', { body: { name: 'after-the-outage' } })).status;
   await expect.poll(retry, { timeout: 15_000 }).toBe(201);
-}, 30_000);
+});

@@ -39,7 +39,7 @@ beforeAll(async () => {
 
 afterAll(() => cleanUp.disposeAsync());
 
-const soon = { timeout: 8000, interval: 20 };
+const soon = { timeout: 20_000, interval: 20 };
 const body = { reason: 'test of jobs' };
 
 test('plans are listed with when they come next', async () => {

@@ -104,13 +104,13 @@ test('a reservation counts once for a user and once for a device, and is taken b
     await stranger().call('reserveProgramme', { params, body: { device } });
     await mira.session.call('reserveProgramme', { params, body: {} });
   }
-  await expect.poll(count, { timeout: 5000 }).toBe(2);
+  await expect.poll(count).toBe(2);
   expect([await isReserved(stranger(), { device }), await isReserved(mira.session, {})]).toEqual([
     true,
     true,
   ]);
   await stranger().call('unreserveProgramme', { params, query: { device } });
-  await expect.poll(count, { timeout: 5000 }).toBe(1);
+  await expect.poll(count).toBe(1);
   expect(await isReserved(stranger(), { device })).toBe(false);
   const nobody = await stranger().call('reserveProgramme', { params, body: {} });
   expect(nobody.code).toBe('INVALID_REQUEST');

@@ -238,4 +238,4 @@ test('an edge that does not answer is named, and what it has may be missing', as
   expect([missing.code, missing.detail]).toEqual(['UNAVAILABLE', 'no answer from edge-c']);
   const kick = await operator.call('kickPublisher', { params: { roomId: gala }, body: { reason: 'x' } });
   expect(kick.body).toEqual({ kicked: true });
-}, 30_000);
+});

@@ -106,7 +106,7 @@ test('push, pull and slots tell the same sequence; a slot that is over never cha
   await expect.poll(() => client.welcome).toBeDefined();
   const start = (await page('/pull')).page;
   // Slots are whole from the one on that begins after the room was opened here.
-  await expect.poll(() => Date.now() - startedAtMs, { timeout: 5_000 }).toBeGreaterThan(2_100);
+  await expect.poll(() => Date.now() - startedAtMs).toBeGreaterThan(2_100);
   expect(start).toMatchObject({ offset: owner.offset, batches: [], state: [{ name: 'likes' }] });
   const place = `${start.epoch}.${start.offset}.${start.durable}`;
   const waiting = page(`/pull?after=${place}&waitMs=20000`);
@@ -122,7 +122,7 @@ test('push, pull and slots tell the same sequence; a slot that is over never cha
   const json = await fetch(`${base}/pull?after=${place}`, { headers: { accept: 'application/json' } });
   expect(await json.json()).toEqual(pulled);
   const slots = new Set(client.batches.map(({ atMs }) => Math.floor(atMs / 1000)));
-  await expect.poll(() => Date.now() - saidAtMs, { timeout: 5_000 }).toBeGreaterThan(1_600);
+  await expect.poll(() => Date.now() - saidAtMs).toBeGreaterThan(1_600);
   const read = await Promise.all([...slots].map((slot) => page(`/slots/${slot}`)));
   const batches = read.flatMap((each) => each.page.batches).filter(({ to }) => to > start.offset);
   expect(batches).toEqual(client.batches);
@@ -211,7 +211,7 @@ test('while the owner is away clients stay and sends are refused; a new owner go
   changeOwner();
   owner.refuses = undefined;
   const opens = owner.opens;
-  await expect.poll(() => owner.opens, { timeout: 5_000 }).toBeGreaterThan(opens);
+  await expect.poll(() => owner.opens).toBeGreaterThan(opens);
   await owner.say(['the new owner speaks']);
   await expect.poll(() => client.texts).toContain('the new owner speaks');
   expect(client.messages.find(({ type }) => type === 'repaired')).toMatchObject({ epoch: owner.epoch });
@@ -232,14 +232,14 @@ test('an owner that opens a room and tells nothing of it is not asked without a 
   changeOwner();
   const { opens } = owner;
   await owner.say(['not heard yet']);
-  await expect.poll(() => owner.opens - opens, { timeout: 5_000 }).toBeGreaterThan(3);
+  await expect.poll(() => owner.opens - opens).toBeGreaterThan(3);
   const beganMs = performance.now();
   const before = owner.opens;
   await expect.poll(() => performance.now() - beganMs, { timeout: 2_000 }).toBeGreaterThan(1_000);
   // By 50, 100, 200 ms and so on, at most.
   expect(owner.opens - before).toBeLessThan(6);
   owner.refusesReads = false;
-  await expect.poll(() => client.texts, { timeout: 5_000 }).toContain('not heard yet');
+  await expect.poll(() => client.texts).toContain('not heard yet');
 });
 
 test('while the log is away a new owner goes on; what was promised comes before all that is promised later', async () => {

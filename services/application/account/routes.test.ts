@@ -105,4 +105,4 @@ test('with the database down sign-ins fail in time, known sessions go on, and al
       () => undefined,
     );
   await expect.poll(signIn, { timeout: 10_000 }).toBe(userId);
-}, 30_000);
+});

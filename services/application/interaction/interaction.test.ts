@@ -98,7 +98,7 @@ test('a node that was away finds the gap by where the room is, and repairs it', 
   await publish(room.roomId, 'also');
   await expect.poll(() => owner.metric('gala_interaction_deliveries_failed_total')).toBeGreaterThan(0);
   node.isUp = true;
-  await expect.poll(() => room.said(), { timeout: 5000 }).toEqual(['missed', 'also']);
+  await expect.poll(() => room.said()).toEqual(['missed', 'also']);
   expect(room.gaps).toBe(0);
 });
 

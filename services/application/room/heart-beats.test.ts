@@ -170,4 +170,4 @@ test('while a database is down nothing is ordered to stop, and afterwards all go
   await expect
     .poll(() => world.heartBeats.report(edgeId, [carried(room)]), { timeout: 10_000 })
     .toEqual([room.roomId]);
-}, 30_000);
+});

@@ -35,7 +35,7 @@ test('who asks for playlists is a viewer, each player once, until it asks no mor
   await expect.poll(() => edge.metric('gala_edge_viewers'), { timeout: 10_000 }).toBe(0);
   expect(await edge.metric('gala_edge_viewers_joined_total')).toBe(3);
   expect(await edge.metric('gala_edge_viewers_left_total')).toBe(3);
-}, 20_000);
+});
 
 test('a player that waits for its playlist is there', async () => {
   await using edge = await startTestEdge({ env: { GALA_HLS_SEGMENT_MS: '1000' } });
@@ -48,7 +48,7 @@ test('a player that waits for its playlist is there', async () => {
   // It is told to come again at the limit of three target durations, and is gone as long after that.
   expect(await status).toBe(503);
   expect(await edge.metric('gala_edge_viewers')).toBe(1);
-}, 20_000);
+});
 
 test('they count under the bounds of all viewers, and the tokens that they make up do not help', async () => {
   await using edge = await startTestEdge({ env: { GALA_EDGE_VIEWERS_PER_ADDRESS_MAX: '2' } });

@@ -44,13 +44,12 @@ test.each(['rtmp', 'http'] as const)(
     await using publisher = await publish(origin);
     using _sending = keepSending(publisher.client);
     const opened = await Promise.all(Array.from({ length: 20 }, () => FlvViewer.open(urlOf(edge))));
-    for (const viewer of opened)
-      await expect.poll(() => viewer.pictures.length, { timeout: 5000 }).toBeGreaterThan(5);
+    for (const viewer of opened) await expect.poll(() => viewer.pictures.length).toBeGreaterThan(5);
     expect(await origin.metric('gala_edge_viewers')).toBe(1);
     expect(await pulls(edge, 'began')).toBe(1);
     expect(edge.rooms.events).toContain('STARTED');
     for (const viewer of opened) await viewer[Symbol.asyncDispose]();
-    await expect.poll(() => origin.metric('gala_edge_viewers'), { timeout: 5000 }).toBe(0);
+    await expect.poll(() => origin.metric('gala_edge_viewers')).toBe(0);
     expect(await edge.metric('gala_edge_streams')).toBe(0);
     await expect.poll(() => edge.rooms.events.at(-1)).toBe('STOPPED');
     expect(edge.rooms.reports.at(-1)?.reason).toBe('source_idle');
@@ -64,17 +63,15 @@ test('a source that is lost is held and goes on for the same viewers', async () 
     await using publisher = await publish(origin);
     using _sending = keepSending(publisher.client);
     await using viewer = await FlvViewer.open(urlOf(edge));
-    await expect.poll(() => viewer.pictures.length, { timeout: 5000 }).toBeGreaterThan(5);
+    await expect.poll(() => viewer.pictures.length).toBeGreaterThan(5);
     origin.rooms.stopRoomIds = [origin.rooms.roomId];
-    await expect.poll(() => pulls(edge, 'lost'), { timeout: 5000 }).toBe(1);
+    await expect.poll(() => pulls(edge, 'lost')).toBe(1);
     origin.rooms.stopRoomIds = [];
     await using again = await publish(origin);
     using _again = keepSending(again.client);
-    await expect
-      .poll(() => edge.rooms.events.filter((event) => event === 'STARTED').length, { timeout: 8000 })
-      .toBe(2);
+    await expect.poll(() => edge.rooms.events.filter((event) => event === 'STARTED').length).toBe(2);
     const before = viewer.pictures.length;
-    await expect.poll(() => viewer.pictures.length, { timeout: 5000 }).toBeGreaterThan(before + 20);
+    await expect.poll(() => viewer.pictures.length).toBeGreaterThan(before + 20);
     expect(viewer.isEnded).toBe(false);
   }
 });
@@ -85,13 +82,13 @@ test('a publisher with the key takes over from the source', async () => {
   await using publisher = await publish(origin);
   using _sending = keepSending(publisher.client);
   await using viewer = await FlvViewer.open(urlOf(edge));
-  await expect.poll(() => viewer.pictures.length, { timeout: 5000 }).toBeGreaterThan(5);
+  await expect.poll(() => viewer.pictures.length).toBeGreaterThan(5);
   await using own = await publish(edge);
   using _own = keepSending(own.client);
-  await expect.poll(() => pulls(edge, 'ended'), { timeout: 5000 }).toBe(1);
+  await expect.poll(() => pulls(edge, 'ended')).toBe(1);
   await expect.poll(() => origin.metric('gala_edge_viewers')).toBe(0);
   const before = viewer.pictures.length;
-  await expect.poll(() => viewer.pictures.length, { timeout: 5000 }).toBeGreaterThan(before + 5);
+  await expect.poll(() => viewer.pictures.length).toBeGreaterThan(before + 5);
 });
 
 const statusOf = async (url: string) => (await fetch(url)).status;
@@ -120,7 +117,7 @@ test('HLS of a source is pulled as well', async () => {
   using _sending = keepSending(publisher.client);
   const socket = connect(pair.edge.port, '127.0.0.1');
   socket.write('GET /live/@anna.m3u8 HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n');
-  await expect.poll(() => pulls(pair.edge, 'began'), { timeout: 5000 }).toBe(1);
+  await expect.poll(() => pulls(pair.edge, 'began')).toBe(1);
   socket.destroy();
   await once(socket, 'close');
 });

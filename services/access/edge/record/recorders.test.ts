@@ -187,7 +187,7 @@ test('reports wait out an outage of the room service, the newest state alone', a
   edge.rooms.isReachable = true;
   await expect.poll(() => reported(edge, RecordingState.DONE), patient).toHaveLength(1);
   expect(await edge.metric('gala_recording_reports_waiting')).toBe(0);
-}, 30_000);
+});
 
 test('what a host removed is removed from the folder, and said', async () => {
   await using edge = await startRecording();
@@ -198,7 +198,7 @@ test('what a host removed is removed from the folder, and said', async () => {
   edge.rooms.removals = [...reported(edge, RecordingState.DONE)];
   await expect.poll(() => readdir(recordingsIn(edge)), patient).toEqual([]);
   await expect.poll(() => reported(edge, RecordingState.REMOVED), patient).toHaveLength(1);
-}, 30_000);
+});
 
 test('at the budget the oldest recordings go, and a stream too large for it is told and goes on', async () => {
   await using edge = await startRecording({ GALA_RECORD_BYTES_MAX: '1048576' });

@@ -190,8 +190,8 @@ test('a room that ended is told so, from the feed of the room service', async ()
     ]);
   owner.rooms.announcement = 'at eight';
   await tell({ state: 'live' });
-  await expect.poll(() => room.state.get('announcement'), { timeout: 5000 }).toEqual({ text: 'at eight' });
+  await expect.poll(() => room.state.get('announcement')).toEqual({ text: 'at eight' });
   await tell({ state: 'ended' });
-  await expect.poll(() => room.said(), { timeout: 5000 }).toEqual(['ended']);
+  await expect.poll(() => room.said()).toEqual(['ended']);
   expect(await comment(room.roomId, 'too late')).toBe('ROOM_SILENT');
 });

@@ -117,7 +117,7 @@ test('a room is asked for where it lies: on air, in the gap, in the archive, and
   note('never there', unknown);
   console.log(['asked for a room       | found in', ...table].join('\n'));
   await archiver[Symbol.asyncDispose]();
-}, 30_000);
+});
 
 test('rooms on air and scheduled stay where they are, and an archive is only added to', async () => {
   const { streamKey } = await makeHost(world);

@@ -78,7 +78,7 @@ test('changes reach every replica by the feed alone', async () => {
     return (await sum('refreshes')) - refreshes;
   };
   await expect.poll(refreshesMeanwhile, within).toBe(0);
-}, 40_000);
+});
 
 test('what is committed while no reader runs is told by the next', async () => {
   const gaps = await sum('feed_gaps');
@@ -147,4 +147,4 @@ test('while the databases are down the rooms stay as they are, and afterwards th
     );
   await expect.poll(batch, within).toBe(true);
   await isEqual();
-}, 40_000);
+});

@@ -167,7 +167,7 @@ test('near its time its rooms are warmed; it is live with a host on air, and ove
     return rows[0].state;
   };
   await expect.poll(stateOf, { timeout: 15_000 }).toBe('over');
-}, 40_000);
+});
 
 test('who reserved is forgotten after a while, the count is not', async () => {
   const left = async () => {
