@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import path from 'node:path';
 import type {
   Question,
+  RefreshTimes,
   ReplicaState,
   RoomProcess,
 } from '../../services/application/room/ongoing/testing/process.ts';
@@ -13,8 +14,8 @@ const script = path.join(import.meta.dirname, '../../services/application/room/o
 export interface RunningRoomProcess extends AsyncDisposable {
   readonly pid: number;
   states(): Promise<ReplicaState[]>;
-  /** How long a full refresh of each of its replicas takes, one after the other. */
-  refresh(): Promise<number[]>;
+  /** How long full refreshes take, one after the other, for each of its replicas. */
+  refresh(): Promise<RefreshTimes>;
   /** At once, as `kill -9`. */
   kill(): Promise<void>;
 }
@@ -40,7 +41,7 @@ export async function startRoomProcess(options: RoomProcess): Promise<RunningRoo
   return {
     pid: child.pid!,
     states: () => ask('state') as Promise<ReplicaState[]>,
-    refresh: () => ask('refresh') as Promise<number[]>,
+    refresh: () => ask('refresh') as Promise<RefreshTimes>,
     kill,
     [Symbol.asyncDispose]: kill,
   };

@@ -4,7 +4,7 @@ import type { Database, Sql } from '@gala/lib/sql';
 import { shardCount, shardOfRoom } from '@gala/protocol/ids';
 import type { RoomConfig } from '../config.ts';
 import { isOnAir, type Room } from '../room.ts';
-import { scanOnAir } from '../store/ongoing.ts';
+import { scanChanged, scanOnAir } from '../store/ongoing.ts';
 import { Departed } from './departed.ts';
 import { RoomTable, type OngoingRoom, type OngoingRow, type Rank } from './room-table.ts';
 import { Suspects } from './suspects.ts';
@@ -176,7 +176,10 @@ export class OngoingRooms {
 
   /** What the scan of a database does not show and nobody told of meanwhile is not on air. */
   async #scan(database: Database, isFed: boolean): Promise<void> {
-    const shards = await scanOnAir(database, (row) => this.#found(row, isFed));
+    const visit = (row: OngoingRow): void => this.#found(row, isFed);
+    const knows = (roomId: number, version: number): boolean => this.#knows(roomId, version);
+    const isFirst = !this.#scanned.has(database.name);
+    const shards = await (isFirst ? scanOnAir(database, visit) : scanChanged(database, knows, visit));
     const isOwned = new Uint8Array(shardCount);
     for (const shard of shards) isOwned[shard] = 1;
     const table = this.#table;
@@ -191,19 +194,26 @@ export class OngoingRooms {
     this.#scanned.add(database.name);
   }
 
-  /**
-   * A room that a scan shows on air. What was told since the refresh began may be newer; what was known before is not,
-   * unless the database went back to an older state, and then the database is right.
-   */
   #found(row: OngoingRow, isFed: boolean): void {
-    const table = this.#table;
-    const slot = table.find(row.roomId);
-    if (slot === -1 && this.#departed.leftSinceTurn(row.roomId, row.version)) return;
-    const known = slot === -1 ? 0 : table.versionAt(slot);
-    const isTold = slot !== -1 && table.stampAt(slot) === this.#generation;
-    if (known === row.version || (isTold && known > row.version)) return table.stamp(slot, this.#generation);
+    if (this.#knows(row.roomId, row.version)) return;
     if (isFed) this.#suspects.add(row.roomId, row.version);
     this.#put(row);
+  }
+
+  /**
+   * Whether a room that a scan shows on air is known as it is, or as it became since. What was told since the refresh
+   * began may be newer; what was known before is not, unless the database went back to an older state, and then the
+   * database is right.
+   */
+  #knows(roomId: number, version: number): boolean {
+    const table = this.#table;
+    const slot = table.find(roomId);
+    if (slot === -1) return this.#departed.leftSinceTurn(roomId, version);
+    const known = table.versionAt(slot);
+    const isTold = table.stampAt(slot) === this.#generation;
+    if (known !== version && !(isTold && known > version)) return false;
+    table.stamp(slot, this.#generation);
+    return true;
   }
 
   #apply(row: OngoingRow, isRoomOnAir: boolean): boolean {

@@ -1,6 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { copyBinary, type BytesColumn, type CopiedTable, type Database } from '@gala/lib/sql';
 import { shardCount, shardOfRoom } from '@gala/protocol/ids';
+import { sql, type Transaction } from 'kysely';
 import type { OngoingRow } from '../ongoing/room-table.ts';
 
 /** Rows that are taken over in one piece, so that a scan never holds up the loop. */
@@ -18,13 +19,14 @@ const columns = {
   title: 'bytes',
 } as const;
 
+const isOnAir = `archived_week = 0 and state in ('live', 'hold')`;
 /** Connections of one scan. */
 const selectCount = 2;
 const selects = Array.from(
   { length: selectCount },
   (_, part) => `
     select room_id, version, epoch, started_at_ms, state = 'hold', visibility = 'public', edge_id, area_id, title
-    from room where archived_week = 0 and state in ('live', 'hold') and shard % ${selectCount} = ${part}`,
+    from room where ${isOnAir} and shard % ${selectCount} = ${part}`,
 );
 
 /**
@@ -34,10 +36,15 @@ const selects = Array.from(
  */
 export async function scanOnAir(database: Database, visit: (row: OngoingRow) => void): Promise<number[]> {
   const { parts, shards } = await copyBinary(database, { selects, columns });
-  const isOwned = new Uint8Array(shardCount);
-  for (const shard of shards) isOwned[shard] = 1;
+  const isOwned = maskOf(shards);
   for (const part of parts) await visitRows(part, isOwned, visit);
   return [...shards];
+}
+
+function maskOf(shards: readonly number[]): Uint8Array {
+  const mask = new Uint8Array(shardCount);
+  for (const shard of shards) mask[shard] = 1;
+  return mask;
 }
 
 async function visitRows(
@@ -102,6 +109,81 @@ function bytesAt({ bytes, offsets }: BytesColumn, index: number): Buffer {
   return bytes.subarray(offsets[index], offsets[index + 1]);
 }
 
+/** Logical shards whose versions one statement reads: none takes long, however many rooms there are. */
+const shardsPerStatement = shardCount / 8;
+/** Rooms that one statement reads by their ids. */
+const idsPerStatement = 1000;
+
+/**
+ * The same for who knows most of them: `knows` is asked of every room on air and its version, and the rows of those
+ * that it does not know are visited. A third of the time of
+ * `scanOnAir`, on one connection.
+ */
+export async function scanChanged(
+  database: Database,
+  knows: (roomId: number, version: number) => boolean,
+  visit: (row: OngoingRow) => void,
+): Promise<number[]> {
+  const snapshots = database.kysely
+    .transaction()
+    .setIsolationLevel('repeatable read')
+    .setAccessMode('read only');
+  return snapshots.execute(async (snapshot) => {
+    const { rows } = await sql<{ shard: number }>`select shard from shard_owner`.execute(snapshot);
+    const shards = rows.map(({ shard }) => shard);
+    const isOwned = maskOf(shards);
+    const changed: number[] = [];
+    for (let first = 0; first < shardCount; first += shardsPerStatement) {
+      changed.push(...(await unknownOf(await readVersions(snapshot, first), isOwned, knows)));
+    }
+    for (let at = 0; at < changed.length; at += idsPerStatement) {
+      for (const row of await readRows(snapshot, changed.slice(at, at + idsPerStatement))) visit(row);
+    }
+    return shards;
+  });
+}
+
+const versionBytes = 16;
+
+/** Ids and versions of rooms on air as one value: so many rows would cost ten times as much. */
+async function readVersions(snapshot: Transaction<unknown>, first: number): Promise<Buffer> {
+  const { rows } = await sql<{ versions: Buffer | null }>`
+    select string_agg(int8send(room_id) || int8send(version), ''::bytea) as versions from room
+    where ${sql.raw(isOnAir)} and shard between ${first} and ${first + shardsPerStatement - 1}
+  `.execute(snapshot);
+  return rows[0].versions ?? Buffer.alloc(0);
+}
+
+async function unknownOf(
+  versions: Buffer,
+  isOwned: Uint8Array,
+  knows: (roomId: number, version: number) => boolean,
+): Promise<number[]> {
+  const unknown: number[] = [];
+  for (let at = 0; at < versions.length; at += versionBytes) {
+    if (at % (rowsPerTurn * versionBytes) === 0) await nextTurn();
+    const roomId = readInt8(versions, at);
+    if (isOwned[shardOfRoom(roomId)] === 1 && !knows(roomId, readInt8(versions, at + 8)))
+      unknown.push(roomId);
+  }
+  return unknown;
+}
+
+async function readRows(snapshot: Transaction<unknown>, roomIds: readonly number[]): Promise<OngoingRow[]> {
+  const { rows } = await sql<Omit<OngoingRow, 'title'> & { title: string }>`
+    select room_id as "roomId", version, epoch, started_at_ms as "startedAtMs", state = 'hold' as "isHeld",
+      visibility = 'public' as "isPublic", edge_id as "edgeId", area_id as "areaId", title
+    from unnest(${roomIds.map(shardOfRoom)}::smallint[], ${roomIds}::bigint[]) as wanted (shard, room_id)
+      join room using (shard, room_id) where ${sql.raw(isOnAir)}
+  `.execute(snapshot);
+  return rows.map((row) => ({ ...row, title: Buffer.from(row.title) }));
+}
+
+/** A `bigint` that is no more than 53 bits, as `int8send` writes it. */
+function readInt8(bytes: Buffer, at: number): number {
+  return bytes.readUInt32BE(at) * 2 ** 32 + bytes.readUInt32BE(at + 4);
+}
+
 const countBytes = 12;
 
 /** Viewers of all rooms of a database that have any, as one value: half a megabyte of rows would cost ten times as much. */
@@ -115,7 +197,6 @@ export async function scanViewers(
   });
   const counts = rows[0].counts ?? Buffer.alloc(0);
   for (let at = 0; at < counts.length; at += countBytes) {
-    const roomId = counts.readUInt32BE(at) * 2 ** 32 + counts.readUInt32BE(at + 4);
-    visit(roomId, counts.readInt32BE(at + 8));
+    visit(readInt8(counts, at), counts.readInt32BE(at + 8));
   }
 }
