@@ -12,7 +12,7 @@ import {
   type EmbeddedPostgres,
 } from '@gala/lib/sql';
 import type { Settings } from '@gala/lib/config';
-import { Ticker } from '@gala/lib/lifecycle';
+import { Backoff, Ticker } from '@gala/lib/lifecycle';
 import type { Logger } from '@gala/lib/logger';
 import { migrations } from './roles.ts';
 import { databaseSection, readSettings } from './settings.ts';
@@ -20,7 +20,7 @@ import { databaseSection, readSettings } from './settings.ts';
 /** Connections of the embedded server beside the processes': tools, migrations, replication. */
 const spareConnections = 20;
 const archivesRetryMs = 10_000;
-const restartMs = { first: 200, max: 5_000 };
+const restartMs = { initialMs: 200, maxMs: 5_000 };
 
 export interface DatabaseOptions {
   readonly settings: Settings;
@@ -41,7 +41,7 @@ export class DatabaseKeeper implements AsyncDisposable {
   readonly urls: DatabaseUrls;
   readonly #options: DatabaseOptions;
   #embedded: EmbeddedPostgres | undefined;
-  #closing = false;
+  readonly #closing = new AbortController();
   #restarting: Promise<void> | undefined;
 
   readonly #archives: AsyncDisposable;
@@ -80,7 +80,7 @@ export class DatabaseKeeper implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
-    this.#closing = true;
+    this.#closing.abort();
     await this.#archives[Symbol.asyncDispose]();
     await this.#restarting;
     await this.#embedded?.stop();
@@ -95,16 +95,16 @@ export class DatabaseKeeper implements AsyncDisposable {
 
   /** The port stays the same, so the pools of all processes find it again by themselves. */
   async #restart(): Promise<void> {
-    let delayMs = restartMs.first;
-    while (!this.#closing) {
+    const backoff = new Backoff(restartMs);
+    const { signal } = this.#closing;
+    while (!signal.aborted) {
       try {
         this.#embedded = await startServer(this.#options);
         this.#watch();
         return;
       } catch (error) {
-        this.#options.logger.error({ error, delayMs }, 'the database does not start');
-        await new Promise((resolve) => setTimeout(resolve, delayMs));
-        delayMs = Math.min(delayMs * 2, restartMs.max);
+        this.#options.logger.error({ error }, 'the database does not start');
+        await backoff.wait(signal).catch(() => undefined);
       }
     }
   }

@@ -1,4 +1,6 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { encodeMetadata } from '@gala/media/flv';
+import { Backoff } from '@gala/lib/lifecycle';
 import type { Logger } from '@gala/lib/logger';
 import { aacFrameSamples, AudioEncoder, VideoEncoder } from '@gala/media-io/av';
 import { connectRtmp, type RtmpClient } from '@gala/media-io/rtmp';
@@ -17,7 +19,7 @@ const keyFrameEveryMs = 2_000;
 /** While nobody watches: one picture a second, each a key frame, so that the first viewer sees one at once. */
 const idleFrameMs = 1_000;
 const askViewersMs = 500;
-const reconnectMs = { first: 500, max: 10_000 };
+const reconnectMs = { initialMs: 500, maxMs: 10_000 };
 
 /** Publishes the test card until it is disposed; a lost connection is made again with back-off. */
 export async function startBroadcast(options: BroadcastOptions): Promise<AsyncDisposable> {
@@ -38,15 +40,14 @@ async function broadcastForever(
   signal: AbortSignal,
 ): Promise<void> {
   let connection: Connection | undefined = first;
-  let delayMs = reconnectMs.first;
+  const backoff = new Backoff(reconnectMs);
   while (!signal.aborted) {
     if (connection) {
-      delayMs = reconnectMs.first;
+      backoff.reset();
       await broadcast(connection, options, signal);
     }
     connection = undefined;
-    await pause(delayMs, signal);
-    delayMs = Math.min(delayMs * 2, reconnectMs.max);
+    await backoff.wait(signal).catch(() => undefined);
     if (!signal.aborted) connection = await connect(options).catch(() => undefined);
   }
 }
@@ -80,8 +81,8 @@ async function broadcast(
   show.sendHeaders(width, height);
   const lost = closed.then(() => 'lost' as const);
   while (!signal.aborted) {
-    const waitMs = show.advance();
-    if ((await Promise.race([lost, pause(waitMs, signal)])) === 'lost') {
+    const due = delay(show.advance(), undefined, { signal }).catch(() => undefined);
+    if ((await Promise.race([lost, due])) === 'lost') {
       logger.warn('the demo lost its connection, trying again');
       return;
     }
@@ -184,16 +185,4 @@ class WatchedFlag implements Disposable {
   [Symbol.dispose](): void {
     clearInterval(this.#timer);
   }
-}
-
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    const finish = (): void => {
-      clearTimeout(timer);
-      signal.removeEventListener('abort', finish);
-      resolve();
-    };
-    const timer = setTimeout(finish, ms);
-    signal.addEventListener('abort', finish);
-  });
 }

@@ -1,10 +1,10 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '../clock/index.ts';
 import { leadByLease, type Coord, type Lease } from '../coord/index.ts';
 import type { EventLog } from '../eventlog/types.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
 import type { Database } from '../sql/index.ts';
+import { Backoff } from '../timing/index.ts';
 import { ChangeEvents, showFeeds, type FeedView } from './events.ts';
 import { Session, type Feed } from './session.ts';
 import { endHolder, slotName } from './slot.ts';
@@ -21,8 +21,7 @@ export interface ChangeReaderOptions {
   readonly metrics: Metrics;
 }
 
-const retryMsFirst = 200;
-const retryMsMax = 5000;
+const retryMs = { initialMs: 200, maxMs: 5000 };
 const lookEveryMs = 5000;
 /** A session that held this long has done something: the next failure is a first one again. */
 const healthyMs = 5000;
@@ -89,18 +88,18 @@ class Reader implements AsyncDisposable {
   }
 
   async #lead(lease: Lease, signal: AbortSignal): Promise<void> {
-    let failures = 0;
+    const backoff = new Backoff(retryMs);
     this.#isOwner = true;
     while (!signal.aborted) {
       const begunMs = this.#parts.clock.monotonicMs();
       const error = await this.#read(lease.fence, signal).catch((cause: unknown) => cause);
       if (signal.aborted) break;
       const heldMs = this.#parts.clock.monotonicMs() - begunMs;
-      failures = heldMs >= healthyMs ? 1 : failures + 1;
-      this.#parts.events.sessionFailed(this.database, error, failures === 1);
-      if (failures > 1 && (error as { code?: string })?.code === slotBusy) await this.#takeSlot();
-      const waitMs = Math.min(retryMsMax, retryMsFirst * 2 ** Math.min(failures - 1, 10));
-      await delay(waitMs, undefined, { signal }).catch(() => undefined);
+      if (heldMs >= healthyMs) backoff.reset();
+      const isFirst = backoff.attempts === 0;
+      this.#parts.events.sessionFailed(this.database, error, isFirst);
+      if (!isFirst && (error as { code?: string })?.code === slotBusy) await this.#takeSlot();
+      await backoff.wait(signal).catch(() => undefined);
     }
     this.#isOwner = false;
   }

@@ -1,6 +1,5 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { hasCode } from '@gala/lib/error';
-import { Ticker } from '@gala/lib/lifecycle';
+import { Backoff, Ticker } from '@gala/lib/lifecycle';
 import type { Logger } from '@gala/lib/logger';
 import type { Client } from '@gala/lib/rpc';
 import { StreamEvent, StreamOrder, type RoomService } from '@gala/protocol/room';
@@ -11,7 +10,7 @@ import type { Streams } from './streams.ts';
 
 /** Reports of one room that wait for the room service at most; the oldest is given up beyond it. */
 const waitingMax = 16;
-const retryMs = { first: 200, max: 5_000 };
+const retryMs = { initialMs: 200, maxMs: 5_000 };
 const beatMs = 1_000;
 /** How long the last reports may take when the edge closes. */
 const closeMsMax = 1_000;
@@ -101,15 +100,14 @@ export class Reports implements AsyncDisposable {
 
   async #deliverAll(roomId: number, queue: Report[]): Promise<void> {
     const { signal } = this.#closing;
-    let failures = 0;
+    const backoff = new Backoff(retryMs);
     for (let report = queue[0]; report && !signal.aborted; report = queue[0]) {
-      if (await this.#deliver(report, failures > 0)) {
-        failures = 0;
+      if (await this.#deliver(report, backoff.attempts > 0)) {
+        backoff.reset();
         // While it was on its way the queue may have overflowed and lost it already.
         if (queue[0] === report) queue.shift();
       } else {
-        const waitMs = Math.min(retryMs.first * 2 ** failures++, retryMs.max) * (0.5 + Math.random());
-        await delay(waitMs, undefined, { signal }).catch(() => undefined);
+        await backoff.wait(signal).catch(() => undefined);
       }
     }
     this.#queues.delete(roomId);
