@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { hasCode } from '../error/index.ts';
 import type { Coord, Lease } from './types.ts';
 
 const retryMs = 1000;
@@ -14,7 +15,7 @@ export interface LeadOptions {
   readonly onError: (error: unknown) => void;
 }
 
-/** Leads whenever the lease is to be had, a second after it was lost or the work failed, until `signal` ends. */
+/** Leads whenever the lease is to be had, a second after it was lost or the work failed, until `signal` ends or `coord` closes. */
 export async function leadByLease({
   coord,
   job,
@@ -28,7 +29,8 @@ export async function leadByLease({
       await using lease = await coord.lease(job, partition, signal);
       await lead(lease, AbortSignal.any([lease.signal, signal]));
     } catch (error) {
-      if (!signal.aborted) onError(error);
+      if (signal.aborted || hasCode(error, 'COORD_CLOSED')) return;
+      onError(error);
     }
     await delay(retryMs, undefined, { signal }).catch(() => undefined);
   }

@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { Coord, Lease } from '../coord/index.ts';
+import { leadByLease, type Coord } from '../coord/index.ts';
 import { hasCode } from '../error/index.ts';
 import type { Logger } from '../logger/index.ts';
 import type { Metrics } from '../metrics/index.ts';
@@ -8,6 +8,7 @@ import { planIdleMs, planRetryMs, planSpacingMs, waitingMaxDefault } from './lim
 import * as statements from './plan-statements.ts';
 import type { DuePlan } from './plan-statements.ts';
 import { decidePlan } from './planning.ts';
+import { transact } from './transaction.ts';
 
 export interface PlannerOptions {
   /** The core database, with the migrations of `jobMigrations`. */
@@ -35,7 +36,14 @@ export class Planner implements AsyncDisposable {
     const { metrics } = options;
     this.#counters = metrics.counters('job_plans', ['started', 'skipped', 'missed', 'engineFailures']);
     metrics.gauge('gala_job_planner', '1 while this process plans runs', () => Number(this.#isLeading));
-    this.#done = this.#run();
+    this.#done = leadByLease({
+      coord: options.coord,
+      job: 'job/planner',
+      partition: 0,
+      signal: this.#stop.signal,
+      lead: (_lease, signal) => this.#lead(signal),
+      onError: (error) => this.#note(error),
+    });
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -43,33 +51,22 @@ export class Planner implements AsyncDisposable {
     await this.#done;
   }
 
-  async #run(): Promise<void> {
-    const { signal } = this.#stop;
-    while (!signal.aborted) {
-      try {
-        await using lease = await this.#options.coord.lease('job/planner', 0, signal);
-        this.#isLeading = true;
-        await this.#lead(lease);
-      } catch (error) {
-        if (signal.aborted || hasCode(error, 'COORD_CLOSED')) return;
-        this.#note(error);
-      } finally {
-        this.#isLeading = false;
-      }
-      await sleep(planRetryMs, undefined, { signal }).catch(() => undefined);
+  async #lead(signal: AbortSignal): Promise<void> {
+    this.#isLeading = true;
+    try {
+      while (!signal.aborted) await sleep(await this.#try(), undefined, { signal }).catch(() => undefined);
+    } finally {
+      this.#isLeading = false;
     }
   }
 
-  async #lead(lease: Lease): Promise<void> {
-    const signal = AbortSignal.any([lease.signal, this.#stop.signal]);
-    while (!signal.aborted) {
-      const waitMs = await this.#turn().catch((error: unknown) => {
-        if (!hasCode(error, ...outageCodes)) throw error;
-        this.#note(error);
-        return planRetryMs;
-      });
-      await sleep(waitMs, undefined, { signal }).catch(() => undefined);
-    }
+  /** A turn; when the database is away, another one soon. */
+  #try(): Promise<number> {
+    return this.#turn().catch((error: unknown) => {
+      if (!hasCode(error, ...outageCodes)) throw error;
+      this.#note(error);
+      return planRetryMs;
+    });
   }
 
   /** Does what is due; answers how long to wait until the next turn. */
@@ -77,17 +74,10 @@ export class Planner implements AsyncDisposable {
     const { pool } = this.#options.database;
     const waitMs = (await statements.nextPlanInMs(pool)) ?? planIdleMs;
     if (waitMs > 0) return Math.min(Math.max(waitMs, planSpacingMs), planIdleMs);
-    const client = await pool.connect();
-    let isBroken = true;
-    try {
-      await client.query('begin');
+    await transact(pool, async (client) => {
       const plans = await statements.takeDuePlans(client, this.#options.waitingMax ?? waitingMaxDefault);
       for (const plan of plans) await this.#decide(client, plan);
-      await client.query('commit');
-      isBroken = false;
-    } finally {
-      client.release(isBroken);
-    }
+    });
     return planSpacingMs;
   }
 
