@@ -23,7 +23,7 @@ import { linesOf, renditionVariants, soundFormOf, variantsOf } from './multivari
 import type { HlsOutput } from './output.ts';
 import type { HlsOutputs } from './outputs.ts';
 import { newPlayerToken, playerParameter, type HlsPlayers } from './players.ts';
-import { parseRange, sliceChunks } from './range.ts';
+import { rangeOf, sliceChunks } from './range.ts';
 import { parseHlsUrl, type HlsAsked, type HlsTarget } from './request.ts';
 
 export interface HlsDoorOptions {
@@ -275,13 +275,11 @@ export class HlsDoor {
 }
 
 /** The part of a file that is asked for; nothing of one that the client has. */
-function ranged({ method, headers: asked }: IncomingMessage, whole: Answer): Answer {
+function ranged(request: IncomingMessage, whole: Answer): Answer {
   const { headers, chunks } = whole;
-  if (asked['if-none-match'] === headers.ETag) return { ...whole, status: 304, chunks: [] };
-  const ifRange = asked['if-range'];
-  if (method !== 'GET' || (ifRange !== undefined && ifRange !== headers.ETag)) return whole;
+  if (request.headers['if-none-match'] === headers.ETag) return { ...whole, status: 304, chunks: [] };
   const size = sizeOf(chunks);
-  const range = parseRange(asked.range, size);
+  const range = request.method === 'GET' ? rangeOf(request, { size, etag: String(headers.ETag) }) : undefined;
   if (range === undefined) return whole;
   if (range === 'unsatisfiable') return { ...whole, ...unsatisfiable(size) };
   const contentRange = `bytes ${range.first}-${range.last}/${size}`;

@@ -1,3 +1,5 @@
+import type { IncomingMessage } from 'node:http';
+
 /** The bytes of a file that one request wants, both ends included. */
 export interface ByteRange {
   readonly first: number;
@@ -24,6 +26,15 @@ export function parseRange(
   if (to !== '' && Number(to) < first) return undefined;
   if (first >= size) return 'unsatisfiable';
   return { first, last: to === '' ? size - 1 : Math.min(Number(to), size - 1) };
+}
+
+/** The range that a request wants of a file: none when it knows another state of the file (RFC 9110, 13.1.5). */
+export function rangeOf(
+  { headers }: IncomingMessage,
+  file: { readonly size: number; readonly etag: string },
+) {
+  const known = headers['if-range'];
+  return known !== undefined && known !== file.etag ? undefined : parseRange(headers.range, file.size);
 }
 
 /** The bytes of a range out of a file in pieces; nothing is copied. */

@@ -4,7 +4,7 @@ import { CodedError, hasCode } from '@gala/lib/error';
 import { Occupancy, rateKey, respondError } from '@gala/lib/http';
 import { commonErrors, edgeErrors } from '@gala/protocol/errors';
 import { grantOf } from '@gala/protocol/play';
-import { parseRange } from '../hls/range.ts';
+import { rangeOf } from '../hls/range.ts';
 import { asCoded } from '../coded-error.ts';
 import type { PlayKeys } from '../play-keys.ts';
 import { allowOrigin, preflightHeaders } from '../play.ts';
@@ -200,12 +200,6 @@ function refusalOf(error: unknown): CodedError {
 
 function etagOf({ startedAtMs }: ShelfFile, size: number): string {
   return `"${startedAtMs}-${size}"`;
-}
-
-/** A range of another state of the file than this one is no range (RFC 9110, 13.1.5). */
-function rangeOf({ headers }: IncomingMessage, { size, etag }: { size: number; etag: string }) {
-  const condition = headers['if-range'];
-  return condition !== undefined && condition !== etag ? undefined : parseRange(headers.range, size);
 }
 
 function headersOf({ target, room }: ReplayCall, file: ShelfFile, size: number): OutgoingHttpHeaders {
