@@ -1,9 +1,7 @@
 import { catalogOperations } from '@gala/protocol/rest';
 import { RoomService } from '@gala/protocol/room';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import * as account from '../../application/account/index.ts';
-import * as room from '../../application/room/index.ts';
-import { gatewaySection, role } from './index.ts';
+import { houseOfRooms } from '../../../test/harness/houses.ts';
 import { startTestHouse, type TestHouse } from './testing-context.ts';
 import { createTestHost, TestClient } from './testing.ts';
 
@@ -13,9 +11,7 @@ let mira: Awaited<ReturnType<typeof createTestHost>>;
 
 beforeAll(async () => {
   house = await startTestHouse({
-    roles: [account.role, room.readerRole, room.role, role],
-    sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
-    migrations: [...account.migrations, ...room.migrations],
+    ...houseOfRooms,
     env: { GALA_ROOM_PLAY_FLUSH_MS: '100' },
   });
   operator = new TestClient(house.listener.port, { token: house.operatorToken });

@@ -2,10 +2,7 @@ import { InteractionService } from '@gala/protocol/interaction';
 import { chatOperations, type OperationName } from '@gala/protocol/rest';
 import { composeRoomId } from '@gala/protocol/ids';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import * as account from '../../application/account/index.ts';
-import * as interaction from '../../application/interaction/index.ts';
-import * as room from '../../application/room/index.ts';
-import { gatewaySection, role } from './index.ts';
+import { houseOfChat } from '../../../test/harness/houses.ts';
 import { startTestHouse, type TestHouse } from './testing-context.ts';
 import { createTestHost, TestClient } from './testing.ts';
 
@@ -16,18 +13,7 @@ let juno: Awaited<ReturnType<typeof createTestHost>>;
 let roomId: number;
 
 beforeAll(async () => {
-  house = await startTestHouse({
-    roles: [account.role, room.readerRole, room.role, interaction.role, role],
-    sections: [
-      account.accountSection,
-      room.roomSection,
-      room.diskSection,
-      interaction.interactionSection,
-      interaction.chatSection,
-      gatewaySection,
-    ],
-    migrations: [...account.migrations, ...room.migrations, ...interaction.migrations],
-  });
+  house = await startTestHouse(houseOfChat);
   operator = new TestClient(house.listener.port, { token: house.operatorToken });
   mira = await createTestHost(operator, 'mira');
   juno = await createTestHost(operator, 'juno');

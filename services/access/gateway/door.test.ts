@@ -3,8 +3,8 @@ import { createMetrics } from '@gala/lib/metrics';
 import { operations, type Operation, type OperationName } from '@gala/protocol/rest';
 import * as fc from 'fast-check';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { houseOfChat } from '../../../test/harness/houses.ts';
 import * as account from '../../application/account/index.ts';
-import * as interaction from '../../application/interaction/index.ts';
 import * as room from '../../application/room/index.ts';
 import * as scheduler from '../../foundation/scheduler/index.ts';
 import { gatewaySection, role } from './index.ts';
@@ -17,16 +17,8 @@ let operator: TestClient;
 
 beforeAll(async () => {
   house = await startTestHouse({
-    roles: [account.role, room.readerRole, room.role, interaction.role, role, scheduler.role],
-    sections: [
-      account.accountSection,
-      room.roomSection,
-      room.diskSection,
-      interaction.interactionSection,
-      interaction.chatSection,
-      gatewaySection,
-    ],
-    migrations: [...account.migrations, ...room.migrations, ...interaction.migrations],
+    ...houseOfChat,
+    roles: [...houseOfChat.roles, scheduler.role],
     env: { GALA_GATEWAY_LIMITS_CHANGE_PER_USER_BURST: '100000' },
   });
   port = house.listener.port;

@@ -13,9 +13,7 @@ import {
 import { RecordingState, RoomService, StreamEvent } from '@gala/protocol/room';
 import { SignJWT, exportJWK, generateKeyPair } from 'jose';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import * as account from '../../application/account/index.ts';
-import * as room from '../../application/room/index.ts';
-import { gatewaySection, role } from './index.ts';
+import { houseOfRooms } from '../../../test/harness/houses.ts';
 import { startTestHouse, type TestHouse } from './testing-context.ts';
 import { createTestHost, password, signInTestHost, TestClient, type Answer } from './testing.ts';
 
@@ -24,11 +22,7 @@ let port: number;
 let operator: TestClient;
 
 beforeAll(async () => {
-  house = await startTestHouse({
-    roles: [account.role, room.readerRole, room.role, role],
-    sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
-    migrations: [...account.migrations, ...room.migrations],
-  });
+  house = await startTestHouse(houseOfRooms);
   port = house.listener.port;
   operator = new TestClient(port, { token: house.operatorToken });
 }, 60_000);

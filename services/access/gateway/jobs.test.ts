@@ -2,10 +2,8 @@ import { forEachItem } from '@gala/lib/jobs';
 import { jobOperations } from '@gala/protocol/rest';
 import { RoomService, StreamEvent } from '@gala/protocol/room';
 import { afterAll, beforeAll, expect, test, vi } from 'vitest';
-import * as account from '../../application/account/index.ts';
-import * as room from '../../application/room/index.ts';
+import { houseOfRooms } from '../../../test/harness/houses.ts';
 import * as scheduler from '../../foundation/scheduler/index.ts';
-import { gatewaySection, role } from './index.ts';
 import { startTestHouse, type TestHouse } from './testing-context.ts';
 import { createTestHost, TestClient } from './testing.ts';
 
@@ -16,9 +14,8 @@ const cleanUp = new AsyncDisposableStack();
 beforeAll(async () => {
   house = cleanUp.use(
     await startTestHouse({
-      roles: [account.role, room.readerRole, room.role, role, scheduler.role],
-      sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
-      migrations: [...account.migrations, ...room.migrations],
+      ...houseOfRooms,
+      roles: [...houseOfRooms.roles, scheduler.role],
     }),
   );
   operator = new TestClient(house.listener.port, { token: house.operatorToken });

@@ -1,8 +1,6 @@
 import { programmeOperations } from '@gala/protocol/rest';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import * as account from '../../application/account/index.ts';
-import * as room from '../../application/room/index.ts';
-import { gatewaySection, role } from './index.ts';
+import { houseOfRooms } from '../../../test/harness/houses.ts';
 import { startTestHouse, type TestHouse } from './testing-context.ts';
 import { createTestHost, TestClient } from './testing.ts';
 
@@ -12,11 +10,7 @@ let mira: Awaited<ReturnType<typeof createTestHost>>;
 let juno: Awaited<ReturnType<typeof createTestHost>>;
 
 beforeAll(async () => {
-  house = await startTestHouse({
-    roles: [account.role, room.readerRole, room.role, role],
-    sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
-    migrations: [...account.migrations, ...room.migrations],
-  });
+  house = await startTestHouse(houseOfRooms);
   operator = new TestClient(house.listener.port, { token: house.operatorToken });
   mira = await createTestHost(operator, 'mira');
   juno = await createTestHost(operator, 'juno');

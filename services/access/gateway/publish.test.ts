@@ -3,10 +3,7 @@ import { InteractionService } from '@gala/protocol/interaction';
 import type { BodyOf } from '@gala/protocol/rest';
 import { decodeSignals, signalClasses, type Signal } from '@gala/protocol/signals';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import * as account from '../../application/account/index.ts';
-import * as interaction from '../../application/interaction/index.ts';
-import * as room from '../../application/room/index.ts';
-import { gatewaySection, role } from './index.ts';
+import { houseOfChat } from '../../../test/harness/houses.ts';
 import { startTestHouse, type TestHouse } from './testing-context.ts';
 import { createTestHost, TestClient } from './testing.ts';
 
@@ -19,16 +16,7 @@ let roomId: number;
 
 beforeAll(async () => {
   house = await startTestHouse({
-    roles: [account.role, room.readerRole, room.role, interaction.role, role],
-    sections: [
-      account.accountSection,
-      room.roomSection,
-      room.diskSection,
-      interaction.interactionSection,
-      interaction.chatSection,
-      gatewaySection,
-    ],
-    migrations: [...account.migrations, ...room.migrations, ...interaction.migrations],
+    ...houseOfChat,
     env: { GALA_INTERACTION_DURABLE_MS_MAX: '300' },
   });
   operator = new TestClient(house.listener.port, { token: house.operatorToken });

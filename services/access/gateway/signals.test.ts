@@ -8,9 +8,7 @@ import { signalOperations } from '@gala/protocol/rest';
 import { SignalService } from '@gala/protocol/signal';
 import { verifyTicket } from '@gala/protocol/ticket';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import * as account from '../../application/account/index.ts';
-import * as room from '../../application/room/index.ts';
-import { gatewaySection, role } from './index.ts';
+import { houseOfRooms } from '../../../test/harness/houses.ts';
 import { startTestHouse, type TestHouse } from './testing-context.ts';
 import { createTestHost, TestClient } from './testing.ts';
 
@@ -22,13 +20,7 @@ const drained: string[] = [];
 const banned = new Set<number>();
 
 beforeAll(async () => {
-  house = cleanUp.use(
-    await startTestHouse({
-      roles: [account.role, room.readerRole, room.role, role],
-      sections: [account.accountSection, room.roomSection, room.diskSection, gatewaySection],
-      migrations: [...account.migrations, ...room.migrations],
-    }),
-  );
+  house = cleanUp.use(await startTestHouse(houseOfRooms));
   operator = new TestClient(house.listener.port, { token: house.operatorToken });
   host = await createTestHost(operator, 'chatty');
   await startNode('node-a', { publicUrl: 'ws://a.example/signal', connections: 5 });
