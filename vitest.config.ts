@@ -19,7 +19,7 @@ const SOAKS = ['**/*.{soak,fuzz}.test.ts'];
 const OUTSIDE = ['**/node_modules/**', '**/dist/**', 'data/**'];
 const soak = Boolean(process.env['GALA_SOAK']);
 
-/** Fast tests share their worker's modules. Scenarios mostly wait, so three run at once on two cores. */
+/** Fast tests share their worker's modules. Scenarios mostly wait, so four run at once on two cores. */
 const everyday: TestProjectInlineConfiguration[] = [
   {
     test: {
@@ -45,7 +45,7 @@ const everyday: TestProjectInlineConfiguration[] = [
       exclude: [...OUTSIDE, ...MEASURES, ...MINUTES, ...ENGINES, '**/*.soak.test.ts'],
       sequence: { groupOrder: 1 },
       pool: 'forks',
-      maxWorkers: 3,
+      maxWorkers: 4,
       testTimeout: 180_000,
       hookTimeout: 180_000,
     },

@@ -272,6 +272,7 @@ test('a slot that was dropped or lost is made anew, and followers are told', asy
   const told: string[] = [];
   for (const fault of ['dropped', 'lost'] as const) {
     await reader[Symbol.asyncDispose]();
+    await expect.poll(() => isStreaming(), within).toBe(false);
     const start = log.records.length;
     if (fault === 'dropped')
       await database.pool.query(`select pg_drop_replication_slot('gala_changes_gala_s0')`);

@@ -207,7 +207,8 @@ test('who is sent to another node is there before he leaves: nothing is missed, 
   const { offered, shown, capped } = room.counts.member;
   expect([offered, shown + capped]).toEqual([told.length + 1, told.length + 1]);
   expect(world.statuses).toEqual(['connecting', 'open']);
-  expect(world.sockets.map(({ readyState }) => readyState)).toEqual([WebSocket.CLOSED, WebSocket.OPEN]);
+  const states = () => world.sockets.map(({ readyState }) => readyState);
+  await expect.poll(states, soon).toEqual([WebSocket.CLOSED, WebSocket.OPEN]);
 });
 
 test('who is refused for good is told why, and does not come again', async () => {
