@@ -4,6 +4,7 @@ import path from 'node:path';
 import { Readable } from 'node:stream';
 import { CodedError, hasCode } from '../error/index.ts';
 import type { Metrics } from '../metrics/index.ts';
+import { abortable } from '../timing/index.ts';
 import { Allowance, Intake } from './allowance.ts';
 import { blobErrors } from './errors.ts';
 import { toBlobError } from './file-error.ts';
@@ -309,7 +310,7 @@ async function receiveStream(
   const chunks = source[Symbol.asyncIterator]();
   try {
     for (;;) {
-      const { done, value } = await abortable(chunks.next(), signal);
+      const { done, value } = await (signal ? abortable(chunks.next(), signal) : chunks.next());
       if (done) return;
       intake.add(value.byteLength);
       await handle.writeFile(value);
@@ -320,16 +321,6 @@ async function receiveStream(
     else void chunks.return?.().catch(() => undefined);
     throw error;
   }
-}
-
-/** `promise`, or the signal's reason as soon as it is aborted. */
-async function abortable<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  if (!signal) return promise;
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason as Error);
-  signal.addEventListener('abort', onAbort, { once: true });
-  if (signal.aborted) onAbort();
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
 }
 
 function fail(error: unknown): never {

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock/index.ts';
 import { CodedError, hasCode } from '../error/index.ts';
+import { within } from '../timing/index.ts';
 import { Entries, type Entry } from './entries.ts';
 import { cacheErrors } from './errors.ts';
 import { Floors } from './floors.ts';
@@ -391,21 +392,10 @@ function zeroCounters(): LoadingCacheCounters {
 }
 
 /** The value if it comes within `waitMs`; undefined when it is late or fails. */
-async function firstWithin<Value>(
-  loading: Promise<Value>,
-  waitMs: number,
-): Promise<{ value: Value } | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => {
-    timer = setTimeout(() => resolve(undefined), waitMs);
-  });
+function firstWithin<Value>(loading: Promise<Value>, waitMs: number): Promise<{ value: Value } | undefined> {
   const settled = loading.then(
     (value) => ({ value }),
     () => undefined,
   );
-  try {
-    return await Promise.race([settled, late]);
-  } finally {
-    clearTimeout(timer);
-  }
+  return within(waitMs, settled, () => undefined);
 }

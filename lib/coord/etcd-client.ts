@@ -1,5 +1,6 @@
 import { Etcd3, EtcdLeaseInvalidError, type ILeaseKeepAliveResponse, type IOptions } from 'etcd3';
 import { CodedError } from '../error/index.ts';
+import { within } from '../timing/index.ts';
 import { coordErrors } from './errors.ts';
 
 export interface EtcdAccess {
@@ -154,7 +155,7 @@ export class EtcdClient {
       this.#opening = link;
       try {
         const options = { deadline: Date.now() + withinMs };
-        await this.#answer(link, () => within(read(link, options), withinMs));
+        await this.#answer(link, () => within(withinMs, read(link, options), unanswered));
         return;
       } catch (error) {
         this.fail(link);
@@ -169,7 +170,7 @@ export class EtcdClient {
   async once<Result>(work: (link: EtcdLink) => Promise<Result>): Promise<Result> {
     const link = this.link();
     try {
-      return await this.#answer(link, () => within(work(link), callWithinMs + 100));
+      return await this.#answer(link, () => within(callWithinMs + 100, work(link), unanswered));
     } catch (error) {
       if (!(error instanceof EtcdLeaseInvalidError) && link !== this.#opening) this.fail(link);
       throw error;
@@ -204,8 +205,6 @@ export class EtcdClient {
 }
 
 /** The client asks for a new token as often as one is refused, without end; closing its link ends that. */
-async function within<Result>(work: Promise<Result>, ms: number): Promise<Result> {
-  const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error('no answer in time')), ms);
-  return Promise.race([work, promise]).finally(() => clearTimeout(timer));
+function unanswered(): never {
+  throw new Error('no answer in time');
 }

@@ -1,4 +1,5 @@
 import type { ConnectionPool } from '@platformatic/kafka';
+import { within } from '../timing/index.ts';
 
 /** What clients of all kinds have. */
 interface Client {
@@ -32,7 +33,10 @@ export class Supervised<Kind extends Client> implements Disposable {
     if (this.#closed) throw new Error('the client is closed');
     const client = (this.#client ??= this.#make());
     try {
-      return await within(this.#options.answerMsMax, work(client));
+      const { answerMsMax } = this.#options;
+      return await within(answerMsMax, work(client), () => {
+        throw new Error(`no answer within ${answerMsMax} ms`);
+      });
     } catch (error) {
       this.drop(client);
       throw error;
@@ -59,15 +63,5 @@ export class Supervised<Kind extends Client> implements Disposable {
     // What fails is heard from the request; an event without a listener would end the process.
     client.on('error', () => undefined);
     return client;
-  }
-}
-
-async function within<Answer>(ms: number, answer: Promise<Answer>): Promise<Answer> {
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer within ${ms} ms`)), ms);
-  try {
-    return await Promise.race([answer, late]);
-  } finally {
-    clearTimeout(timer);
   }
 }

@@ -1,3 +1,5 @@
+import { within } from '../timing/index.ts';
+
 /** One address of an engine that the settings name, and how it is asked whether it is there. */
 export interface Probe {
   /** Name of the engine: `etcd`. */
@@ -36,14 +38,15 @@ async function probeOne(probe: Probe): Promise<ProbeResult> {
   const { engine, feature, address } = probe;
   await probe.prepare?.();
   const askedMs = performance.now();
-  const { promise: late, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`no answer in ${answerMsMax} ms`)), answerMsMax);
-  const answer = await Promise.race([probe.ask(), late]).then(
+  const answer = await within(answerMsMax, probe.ask(), unanswered).then(
     (says) => ({ up: true, says }),
     (error: unknown) => ({ up: false, says: reasonOf(error) }),
   );
-  clearTimeout(timer);
   return { engine, feature, address, ...answer, answerMs: performance.now() - askedMs };
+}
+
+function unanswered(): never {
+  throw new Error(`no answer in ${answerMsMax} ms`);
 }
 
 /** The innermost reason in one line: wrappers only say that something failed. */

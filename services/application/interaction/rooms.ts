@@ -1,5 +1,6 @@
 import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
+import { within } from '@gala/lib/timing';
 import { commonErrors } from '@gala/protocol/errors';
 import { partitionOfRoom } from '@gala/protocol/signals';
 import type { InteractionConfig } from './config.ts';
@@ -116,10 +117,7 @@ export class Rooms {
       await deliveries.settle(nodes);
       await Promise.all(rooms.map(({ parts }) => parts.crowd.close('idle')));
     };
-    const timeout = Promise.withResolvers<void>();
-    const timer = setTimeout(timeout.resolve, leaveMsMax);
-    await Promise.race([settled(), timeout.promise]);
-    clearTimeout(timer);
+    await within(leaveMsMax, settled(), () => undefined);
     for (const room of rooms) this.close(room, 'handed over');
   }
 

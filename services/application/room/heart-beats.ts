@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
 import type { Database, Sql } from '@gala/lib/sql';
+import { within } from '@gala/lib/timing';
 import { commonErrors } from '@gala/protocol/errors';
 import { shardOfRoom } from '@gala/protocol/ids';
 import type { RoomConfig } from './config.ts';
@@ -95,16 +95,12 @@ export class HeartBeats {
 
   /** A database that does not answer orders nothing: streams go on until the truth is known again. */
   async #settleOrLeave(database: Database, beats: Beats): Promise<void> {
-    const answered = new AbortController();
-    const late = delay(answerMsMax, undefined, { signal: answered.signal }).then(() => {
-      throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED');
-    });
     try {
-      await Promise.race([this.#settle(database, beats), late]);
+      await within(answerMsMax, this.#settle(database, beats), () => {
+        throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED');
+      });
     } catch (error) {
       this.#parts.events.heartBeatsUnanswered(database.name, beats.size, error);
-    } finally {
-      answered.abort();
     }
   }
 

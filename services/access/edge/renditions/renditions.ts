@@ -1,7 +1,7 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError, hasCode } from '@gala/lib/error';
 import type { NativeChild } from '@gala/lib/lifecycle';
+import { within } from '@gala/lib/timing';
 import { edgeErrors } from '@gala/protocol/errors';
 import type { EdgeConfig } from '../config.ts';
 import type { EdgeEvents } from '../events.ts';
@@ -115,7 +115,7 @@ export class Renditions implements StreamSource, AsyncDisposable {
     if (!setting && name !== soundName) throw new CodedError(edgeErrors, 'RENDITION_UNKNOWN');
     if (setting && this.#isUnavailable) throw new CodedError(edgeErrors, 'TRANSCODE_UNAVAILABLE');
     const ladder = this.#ladders.get(source) ?? this.#begin(source);
-    await Promise.race([ladder.video.known, delay(knownMsMax, undefined, { ref: false })]);
+    await within(knownMsMax, ladder.video.known, () => undefined);
     if (this.#ladders.get(source) !== ladder) throw new CodedError(edgeErrors, 'STREAM_UNKNOWN');
     if (setting && ladder.video.height <= setting.height)
       throw new CodedError(edgeErrors, 'RENDITION_UNKNOWN');

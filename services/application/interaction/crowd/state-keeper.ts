@@ -1,7 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
 import type { Collections } from '@gala/lib/collections';
-import { Backoff } from '@gala/lib/timing';
+import { Backoff, within } from '@gala/lib/timing';
 import { partitionOfRoom } from '@gala/protocol/signals';
 import { KeptRooms, type HowClosed } from './kept-rooms.ts';
 import { StateParts, type StatePartsOptions } from './state-parts.ts';
@@ -88,10 +87,7 @@ export class StateKeeper implements AsyncDisposable {
     });
     const kept: Kept = { roomId, state, isLoaded: false, obsolete: [], touchedAtMs: -Infinity };
     this.#rooms.add(kept);
-    const given = new AbortController();
-    const late = delay(this.#options.loadMsMax ?? 500, undefined, { signal: given.signal, ref: false });
-    await Promise.race([this.#load(kept), late.catch(() => undefined)]);
-    given.abort();
+    await within(this.#options.loadMsMax ?? 500, this.#load(kept), () => undefined);
     if (!kept.isLoaded) this.#mark(kept);
     return state;
   }

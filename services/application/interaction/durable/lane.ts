@@ -3,6 +3,7 @@ import type { Breaker } from '@gala/lib/breaker';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError, hasCode } from '@gala/lib/error';
 import type { EventLog } from '@gala/lib/eventlog';
+import { within } from '@gala/lib/timing';
 import { interactionErrors } from '@gala/protocol/errors';
 import { signalTopic, type Signal } from '@gala/protocol/signals';
 import type { InteractionEvents } from '../events.ts';
@@ -112,22 +113,16 @@ export class DurableLane {
   /** Waits so long and no longer; the log goes on trying, and what it has in the end is said late. */
   async #write(records: readonly DurableRecord[]): Promise<void> {
     const { log, appendMsMax } = this.#options;
-    const late = Promise.withResolvers<never>();
     let isGivenUp = false;
-    const timer = setTimeout(() => {
-      isGivenUp = true;
-      late.reject(undurable(`the log takes longer than ${appendMsMax} ms`));
-    }, appendMsMax);
     const appended = log.append(signalTopic, String(this.#room.roomId), records.map(encodeRecord));
     appended.then(
       () => isGivenUp && this.#sayAllLate(records),
       () => this.#doubt(records),
     );
-    try {
-      await Promise.race([appended, late.promise]);
-    } finally {
-      clearTimeout(timer);
-    }
+    await within(appendMsMax, appended, () => {
+      isGivenUp = true;
+      throw undurable(`the log takes longer than ${appendMsMax} ms`);
+    });
   }
 
   #recordOf(draft: Draft, id: string): DurableRecord {

@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError, hasCode } from '@gala/lib/error';
 import type { EventLog, LogRecord, Position } from '@gala/lib/eventlog';
-import { Backoff } from '@gala/lib/lifecycle';
+import { abortable, Backoff } from '@gala/lib/lifecycle';
 import { interactionErrors } from '@gala/protocol/errors';
 import { signalTopic } from '@gala/protocol/signals';
 import type { InteractionConfig } from '../config.ts';
@@ -220,12 +220,4 @@ export class DurableTail implements AsyncDisposable {
       this.#waiting.delete(resolve);
     }
   }
-}
-
-function abortable<Value>(promise: Promise<Value>, signal: AbortSignal): Promise<Value> {
-  const { promise: aborted, reject } = Promise.withResolvers<never>();
-  const onAbort = (): void => reject(signal.reason as Error);
-  if (signal.aborted) onAbort();
-  else signal.addEventListener('abort', onAbort, { once: true });
-  return Promise.race([promise, aborted]).finally(() => signal.removeEventListener('abort', onAbort));
 }

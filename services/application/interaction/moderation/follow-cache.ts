@@ -1,4 +1,5 @@
 import type { Sql } from '@gala/lib/sql';
+import { within } from '@gala/lib/timing';
 import type { FollowSource } from '../rules/follows.ts';
 import { Recent } from '../rules/recent.ts';
 import { findFollows } from '../store/follows.ts';
@@ -38,14 +39,7 @@ export class FollowCache implements FollowSource {
 
   prepare(userIds: readonly number[]): Promise<void> | undefined {
     const unknown = new Set(userIds.filter((userId) => this.#sinceMs.get(userId) === undefined));
-    return unknown.size === 0 ? undefined : this.#readInTime([...unknown]);
-  }
-
-  async #readInTime(userIds: readonly number[]): Promise<void> {
-    const late = Promise.withResolvers<void>();
-    const timer = setTimeout(late.resolve, waitMsMax);
-    await Promise.race([this.#read(userIds), late.promise]);
-    clearTimeout(timer);
+    return unknown.size === 0 ? undefined : within(waitMsMax, this.#read([...unknown]), () => undefined);
   }
 
   async #read(userIds: readonly number[]): Promise<void> {

@@ -1,6 +1,6 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import type { Clock } from '@gala/lib/clock';
 import type { Database, Sql } from '@gala/lib/sql';
+import { within } from '@gala/lib/timing';
 import type { RoomConfig } from '../config.ts';
 import { scanViewers } from '../store/ongoing.ts';
 import type { OngoingRooms } from './ongoing-rooms.ts';
@@ -45,9 +45,7 @@ export class ViewerCounts {
     if (!counted.reading && this.#parts.clock.monotonicMs() < counted.dueAtMs) return undefined;
     counted.reading ??= this.#read(database, counted).finally(() => (counted.reading = undefined));
     if (!counted.isKnown) return counted.reading;
-    const waited = new AbortController();
-    const late = delay(waitMsMax, undefined, { signal: waited.signal }).catch(() => undefined);
-    return Promise.race([counted.reading, late]).finally(() => waited.abort());
+    return within(waitMsMax, counted.reading, () => undefined);
   }
 
   #countedOf(name: string): Counted {

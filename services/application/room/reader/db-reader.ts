@@ -1,6 +1,7 @@
 import type { BreakerPolicy, Breakers } from '@gala/lib/breaker';
 import type { Clock } from '@gala/lib/clock';
 import { CodedError } from '@gala/lib/error';
+import { within } from '@gala/lib/lifecycle';
 import type { Metrics } from '@gala/lib/metrics';
 import type { Database, Sql } from '@gala/lib/sql';
 import { commonErrors } from '@gala/protocol/errors';
@@ -131,15 +132,8 @@ export class DbReader implements RowSource {
 }
 
 /** @throws CodedError DEADLINE_EXCEEDED; what is late ends by the limits of its connection */
-async function inTime<Value>(reading: Promise<Value>): Promise<Value> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    const fail = (): void => reject(new CodedError(commonErrors, 'DEADLINE_EXCEEDED'));
-    timer = setTimeout(fail, statementMsMax);
+function inTime<Value>(reading: Promise<Value>): Promise<Value> {
+  return within(statementMsMax, reading, () => {
+    throw new CodedError(commonErrors, 'DEADLINE_EXCEEDED');
   });
-  try {
-    return await Promise.race([reading, late]);
-  } finally {
-    clearTimeout(timer);
-  }
 }
