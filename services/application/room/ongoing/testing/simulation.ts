@@ -6,9 +6,9 @@ import { waitUntil } from '@gala/lib/lifecycle';
 import { createMetrics } from '@gala/lib/metrics';
 import type { Database } from '@gala/lib/sql';
 import type { TestPostgres } from '@gala/lib/sql/testing';
-import { roomTopic } from '@gala/protocol/room';
 import { randomOf, RandomRooms } from './random-rooms.ts';
 import { counterOf, differences, openReplica, type Replica } from './replica.ts';
+import { setBackLog } from './set-back-log.ts';
 
 export interface SimulationOptions {
   readonly postgres: TestPostgres;
@@ -156,25 +156,12 @@ const restoreMs = 3000;
 async function restoreLog(core: Database, { pool: other }: Database): Promise<void> {
   const client = await core.openClient(60_000);
   try {
-    const { rows } = await client.query<{ id: number; name: string }>(
-      'select id, current_database() as name from eventlog_topic where eventlog_topic.name = $1',
-      [roomTopic.name],
-    );
-    if (rows.length === 0) return;
-    const [{ id, name }] = rows;
+    const { rows } = await client.query<{ name: string }>('select current_database() as name');
+    const [{ name }] = rows;
     await other.query(`alter database ${name} allow_connections false`);
     await client.query(`select pg_terminate_backend(pid) from pg_stat_activity
       where datname = current_database() and pid <> pg_backend_pid()`);
-    await client.query(`
-      begin;
-      delete from eventlog_${id} where (partition, last_offset) in (
-        select partition, last_offset from (
-          select partition, last_offset, row_number() over (partition by partition order by last_offset desc) as place
-          from eventlog_${id}) placed where place <= 2);
-      update eventlog_partition known set head = greatest(start, coalesce((
-          select max(last_offset) + 1 from eventlog_${id} kept where kept.partition = known.partition), 0))
-        where topic = ${id};
-      commit`);
+    await setBackLog(client);
     await delay(restoreMs);
     await other.query(`alter database ${name} allow_connections true`);
   } finally {
