@@ -75,7 +75,7 @@ describeWithEngines('one Redis breaks', ['redis-server'], () => {
     expect(toldMs).toBeLessThan(1500);
 
     const stoppedMs = performance.now();
-    redis.pause();
+    await redis.pause();
     await vi.waitFor(() => expect(subscription.isFlowing).toBe(false), soon);
     const silentMs = performance.now() - stoppedMs;
     await elapse(500);
@@ -167,7 +167,7 @@ describeWithEngines('a master under three sentinels breaks', ['redis-server', 'r
     const stopped = await group.masterOf('one');
     await group.sentinels[2].kill();
     const stoppedMs = performance.now();
-    stopped.pause();
+    await stopped.pause();
     await vi.waitFor(async () => expect(await group.masterOf('one')).not.toBe(stopped), soon);
     const electedMs = performance.now() - stoppedMs;
     await probe.recovered(stoppedMs);

@@ -22,6 +22,10 @@ interface Seen {
   readonly casGapMs: number;
   readonly watchGapMs: number;
   readonly refused: number;
+  /** Processes that held one partition at a time, at most. */
+  readonly ownersMax: number;
+  /** Leases whose fence was not above all earlier ones of the partition. */
+  readonly fencesBack: number;
 }
 
 /** Goal: what a cluster survives, its users do not notice. Method: real faults under 64 leases and a writer. */
@@ -57,7 +61,7 @@ describeWithEngines('etcd of three members', ['etcd'], () => {
       await member.start();
       await cluster.ready();
     });
-    expect(note(seen, 'nothing lost')).toMatchObject({ leasesLost: 0, membersMissed: 0 });
+    expect(note(seen, 'nothing lost')).toMatchObject({ leasesLost: 0, membersMissed: 0, ownersMax: 1 });
     expect(seen.casGapMs).toBeLessThan(3000);
   });
 
@@ -69,27 +73,24 @@ describeWithEngines('etcd of three members', ['etcd'], () => {
       await leader.start();
       await cluster.ready();
     });
-    expect(note(seen, 'nothing lost')).toMatchObject({ leasesLost: 0, membersMissed: 0 });
+    expect(note(seen, 'nothing lost')).toMatchObject({ leasesLost: 0, membersMissed: 0, ownersMax: 1 });
     expect(seen.casGapMs).toBeLessThan(6000);
   });
 
-  // Where three members and all who use them share two cores with other tests, an election may outlive a session.
-  test(
-    'the leader stands still for longer than a lease lives, then believes to lead on',
-    { retry: 2 },
-    async () => {
-      const leader = await cluster.leader();
-      const seen = await load.during('leader SIGSTOP 4 s', async () => {
-        leader.pause();
-        await elapse(4000);
-        leader.resume();
-        await cluster.ready();
-        await elapse(1000);
-      });
-      expect(note(seen, 'nobody dead')).toMatchObject({ membersMissed: 0 });
-      expect(load.ownersMax).toBe(1);
-    },
-  );
+  // It may end sessions that go on (etcd issue 15247, mended in 3.4.31 and 3.5.13): then the fence parts the owners.
+  test('the leader stands still for longer than a lease lives, then believes to lead on', async () => {
+    const leader = await cluster.leader();
+    const seen = await load.during('leader SIGSTOP 4 s', async () => {
+      await leader.pause();
+      await elapse(4000);
+      leader.resume();
+      await cluster.ready();
+      await elapse(1000);
+    });
+    await load.whenAllHeld();
+    expect(note(seen, 'fences grow, all is held again')).toMatchObject({ fencesBack: 0 });
+    expect(seen.casGapMs).toBeLessThan(6000);
+  });
 
   test('all processes are cut off while etcd ends their sessions: after it those get a TTL to come back', async () => {
     const [{ url }] = cluster.members;
@@ -127,12 +128,16 @@ describeWithEngines('etcd of three members', ['etcd'], () => {
       await cluster.ready();
       await load.whenAllHeld();
     });
-    expect(note(seen, 'leases end, nobody dead')).toMatchObject({ leasesLost: partitions, membersMissed: 0 });
-    expect(load.ownersMax).toBe(1);
+    expect(note(seen, 'leases end, nobody dead')).toMatchObject({
+      leasesLost: partitions,
+      membersMissed: 0,
+      ownersMax: 1,
+      fencesBack: 0,
+    });
   });
 });
 
-const quiet = { membersMissed: 0, casGapMs: 0, watchGapMs: 0, refused: 0 };
+const quiet = { membersMissed: 0, casGapMs: 0, watchGapMs: 0, refused: 0, ownersMax: 1, fencesBack: 0 };
 
 function open(processId: string, endpoints: readonly string[]): Promise<OpenCoord> {
   const metrics = createMetrics(processId);
@@ -153,14 +158,15 @@ class Load implements AsyncDisposable {
   readonly #closing = new AbortController();
   readonly #held = new Set<Lease>();
   readonly #owners = new Map<number, number>();
+  readonly #fences = new Map<number, number>();
   readonly #casMs: number[] = [];
   readonly #watchMs: number[] = [];
   #work: Promise<unknown>[] = [];
   #lost = 0;
   #missed = 0;
   #refused = 0;
-  /** More than one process thought to own a partition at a time. */
-  ownersMax = 0;
+  #ownersMax = 0;
+  #fencesBack = 0;
 
   static async start(endpoints: readonly string[]): Promise<Load> {
     const opening = Array.from({ length: processes }, (_, index) => open(`process-${index}`, endpoints));
@@ -175,7 +181,7 @@ class Load implements AsyncDisposable {
 
   async during(fault: string, happen: () => Promise<void>): Promise<Seen> {
     await this.whenAllHeld();
-    [this.#lost, this.#missed, this.#refused] = [0, 0, 0];
+    [this.#lost, this.#missed, this.#refused, this.#ownersMax] = [0, 0, 0, 1];
     for (const times of [this.#casMs, this.#watchMs]) times.splice(0, times.length, performance.now());
     await happen();
     const written = this.#casMs.length;
@@ -190,6 +196,8 @@ class Load implements AsyncDisposable {
       casGapMs: gapMax(this.#casMs),
       watchGapMs: gapMax(this.#watchMs),
       refused: this.#refused,
+      ownersMax: this.#ownersMax,
+      fencesBack: this.#fencesBack,
     };
   }
 
@@ -226,7 +234,9 @@ class Load implements AsyncDisposable {
       if (!lease) continue;
       const owners = (this.#owners.get(partition) ?? 0) + 1;
       this.#owners.set(partition, owners);
-      this.ownersMax = Math.max(this.ownersMax, owners);
+      this.#ownersMax = Math.max(this.#ownersMax, owners);
+      if (lease.fence <= (this.#fences.get(partition) ?? 0)) this.#fencesBack++;
+      this.#fences.set(partition, lease.fence);
       this.#held.add(lease);
       await aborted(lease);
       this.#held.delete(lease);

@@ -77,7 +77,7 @@ describeWithEngines('etcd', ['etcd'], () => {
       };
       await expect(openWith('guess')).rejects.toMatchObject({ code: 'COORD_UNAVAILABLE' });
       // Longer than two ordinary requests may take: a busy engine takes its time for a password.
-      member.pause();
+      await member.pause();
       const opening = openWith('secret');
       setTimeout(() => member.resume(), 2200);
       await using coord = await opening;

@@ -55,7 +55,7 @@ describeWithEngines('faults of Memcached peers', ['memcached'], () => {
     await sleep(1000);
     const before = readers.take();
     const costBefore = await costOf(quick, 'a');
-    clusters.nodes[0][1].pause();
+    await clusters.nodes[0][1].pause();
     await sleep(1000);
     const first = readers.take();
     const isEjected = async () => (await costOf(quick, 'a')).ejections > costBefore.ejections;
@@ -102,7 +102,7 @@ describeWithEngines('faults of Memcached peers', ['memcached'], () => {
 
   test('what was invalidated while a node was away is not answered when it is back', async () => {
     const ofNode = allKeys.filter((key) => clusters.placeOf(0, key) === 1).slice(0, 300);
-    clusters.nodes[0][1].pause();
+    await clusters.nodes[0][1].pause();
     await Promise.all(ofNode.map((key) => peers.store.invalidate(key, version + 1)));
     await using other = await openTestPeers(clusters.configs.slice(0, 1), { limits });
     expect(await lostOf(peers.store, [ofNode])).toEqual(ofNode);
@@ -117,7 +117,7 @@ describeWithEngines('faults of Memcached peers', ['memcached'], () => {
     const [key] = allKeys.filter((each) => clusters.placeOf(0, each) === 1);
     await using only = await openTestPeers(clusters.configs.slice(0, 1), { limits });
     const owed = await peers.count('owed', 'a');
-    clusters.nodes[0][1].pause();
+    await clusters.nodes[0][1].pause();
     expect(await peers.store.set(key, { version: version + 1, bytes: undefined }, 60_000)).toBe(true);
     clusters.nodes[0][1].resume();
     await waitFor(
@@ -133,7 +133,7 @@ describeWithEngines('faults of Memcached peers', ['memcached'], () => {
   test('with more invalidations than are kept for it, a node comes back empty', async () => {
     await using bounded = await openTestPeers(clusters.configs, { limits: { ...limits, owedMax: 10 } });
     const ofNode = allKeys.filter((key) => clusters.placeOf(1, key) === 2);
-    clusters.nodes[1][2].pause();
+    await clusters.nodes[1][2].pause();
     await Promise.all(ofNode.slice(0, 50).map((key) => bounded.store.invalidate(key, version + 1)));
     clusters.nodes[1][2].resume();
     await waitFor(async () => (await bounded.count('flushes', 'b')) > 0, { what: 'a flush', ...soon });

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { DataFolder } from '../harness/data-folder.ts';
 import { FixturePublisher, refusedPublish } from '../harness/fixture-publisher.ts';
 import { Gala } from '../harness/gala.ts';
-import { kill } from '../harness/processes.ts';
+import { kill, suspend } from '../harness/processes.ts';
 import { Show, stallMs } from '../harness/show.ts';
 import { waitFor } from '../harness/wait.ts';
 
@@ -30,7 +30,7 @@ test('a database that hangs: shows go on, known keys return, others get a clear 
   const server = folder.databaseProcesses().map(({ pid }) => pid);
   expect(server.length).toBeGreaterThan(5);
   const sinceMs = performance.now();
-  kill(server, 'SIGSTOP');
+  await suspend(server);
 
   // A publisher who was here a moment ago comes back while nobody can be asked.
   await returning.publisher[Symbol.asyncDispose]();

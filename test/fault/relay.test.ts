@@ -6,7 +6,7 @@ import { FixturePublisher } from '../harness/fixture-publisher.ts';
 import { FlvViewer } from '../harness/flv-viewer.ts';
 import { Gala } from '../harness/gala.ts';
 import { MovingViewer } from '../harness/moving-viewer.ts';
-import { kill } from '../harness/processes.ts';
+import { kill, suspend } from '../harness/processes.ts';
 import { Show, stallMs } from '../harness/show.ts';
 import { startEdges } from '../harness/two-edges.ts';
 import { waitFor } from '../harness/wait.ts';
@@ -82,7 +82,7 @@ test('an owner that hangs and wakes up again: its viewers stay, and see the publ
   await using viewer = await FlvViewer.open(`${second.liveUrl}/live/@sleeper.flv?latency=realtime`);
   await waitFor(() => viewer.pictures.length > 25, { what: 'a second of pictures' });
   const pid = await gala.pidOf('media');
-  kill([pid], 'SIGSTOP');
+  await suspend([pid]);
   const stoppedAtMs = performance.now();
   const isHeld = () => viewer.pictures.filter(({ atMs }) => atMs > stoppedAtMs + 1_000).length > 2;
   await waitFor(isHeld, { what: 'the hold, though no connection has closed' });

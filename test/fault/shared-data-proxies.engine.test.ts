@@ -9,7 +9,7 @@ import { describeWithEngines, enginePath } from '../engines.ts';
 import { SentinelGroup } from '../harness/engines/sentinel.ts';
 import { freePort } from '../harness/gala.ts';
 import { Probe } from '../harness/probe.ts';
-import { kill, processesOf } from '../harness/processes.ts';
+import { kill, processesOf, suspend } from '../harness/processes.ts';
 import { waitFor } from '../harness/wait.ts';
 import { endpointOf, type Collections } from '@gala/lib/collections';
 import { createLogger } from '@gala/lib/logger';
@@ -117,7 +117,7 @@ describeWithEngines(
     async function aProxyHangs(onA: Probe, onB: Probe): Promise<void> {
       const pid = agent.pids[1]!;
       const atMs = performance.now();
-      kill([pid], 'SIGSTOP');
+      await suspend([pid]);
       await waitFor(() => agent.pids[1] !== undefined && agent.pids[1] !== pid, { what: 'a new proxy' });
       const againMs = performance.now() - atMs;
       await Promise.all([onA.recovered(atMs), onB.recovered(atMs)]);

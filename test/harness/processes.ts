@@ -1,4 +1,5 @@
 import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { waitFor } from './wait.ts';
 
 /** A process of this machine as a fault test sees it. */
 export interface FoundProcess {
@@ -17,10 +18,35 @@ export function processesOf(...folders: readonly string[]): FoundProcess[] {
     .map((pid) => ({ pid, command: commandOf(pid) }));
 }
 
+/** Stops processes; resolves when the last of their threads stands still, which on a busy machine takes its time. */
+export async function suspend(pids: readonly number[]): Promise<void> {
+  kill(pids, 'SIGSTOP');
+  await waitFor(() => pids.every(isSuspended), { what: 'processes that stand still', everyMs: 2 });
+}
+
+function isSuspended(pid: number): boolean {
+  return threadsOf(pid).every((thread) => 'TZX'.includes(stateOf(`${pid}/task/${thread}`)));
+}
+
+/** None of a process that is gone. */
+function threadsOf(pid: number): string[] {
+  try {
+    return readdirSync(`/proc/${pid}/task`);
+  } catch {
+    return [];
+  }
+}
+
+/** One letter of proc(5), empty for what is gone. */
+function stateOf(path: string): string {
+  const stat = read(`/proc/${path}/stat`);
+  return stat === '' ? '' : stat[stat.lastIndexOf(')') + 2];
+}
+
 /** False for zombies. */
 export function isAlive(pid: number): boolean {
-  const stat = read(`/proc/${pid}/stat`);
-  return stat !== '' && stat[stat.lastIndexOf(')') + 2] !== 'Z';
+  const state = stateOf(String(pid));
+  return state !== '' && state !== 'Z';
 }
 
 export function kill(pids: readonly number[], signal: NodeJS.Signals = 'SIGKILL'): void {

@@ -1,6 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { connect } from 'node:net';
+import { suspend } from '../processes.ts';
 import { waitFor } from '../wait.ts';
 
 export interface EngineCommand {
@@ -68,8 +69,8 @@ export class EngineProcess implements AsyncDisposable {
   }
 
   /** It is there, and answers nothing. */
-  pause(): void {
-    this.#child?.kill('SIGSTOP');
+  async pause(): Promise<void> {
+    await suspend([this.pid]);
   }
 
   resume(): void {
