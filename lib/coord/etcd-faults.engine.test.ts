@@ -86,8 +86,8 @@ describeWithEngines('etcd of three members', ['etcd'], () => {
       leader.resume();
       await cluster.ready();
       await elapse(1000);
+      await load.whenAllHeld();
     });
-    await load.whenAllHeld();
     expect(note(seen, 'fences grow, all is held again')).toMatchObject({ fencesBack: 0 });
     expect(seen.casGapMs).toBeLessThan(6000);
   });
