@@ -1,7 +1,7 @@
 import type { Clock } from '@gala/lib/clock';
 import type { Metrics } from '@gala/lib/metrics';
 import type { Database, Sql } from '@gala/lib/sql';
-import { shardCount, shardOfRoom } from '@gala/protocol/ids';
+import { shardOfRoom } from '@gala/protocol/ids';
 import type { RoomConfig } from '../config.ts';
 import { isOnAir, type Room } from '../room.ts';
 import { scanChanged, scanOnAir } from '../store/ongoing.ts';
@@ -179,9 +179,7 @@ export class OngoingRooms {
     const visit = (row: OngoingRow): void => this.#found(row, isFed);
     const knows = (roomId: number, version: number): boolean => this.#knows(roomId, version);
     const isFirst = !this.#scanned.has(database.name);
-    const shards = await (isFirst ? scanOnAir(database, visit) : scanChanged(database, knows, visit));
-    const isOwned = new Uint8Array(shardCount);
-    for (const shard of shards) isOwned[shard] = 1;
+    const isOwned = await (isFirst ? scanOnAir(database, visit) : scanChanged(database, knows, visit));
     const table = this.#table;
     for (let slot = table.next(-1); slot !== -1; slot = table.next(slot)) {
       if (table.stampAt(slot) === this.#generation) continue;

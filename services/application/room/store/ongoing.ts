@@ -31,14 +31,14 @@ const selects = Array.from(
 
 /**
  * Visits every room on air in a database, in one snapshot; the row is one object, another one at each visit. Answers
- * the shards that the database owns there: a room of theirs that was not visited was not on air, and a room of others
+ * 1 for each shard that the database owns there: a room of theirs that was not visited was not on air, and a room of others
  * is none of its business.
  */
-export async function scanOnAir(database: Database, visit: (row: OngoingRow) => void): Promise<number[]> {
+export async function scanOnAir(database: Database, visit: (row: OngoingRow) => void): Promise<Uint8Array> {
   const { parts, shards } = await copyBinary(database, { selects, columns });
   const isOwned = maskOf(shards);
   for (const part of parts) await visitRows(part, isOwned, visit);
-  return [...shards];
+  return isOwned;
 }
 
 function maskOf(shards: readonly number[]): Uint8Array {
@@ -123,23 +123,21 @@ export async function scanChanged(
   database: Database,
   knows: (roomId: number, version: number) => boolean,
   visit: (row: OngoingRow) => void,
-): Promise<number[]> {
+): Promise<Uint8Array> {
   const snapshots = database.kysely
     .transaction()
     .setIsolationLevel('repeatable read')
     .setAccessMode('read only');
   return snapshots.execute(async (snapshot) => {
     const { rows } = await sql<{ shard: number }>`select shard from shard_owner`.execute(snapshot);
-    const shards = rows.map(({ shard }) => shard);
-    const isOwned = maskOf(shards);
-    const changed: number[] = [];
+    const isOwned = maskOf(rows.map(({ shard }) => shard));
     for (let first = 0; first < shardCount; first += shardsPerStatement) {
-      changed.push(...(await unknownOf(await readVersions(snapshot, first), isOwned, knows)));
+      const unknown = await unknownOf(await readVersions(snapshot, first), isOwned, knows);
+      for (let at = 0; at < unknown.length; at += idsPerStatement) {
+        for (const row of await readRows(snapshot, unknown.slice(at, at + idsPerStatement))) visit(row);
+      }
     }
-    for (let at = 0; at < changed.length; at += idsPerStatement) {
-      for (const row of await readRows(snapshot, changed.slice(at, at + idsPerStatement))) visit(row);
-    }
-    return shards;
+    return isOwned;
   });
 }
 
